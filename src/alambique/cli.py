@@ -1,0 +1,132 @@
+"""The command line: parse, call, print."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from click.exceptions import ClickException, Exit
+
+from alambique.errors import AlambiqueError
+from alambique.progress import quiet_libraries, reporter
+
+app = typer.Typer(
+    help="Distil a fine-tuned text classifier into a small one, and prove what was kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeats.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+INTERRUPTED = 130
+
+
+@app.command()
+def distill(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.")] = "quickstart",
+    out: Annotated[Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.")] = None,
+    sets: Set = None,
+    *,
+    quiet: Quiet = False,
+) -> None:
+    """The main job: teacher, student, its undistilled twin, and a comparison."""
+    from alambique.recipe import Recipe  # noqa: PLC0415 - each command imports what it needs
+
+    loaded = Recipe.load(recipe, tuple(sets or ()))
+    folder = out or Path("runs") / Path(recipe).stem
+    from alambique.pipeline import distill as run_recipe  # noqa: PLC0415 - torch takes seconds; a bad recipe none
+
+    report = run_recipe(loaded, folder, show=reporter(quiet=quiet))
+    _print_comparison(report)
+    print(f"Student: {folder / 'student'}   Report: {folder / 'report.json'}")  # noqa: T201 - the result
+
+
+@app.command()
+def recipes() -> None:
+    """List the shipped recipes."""
+    from alambique.recipe import shipped_recipes  # noqa: PLC0415
+
+    for name, description in shipped_recipes().items():
+        print(f"{name:<12} {description}")  # noqa: T201
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option("--split", help="valid or test.")] = "test",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score teacher, student and twin again, from the saved models."""
+    if split not in ("valid", "test"):
+        raise typer.BadParameter("must be valid or test", param_hint="--split")
+    from alambique.rescore import rescore  # noqa: PLC0415
+
+    with quiet_libraries():
+        scores = rescore(run, split, show=reporter(quiet=quiet))
+    if as_json:
+        print(json.dumps(scores))  # noqa: T201
+        return
+    for name, figures in scores.items():
+        print(f"{name:<12} {split} accuracy {figures['accuracy']:.4f}   macro-F1 {figures['macro_f1']:.4f}")  # noqa: T201
+
+
+@app.command()
+def predict(
+    run: Run,
+    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard "
+                     "input. A tab parts the two texts of a pair.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
+) -> None:  # fmt: skip
+    """Classify texts with the student."""
+    from alambique.predict import predict as classify  # noqa: PLC0415
+
+    lines = iter(texts) if texts else (line.rstrip("\r\n") for line in sys.stdin)
+    with quiet_libraries():
+        for answer in classify(run, lines):
+            print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
+                  else f"{answer['label']}\t{answer['probability']:.4f}", flush=True)  # fmt: skip
+
+
+@app.command()
+def report(run: Run) -> None:
+    """Write report.json and the model card again, from the artefacts."""
+    from alambique.report import write_report  # noqa: PLC0415
+    from alambique.run import RunFolder  # noqa: PLC0415
+
+    _print_comparison(write_report(RunFolder.existing(run)))
+
+
+def _print_comparison(report: dict[str, Any]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from alambique.report.table import comparison  # noqa: PLC0415
+
+    console = Console()
+    console.print(comparison(report), width=None if console.is_terminal else 110)
+
+
+def main() -> None:
+    """Run the command and exit: 0 done, 2 the input is at fault, 130 interrupted, 1 anything else."""
+    try:
+        status = app(standalone_mode=False)
+    except AlambiqueError as error:
+        print(f"alambique: {error}", file=sys.stderr)  # noqa: T201
+        status = error.exit_status
+    except Exit as stop:
+        status = stop.exit_code
+    except ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("alambique: interrupted; the same command goes on from here.", file=sys.stderr)  # noqa: T201
+        status = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone; the interpreter would complain of it
+        status = 1
+    sys.exit(status)

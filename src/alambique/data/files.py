@@ -1,0 +1,210 @@
+"""Read one data file into columns of text, and say exactly where it is wrong."""
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from datasets import ClassLabel, Features
+
+from alambique.data import liar
+from alambique.errors import DataError
+
+SUFFIXES = {
+    ".tsv": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
+}  # fmt: skip
+_LONGEST_CELL = 10_000_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of one file (or several of one split) as text.
+
+    Attributes:
+        where: the file, for messages.
+        columns: name → cells; an absent cell is None.
+        lines: the line (or row) number of each row.
+        class_names: name → class names, for a column of class numbers that carries them (the Hub's Parquet files).
+    """
+
+    where: str
+    columns: dict[str, list[str | None]]
+    lines: list[int]
+    class_names: dict[str, list[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.lines)
+
+
+def read_table(path: Path, *, columns: tuple[str, ...] = (), encoding: str = "utf-8") -> Table:
+    """Read a TSV (no quoting), CSV (standard quoting), JSON Lines or Parquet file.
+
+    Args:
+        path: the file; its suffix decides how it is read.
+        columns: the names of the columns of a TSV or CSV file without a header row.
+        encoding: of a text file.
+
+    Raises:
+        DataError: the file is missing, empty, binary, in another encoding, or a row does not fit.
+    """
+    kind = SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(f"{path}: a data file ends in {', '.join(SUFFIXES)}; this one ends in {path.suffix or 'nothing'}.")
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file.")
+    if kind == "parquet":
+        return _read_parquet(path)
+    text = _decode(path, encoding)
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty.")
+    if kind == "json":
+        return _from_records(path, _json_rows(path, text))
+    rows = _tsv_rows(text) if kind == "tsv" else _csv_rows(path, text)
+    return _from_rows(path, rows, columns)
+
+
+def _decode(path: Path, encoding: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
+    wide = encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32"))
+    if b"\0" in raw and not wide:
+        raise DataError(f"{path}: this is a binary file, not text (byte 0 at offset {raw.index(0)}).")
+    try:
+        return raw.decode("utf-8-sig" if utf8 else encoding)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}, line {line}: not {encoding} text (byte 0x{raw[error.start]:02x}). "
+            "Name the file's own encoding with data.encoding; latin-1 and cp1252 are the usual ones."
+        ) from error
+
+
+def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    # by hand: no quoting and no other line ends, which a default reader would honour and so merge LIAR's rows
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip("\r"):
+            yield number, line.rstrip("\r").split("\t")
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(_LONGEST_CELL)
+    reader = csv.reader(re.split(r"(?<=\n)", text), strict=True)
+    number = 1
+    try:
+        for row in reader:
+            if row:
+                yield number, row
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {number}: not valid CSV ({error}). Is a quote not closed?") from error
+
+
+def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...]) -> Table:
+    first_line, first = next(rows)
+    names = columns
+    body: Iterable[tuple[int, list[str]]] = rows
+    if columns or liar.is_liar_row(first):
+        names = columns or liar.COLUMNS
+        body = _chain((first_line, first), rows)
+    else:
+        names = tuple(name.strip() for name in first)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"{path}: two columns are named {twice[0]!r}. If the file has no header row, name its columns "
+                "with data.columns."
+            )
+    cells: dict[str, list[str | None]] = {name: [] for name in names}
+    lines = []
+    for number, row in body:
+        if len(row) != len(names):
+            raise DataError(
+                f"{path}, line {number}: {len(row)} fields where {len(names)} are expected ({', '.join(names)})."
+            )
+        lines.append(number)
+        for name, cell in zip(names, row, strict=True):
+            cells[name].append(cell)
+    return _some_rows(Table(str(path), cells, lines))
+
+
+def _chain(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    yield first
+    yield from rest
+
+
+def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
+    if text.lstrip().startswith("["):
+        try:
+            rows = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise DataError(f"{path}: not valid JSON ({error}).") from error
+        yield from enumerate(rows, start=1)
+        return
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise DataError(f"{path}, line {number}: not valid JSON ({error}).") from error
+
+
+def _from_records(path: Path, records: Iterator[tuple[int, Any]]) -> Table:
+    rows, lines = [], []
+    for number, record in records:
+        if not isinstance(record, dict):
+            raise DataError(f"{path}, line {number}: each row must be an object, as in {{\"text\": …, \"label\": …}}.")
+        rows.append(record)
+        lines.append(number)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return _some_rows(Table(str(path), {name: [as_text(row.get(name)) for row in rows] for name in names}, lines))
+
+
+def _read_parquet(path: Path) -> Table:
+    try:
+        table = pq.read_table(path)
+        features = Features.from_arrow_schema(table.schema)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}).") from error
+    cells = {name: [as_text(value) for value in table[name].to_pylist()] for name in table.column_names}
+    names = {name: list(feature.names) for name, feature in features.items() if isinstance(feature, ClassLabel)}
+    return _some_rows(Table(str(path), cells, list(range(1, table.num_rows + 1)), names))
+
+
+def _some_rows(table: Table) -> Table:
+    if not len(table):
+        raise DataError(f"{table.where}: the file has no rows.")
+    return table
+
+
+def as_text(value: Any) -> str | None:
+    """A cell as the user wrote it: true stays ``true``, 3 and 3.0 are ``3``; an absent cell stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def join(tables: list[Table]) -> Table:
+    """The shards of one split, one after the other.
+
+    Raises:
+        DataError: the shards have different columns.
+    """
+    first = tables[0]
+    for other in tables[1:]:
+        if set(other.columns) != set(first.columns):
+            raise DataError(f"{other.where}: its columns differ from those of {first.where}.")
+    cells = {name: [cell for table in tables for cell in table.columns[name]] for name in first.columns}
+    return Table(first.where, cells, [line for table in tables for line in table.lines], first.class_names)

@@ -1,0 +1,229 @@
+"""From ``data.source`` to :class:`Splits`: find the files, read them, name the labels, make what is missing."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alambique import recipe as recipes
+from alambique.data import quickstart
+from alambique.data.files import SUFFIXES, Table, join, read_table
+from alambique.data.labels import encode_labels
+from alambique.data.liar import HUB_NAMES, is_liar
+from alambique.data.sample import split_off, stratified_sample
+from alambique.data.splits import SPLIT_NAMES, Split, Splits, row_ids
+from alambique.errors import DataError
+from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
+
+SPLIT_OFF_SHARE = 0.1
+_WORDS = {"train": "train", "valid": "valid", "validation": "valid", "dev": "valid", "val": "valid", "test": "test"}
+_IN_PATH = re.compile(r"(?:^|[/_.-])(train|validation|valid|val|dev|test)(?=[/_.-]|$)")
+_HUB_DATA = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json"]
+_UNLABELLED = {None, "", "-1"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rows are, before they are read.
+
+    Attributes:
+        digest: changes whenever the bytes behind ``data.source`` do.
+        read: reads the tables, by split; train is always there.
+    """
+
+    digest: str
+    read: Callable[[], dict[str, Table]]
+
+
+def locate(data: "recipes.Data") -> Source:
+    """Find the files behind ``data.source``: the embedded set, a folder, files, or a Hub id.
+
+    Raises:
+        DataError: they are not there, or it is not clear which is which.
+        UserInputError: a Hub id that cannot be had.
+    """
+    source = data.source
+    if isinstance(source, dict):
+        return _from_files({split: [Path(name)] for split, name in source.items()}, data)
+    if source == quickstart.NAME:
+        return Source(quickstart.VERSION, quickstart.tables)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _from_files(_files_in(path), data)
+    if path.is_file():
+        return _from_files({"train": [path]}, data)
+    if not is_id(source):
+        raise DataError(f"data.source: there is no file or folder {source}.")
+    found = _hub_snapshot(source, data)
+    files = _hub_files(found.folder, data)
+    return Source(f"{source}@{found.commit}", lambda: _read(files, data))
+
+
+def load_splits(data: "recipes.Data", source: Source) -> Splits:
+    """Read, check and label every row; split off what is missing; sample if asked.
+
+    Raises:
+        DataError: the message names the file, the row or the column, and what to do.
+    """
+    tables = {split: _renamed(table, data) for split, table in source.read().items()}
+    notes = []
+    for split in ("valid", "test"):
+        table = tables.get(split)
+        if table is not None and data.label in table.columns and _UNLABELLED.issuperset(table.columns[data.label]):
+            del tables[split]
+            notes.append(f"The {split} split of the source has no labels and was left out.")
+    for table in tables.values():
+        _check_columns(table, data)
+    liar = all(is_liar(set(table.columns)) for table in tables.values())
+    encoded = encode_labels(tables, data, liar=liar)
+    splits = {
+        name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()
+    }
+    for name in ("test", "valid"):
+        if name not in splits:
+            splits["train"], splits[name] = split_off(splits["train"], name, SPLIT_OFF_SHARE, data.split_seed)
+            notes.append(
+                f"The source has no labelled {name} split: {len(splits[name])} rows were split off train, stratified by "
+                f"label, with data.split_seed {data.split_seed}."
+            )
+    if data.max_rows is not None:
+        for name in SPLIT_NAMES:
+            chosen = stratified_sample(splits[name].labels, data.max_rows, data.split_seed)
+            if len(chosen) < len(splits[name]):
+                notes.append(f"{name}: a stratified sample of {len(chosen)} of {len(splits[name])} rows (data.max_rows).")
+                splits[name] = splits[name].take(chosen)
+    ordered = [splits[name] for name in SPLIT_NAMES]
+    return Splits(*ordered, encoded.names, encoded.ordinal, tuple(notes))
+
+
+def _files_in(folder: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        split = _WORDS.get(path.stem.lower())
+        if split is not None and path.suffix.lower() in SUFFIXES:
+            found.setdefault(split, []).append(path)
+    for split, paths in found.items():
+        if len(paths) > 1:
+            raise DataError(
+                f"{folder}: {paths[0].name} and {paths[1].name} could both be the {split} split. Say which, as in "
+                f"--set 'data.source={{train: F, valid: F, test: F}}'."
+            )
+    if "train" not in found:
+        raise DataError(
+            f"{folder}: there is no train file in this folder. It needs train (and, where you have them, valid and test) "
+            f"with one of the endings {', '.join(SUFFIXES)}."
+        )
+    return found
+
+
+def _from_files(files: dict[str, list[Path]], data: "recipes.Data") -> Source:
+    digest = hashlib.sha256()
+    for split in sorted(files):
+        for path in files[split]:
+            digest.update(split.encode())
+            if path.is_file():
+                with path.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return Source(digest.hexdigest(), lambda: _read(files, data))
+
+
+def _read(files: dict[str, list[Path]], data: "recipes.Data") -> dict[str, Table]:
+    return {
+        split: join([read_table(path, columns=data.columns, encoding=data.encoding) for path in paths])
+        for split, paths in files.items()
+    }
+
+
+def _hub_snapshot(name: str, data: "recipes.Data") -> Snapshot:
+    """The Hub's own Parquet conversion, which every public set has; else the files of the main branch."""
+    folders = [data.subset] if data.subset else []
+    if data.revision is not None:
+        return snapshot(name, "dataset", _HUB_DATA, key="data.source", revision=data.revision)
+    patterns = [f"{folder}/*.parquet" for folder in folders] or ["*.parquet"]
+    try:
+        return snapshot(name, "dataset", patterns, key="data.source", revision="refs/convert/parquet")
+    except (NotOnHubError, NoNetworkError) as first:
+        try:
+            return snapshot(name, "dataset", _HUB_DATA, key="data.source")
+        except NoNetworkError:
+            raise first from None
+
+
+def _hub_files(folder: Path, data: "recipes.Data") -> dict[str, list[Path]]:
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    relative = {p: p.relative_to(folder).as_posix() for p in paths}
+    subsets = sorted({r.split("/")[0] for r in relative.values() if r.count("/") >= 2})  # noqa: PLR2004 - subset/split/file
+    if data.subset is not None:
+        relative = {p: r for p, r in relative.items() if r.startswith(f"{data.subset}/")}
+    elif "default" in subsets:
+        relative = {p: r for p, r in relative.items() if r.startswith("default/")}
+    elif len(subsets) > 1:
+        raise DataError(f"data.source: {data.source} has the subsets {', '.join(subsets)}; choose one with data.subset.")
+    found: dict[str, list[Path]] = {}
+    for path, name in relative.items():
+        words = _IN_PATH.findall(name.lower().rsplit(".", 1)[0])
+        if words:
+            found.setdefault(_WORDS[words[-1]], []).append(path)
+    if "train" not in found:
+        held = f"; it has the subsets {', '.join(subsets)}" if subsets else ""
+        raise DataError(f"data.source: {data.source} has no train split that can be recognised{held}. "
+                        "Download it and give its files, as in --set 'data.source={train: F}'.")  # fmt: skip
+    return found
+
+
+def _renamed(table: Table, data: "recipes.Data") -> Table:
+    """Give LIAR's columns one name each, wherever they come from, unless the recipe uses the Hub's."""
+    asked = {*data.text, data.label, *data.metadata}
+    names = {old: new for old, new in HUB_NAMES.items() if old in table.columns and old not in asked}
+    columns = {names.get(name, name): cells for name, cells in table.columns.items()}
+    return Table(table.where, columns, table.lines, table.class_names)
+
+
+def _check_columns(table: Table, data: "recipes.Data") -> None:
+    for key, names in (("text", data.text), ("label", (data.label,)), ("metadata", data.metadata)):
+        for name in names:
+            if name not in table.columns:
+                raise DataError(
+                    f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
+                    f"{', '.join(table.columns)}. If the first row is data and no header, name the columns with "
+                    "data.columns."
+                )
+    for name in data.text:
+        cells = [cell for cell in table.columns[name] if cell and cell.strip()]
+        if not cells:
+            raise DataError(f"{table.where}: column {name!r}, which data.text names, is empty in every row.")
+        if all(map(_is_number, cells)):
+            raise DataError(
+                f"{table.where}: column {name!r}, which data.text names, holds numbers (the first is {cells[0]}), "
+                f"not text. The columns are {', '.join(table.columns)}."
+            )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _split(name: str, table: Table, data: "recipes.Data", labels: np.ndarray, *, liar: bool) -> Split:
+    texts = tuple(cell or "" for cell in table.columns[data.text[0]])
+    segments = [table.columns[column] for column in data.text[1:]]
+    pairs = None
+    if segments or data.metadata:
+        described = [
+            "; ".join(f"{_spoken(c, liar=liar)}: {table.columns[c][i]}" for c in data.metadata if table.columns[c][i])
+            for i in range(len(texts))
+        ]
+        second = segments[0] if segments else [""] * len(texts)
+        pairs = tuple("; ".join(part for part in both if part) for both in zip(second, described, strict=True))
+    rows = [(text,) for text in texts] if pairs is None else list(zip(texts, pairs, strict=True))
+    return Split(name, row_ids(name, rows), texts, pairs, labels)
+
+
+def _spoken(column: str, *, liar: bool) -> str:
+    return column.replace("_", " ") if liar else column

@@ -1,0 +1,64 @@
+"""Stratified samples, fixed by a seed."""
+
+import numpy as np
+
+from alambique.data.splits import Split
+from alambique.errors import DataError
+
+
+def stratified_sample(labels: np.ndarray, rows: int, seed: int) -> np.ndarray:
+    """Positions of a sample in which each class has its share, rounded by largest remainder; a class keeps one row.
+
+    Args:
+        labels: (N,) class indices.
+        rows: the size of the sample; N or more takes every row.
+        seed: fixes the choice.
+
+    Returns:
+        Rising positions; more than ``rows`` only if there are more classes than that.
+    """
+    if rows >= len(labels):
+        return np.arange(len(labels))
+    classes, counts = np.unique(labels, return_counts=True)
+    ideal = counts * rows / len(labels)
+    quota = np.maximum(np.floor(ideal).astype(int), 1)
+    for i in np.argsort(-(ideal - np.floor(ideal)), kind="stable"):
+        if quota.sum() >= rows:
+            break
+        quota[i] = min(quota[i] + 1, counts[i])
+    order = np.random.default_rng(seed).permutation(len(labels))
+    shuffled = labels[order]
+    chosen = [order[shuffled == c][:q] for c, q in zip(classes, quota, strict=True)]
+    return np.sort(np.concatenate(chosen))
+
+
+def split_off(train: Split, name: str, share: float, seed: int) -> tuple[Split, Split]:
+    """Move a stratified share of train's different texts to a new split; equal texts stay together.
+
+    Returns:
+        The rest of train and the new split, whose ids keep the prefix of train: they are the same rows.
+
+    Raises:
+        DataError: train has too few rows to split.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    group = np.array([first.setdefault(row, i) for i, row in enumerate(train.segments())])
+    distinct = np.unique(group)
+    classes = np.unique(train.labels)
+    wanted = max(round(len(distinct) * share), len(classes))
+    if wanted * 3 > len(distinct):
+        raise DataError(
+            f"train has {len(distinct)} different texts in {len(classes)} classes: too few to split a {name} split off. "
+            f"Give a {name} file."
+        )
+    # another seed for another split, or valid would be drawn by the order that test was drawn by
+    chosen = distinct[stratified_sample(train.labels[distinct], wanted, seed + len(name))]
+    moved = np.isin(group, chosen)
+    rest, new = np.flatnonzero(~moved), np.flatnonzero(moved)
+    lost = set(classes) - set(train.labels[rest])
+    if lost:
+        raise DataError(
+            f"a class has so few rows that none would stay in train after splitting {name} off. Give a {name} file."
+        )
+    taken = train.take(new)
+    return train.take(rest), Split(name, taken.ids, taken.texts, taken.pairs, taken.labels)

@@ -1,0 +1,133 @@
+"""The rows of a run: typed, with stable ids, on disk as Parquet."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SPLIT_NAMES = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, row by row.
+
+    Attributes:
+        name: train, valid or test.
+        ids: a stable id for each row.
+        texts: the first segment.
+        pairs: the second segment (a second text column, metadata), or None.
+        labels: (rows,) int64, index into the label names.
+    """
+
+    name: str
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    pairs: tuple[str, ...] | None
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.ids)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Split":
+        """The rows at these positions, in this order."""
+        return Split(
+            self.name,
+            tuple(self.ids[i] for i in indices),
+            tuple(self.texts[i] for i in indices),
+            None if self.pairs is None else tuple(self.pairs[i] for i in indices),
+            self.labels[np.asarray(indices, dtype=np.int64)],
+        )
+
+    def segments(self) -> list[tuple[str, ...]]:
+        """What the model reads of each row: one text, or two."""
+        return [(text,) for text in self.texts] if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of ids, texts and labels, in order."""
+        digest = hashlib.sha256()
+        for row_id, segments, label in zip(self.ids, self.segments(), self.labels.tolist(), strict=True):
+            digest.update(json.dumps([row_id, segments, label]).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Train, valid and test with their label names.
+
+    Attributes:
+        label_names: the name of each class, by index.
+        ordinal: whether the order of the names means something.
+        notes: what was done to the data that the report must say.
+    """
+
+    train: Split
+    valid: Split
+    test: Split
+    label_names: tuple[str, ...]
+    ordinal: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Split]:
+        """Train, valid, test."""
+        return iter((self.train, self.valid, self.test))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Rows of each label, by split."""
+        return {
+            split.name: {
+                name: int(n)
+                for name, n in zip(
+                    self.label_names, np.bincount(split.labels, minlength=len(self.label_names)), strict=True
+                )
+            }
+            for split in self
+        }
+
+
+def row_ids(split: str, segments: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Ids that depend on the text alone: adding, removing or moving other rows changes none.
+
+    The same text again in one split gets ``-2``, ``-3``, … in order of appearance.
+    """
+    seen: Counter[str] = Counter()
+    ids = []
+    for row in segments:
+        key = hashlib.blake2b(json.dumps(row).encode(), digest_size=8).hexdigest()
+        seen[key] += 1
+        ids.append(f"{split}-{key}" + (f"-{seen[key]}" if seen[key] > 1 else ""))
+    return tuple(ids)
+
+
+def write_splits(splits: Splits, folder: Path) -> None:
+    """Write ``train|valid|test.parquet`` and ``splits.json``."""
+    for split in splits:
+        columns: dict[str, pa.Array] = {"id": pa.array(split.ids), "text": pa.array(split.texts)}
+        if split.pairs is not None:
+            columns["pair"] = pa.array(split.pairs)
+        columns["label"] = pa.array(split.labels)
+        pq.write_table(pa.table(columns), folder / f"{split.name}.parquet")
+    facts = {"label_names": splits.label_names, "ordinal": splits.ordinal, "notes": splits.notes}
+    (folder / "splits.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False), "utf-8")
+
+
+def read_splits(folder: Path) -> Splits:
+    """Read what :func:`write_splits` wrote."""
+    facts = json.loads((folder / "splits.json").read_text("utf-8"))
+    read = []
+    for name in SPLIT_NAMES:
+        table = pq.read_table(folder / f"{name}.parquet")
+        columns = {column: table[column].to_pylist() for column in table.column_names}
+        pairs = tuple(columns["pair"]) if "pair" in columns else None
+        labels = np.asarray(columns["label"], dtype=np.int64)
+        read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels))
+    return Splits(*read, tuple(facts["label_names"]), facts["ordinal"], tuple(facts["notes"]))

@@ -1,0 +1,41 @@
+"""Errors for people: what is wrong, where, and what to do.
+
+Everything a user can cause derives from :class:`AlambiqueError`; the command line prints its message without a
+traceback and exits with its ``exit_status``.
+"""
+
+
+class AlambiqueError(Exception):
+    """Base of all errors that carry a message for the user."""
+
+    exit_status = 1
+
+
+class UserInputError(AlambiqueError):
+    """The input is at fault: nothing of the run is kept if this command created it."""
+
+    exit_status = 2
+
+
+class RecipeError(UserInputError):
+    """A recipe that cannot be read or contradicts itself; the message lists every problem found."""
+
+
+class DataError(UserInputError):
+    """A data file, or what it holds, does not fit the recipe."""
+
+
+class ModelError(UserInputError):
+    """A checkpoint is missing, incomplete, or does not fit the data."""
+
+
+class RunFolderError(UserInputError):
+    """The run folder is somebody else's, incomplete, or not a run."""
+
+
+class WeakTeacherError(AlambiqueError):
+    """A teacher that was just trained does no better than the majority class; it is kept."""
+
+
+class DamagedArtefactError(AlambiqueError):
+    """A stored artefact no longer holds what its manifest says."""

@@ -1,0 +1,54 @@
+"""The story: from a recipe to a student, its twin and an honest comparison."""
+
+from pathlib import Path
+from typing import Any
+
+from alambique.data import load_splits, locate
+from alambique.data.store import store_data
+from alambique.evaluate import evaluate, evaluate_baselines, read_scored
+from alambique.progress import Reporter, quiet_libraries
+from alambique.recipe import Recipe
+from alambique.report import best_seed, write_report
+from alambique.run import STUDENT, TEACHER, UNDISTILLED, RunFolder
+from alambique.soft_labels import label
+from alambique.student import find_student, train_student
+from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
+
+
+def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) -> dict[str, Any]:
+    """Run a recipe into the folder ``out``, skipping every stage that is done already.
+
+    Args:
+        recipe: what to do.
+        out: the run folder; made if it is not there.
+        show: where progress goes; nowhere by default.
+
+    Returns:
+        The content of report.json.
+
+    Raises:
+        UserInputError: the recipe, the data, a model or the folder is at fault; a folder made here is removed again.
+        WeakTeacherError: the teacher just trained does no better than the majority class; it is kept.
+    """
+    show = show or Reporter()
+    with quiet_libraries(), RunFolder.claim(Path(out)) as run:
+        splits = load_splits(recipe.data, locate(recipe.data))
+        teacher_start = find_teacher(recipe, splits)
+        student_start = find_student(recipe, teacher_start.checkpoint)
+        run.mark(recipe)
+        store_data(run, recipe, splits, teacher_start.tokenizer)
+        evaluate_baselines(run, splits, show=show)
+        alone = len(recipe.seeds) == 1
+        for seed in recipe.seeds:
+            room = run.seed(seed, alone=alone)
+            teacher = finetune_teacher(room, recipe, teacher_start, splits, seed=seed, show=show)
+            evaluate(room, recipe, TEACHER, teacher, splits, show=show)
+            refuse_weak(recipe, splits, read_scored(room, TEACHER, splits).logits["valid"], teacher.folder)
+            soft_labels = label(room, recipe, teacher, splits, show=show)
+            for name, soft in ((STUDENT, soft_labels), (UNDISTILLED, None)):
+                model = train_student(
+                    room, recipe, student_start, teacher, splits, soft_labels=soft, seed=seed, show=show
+                )
+                evaluate(room, recipe, name, model, splits, show=show)
+        run.promote(run.seed(best_seed(run, recipe, splits), alone=alone))
+        return write_report(run)

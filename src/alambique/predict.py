@@ -1,0 +1,49 @@
+"""Classify texts with the student of a run."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alambique.checkpoints import load_finished, load_tokenizer
+from alambique.inference import predict_logits, to_device
+from alambique.recipe import Recipe
+from alambique.run import RECIPE, STUDENT, RunFolder
+
+CHUNK = 256
+
+
+def predict(folder: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Answers in the order of the lines, a bounded number of them in memory at a time.
+
+    Args:
+        folder: a run.
+        lines: one text each; a tab parts the two segments of a pair.
+
+    Yields:
+        ``label``, its ``probability``, and ``scores``: every label's probability.
+
+    Raises:
+        RunFolderError: the folder is no run.
+        ModelError: its student cannot be loaded.
+    """
+    run = RunFolder.existing(folder)
+    recipe = Recipe.load(run.path / RECIPE)
+    tokenizer = load_tokenizer(run.path / STUDENT, key=STUDENT)
+    model = to_device(load_finished(run.path / STUDENT, key=STUDENT))
+    pairs = len(recipe.data.text) > 1 or bool(recipe.data.metadata)
+    names = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    remaining = iter(lines)
+    while chunk := list(islice(remaining, CHUNK)):
+        segments = [(*line.split("\t", 1), "")[:2] if pairs else (line,) for line in chunk]
+        logits = predict_logits(model, tokenizer, segments, max_length=recipe.data.max_length)
+        exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+        for row in exponentials / exponentials.sum(-1, keepdims=True):
+            best = int(row.argmax())
+            yield {
+                "label": names[best],
+                "probability": float(row[best]),
+                "scores": {name: float(value) for name, value in zip(names, row, strict=True)},
+            }

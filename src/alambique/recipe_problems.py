@@ -1,0 +1,86 @@
+"""Turn pydantic's findings into sentences in the user's own key paths, with a suggestion where one is close."""
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, get_args
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+_WANTED = {
+    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "float_parsing": "a number", "bool_type": "true or false",
+    "string_type": "text", "tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping of keys",
+    "model_attributes_type": "a mapping of keys", "finite_number": "a finite number",
+}  # fmt: skip
+_BOUNDS = {"greater_than": ("gt", "greater than"), "greater_than_equal": ("ge", "at least"),
+           "less_than": ("lt", "less than"), "less_than_equal": ("le", "at most")}  # fmt: skip
+
+
+def problems_of(error: "ValidationError", recipe: "type[BaseModel]") -> list[str]:
+    """One line for each problem: ``key: what is wrong``."""
+    known = _key_paths(recipe)
+    return [f"{_path(found['loc'])}: {_sentence(found, known)}" for found in error.errors()]
+
+
+def listed(problems: list[str], where: str) -> str:
+    """All problems of the recipe ``where`` in one message."""
+    problems = list(dict.fromkeys(problems))
+    count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"{where} has {count}:", *(f"  {problem}" for problem in problems)])
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    # pydantic names the branches of a union inside the path; they are not the user's keys
+    return ".".join(str(part) for part in loc if not (isinstance(part, str) and ("[" in part or part in _BRANCHES)))
+
+
+_BRANCHES = frozenset({"str", "int", "dict", "tuple"})
+
+
+def _sentence(found: Any, known: set[str]) -> str:
+    kind, value, context = found["type"], found["input"], found.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown key.{_suggestion(_path(found['loc']), known)}"
+    if kind == "missing":
+        return "is missing and has no default."
+    if kind == "value_error":
+        return f"{context['error']}."
+    if kind in _WANTED:
+        return f"must be {_WANTED[kind]}, not {_shown(value)}."
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"must be {words} {context[name]}, not {_shown(value)}."
+    if kind == "literal_error":
+        close = get_close_matches(str(value), [w.strip("'") for w in context["expected"].split(" or ")], n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        return f"must be {context['expected']}, not {_shown(value)}.{meant}"
+    if kind in ("too_short", "too_long"):
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return f"must have {bound} entries, not {context['actual_length']}."
+    return f"{found['msg']} (found {_shown(value)})."
+
+
+def _shown(value: Any) -> str:
+    words = {True: "true", False: "false", None: "null"}
+    text = words[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+
+
+def _suggestion(path: str, known: set[str]) -> str:
+    section, _, key = path.rpartition(".")
+    here = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == section]
+    close = get_close_matches(key, here, n=1)
+    if close:
+        return f" Did you mean {section + '.' if section else ''}{close[0]}?"
+    elsewhere = sorted(k for k in known if k.rpartition(".")[2] == key) or get_close_matches(path, known, n=1)
+    return f" Did you mean {elsewhere[0]}?" if elsewhere else ""
+
+
+def _key_paths(section: "type[BaseModel]", prefix: str = "") -> set[str]:
+    paths = set()
+    for name, field in section.model_fields.items():
+        paths.add(prefix + name)
+        for candidate in (field.annotation, *get_args(field.annotation)):
+            if isinstance(candidate, type) and hasattr(candidate, "model_fields"):
+                paths |= _key_paths(candidate, f"{prefix}{name}.")
+    return paths

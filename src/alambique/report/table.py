@@ -1,0 +1,25 @@
+"""The comparison as a table for the terminal."""
+
+from typing import Any
+
+from rich.table import Table
+
+from alambique.report.card import NAMES
+
+
+def comparison(report: dict[str, Any]) -> Table:
+    """One row a model: size and quality on valid and test, in percent."""
+    several = len(report["seeds"]["all"]) > 1
+    table = Table(
+        title=None,
+        caption="percent" + (f", means over {len(report['seeds']['all'])} seeds" if several else ""),
+        caption_justify="left",
+    )
+    table.add_column("model", no_wrap=True)
+    for column in ("parameters", "valid acc", "valid F1", "test acc", "test F1", "agrees"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, model in report["models"].items():
+        shown = [model[split][metric]["mean"] for split in ("valid", "test") for metric in ("accuracy", "macro_f1")]
+        shown.append(model["test"]["agreement_with_teacher"]["mean"])
+        table.add_row(NAMES[name], f"{model['parameters']:,}", *(f"{100 * value:.1f}" for value in shown))
+    return table

@@ -1,0 +1,120 @@
+"""The student, and its undistilled twin: the same start, the same batches, the same steps, hard labels only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from alambique.building import choose_layers, model_from_scratch, student_from_teacher
+from alambique.checkpoints import (
+    Checkpoint,
+    check_length,
+    find_checkpoint,
+    load_config,
+    load_finished,
+    load_to_train,
+    load_tokenizer,
+    tokenizer_digest,
+)
+from alambique.data import Splits
+from alambique.errors import ModelError
+from alambique.logits import SoftLabels
+from alambique.progress import Reporter
+from alambique.recipe import Recipe
+from alambique.run import STUDENT, UNDISTILLED, Artefact, RunFolder
+from alambique.training import fit
+
+KEY = "student.model"
+
+
+@dataclass(frozen=True)
+class StudentStart:
+    """What the student begins as; with no checkpoint it is built from the teacher's layers or from scratch."""
+
+    checkpoint: Checkpoint | None
+
+
+def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
+    """Find the student's checkpoint, or check that the teacher has the layers it is built from.
+
+    Raises:
+        ModelError: it cannot be had, or the teacher has no such layers.
+    """
+    if recipe.student.model is not None:
+        checkpoint = find_checkpoint(recipe.student.model, key=KEY)
+        check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
+        load_tokenizer(checkpoint.folder, key=KEY)
+        return StudentStart(checkpoint)
+    if recipe.student.from_teacher is not None:
+        if teacher is not None:
+            config = load_config(teacher.folder, key="teacher.model")
+            architecture, layers = config.model_type, getattr(config, "num_hidden_layers", 0)
+        elif recipe.teacher.from_scratch is not None:
+            architecture, layers = recipe.teacher.from_scratch.architecture, recipe.teacher.from_scratch.layers
+        if architecture != "bert":
+            raise ModelError(
+                f"student.from_teacher needs a BERT teacher; this one is {architecture}. Give student.model or "
+                "student.from_scratch instead."
+            )
+        choose_layers(recipe.student.from_teacher.layers, layers)
+    return StudentStart(None)
+
+
+def train_student(
+    run: RunFolder,
+    recipe: Recipe,
+    start: StudentStart,
+    teacher: Artefact,
+    splits: Splits,
+    *,
+    soft_labels: SoftLabels | None,
+    seed: int,
+    show: Reporter,
+) -> Artefact:
+    """Train the student on soft and hard labels, or (``soft_labels=None``) its twin on hard labels alone."""
+    form = recipe.student
+    key = {
+        "recipe": form.model_dump(mode="json", exclude={"model"}),
+        "distillation": None if soft_labels is None else recipe.distillation.model_dump(mode="json"),
+        "max_length": recipe.data.max_length,
+        "inputs": {
+            "checkpoint": start.checkpoint.digest if start.checkpoint else None,
+            "teacher": teacher.digest if form.from_teacher else None,
+            "tokenizer": None if start.checkpoint else tokenizer_digest(teacher.folder),
+            "soft_labels": None if soft_labels is None else soft_labels.digest,
+            "train": splits.train.digest,
+            "valid": splits.valid.digest,
+            "labels": splits.label_names,
+        },
+        "seed": seed,
+    }
+
+    def make(work: Path) -> None:
+        model, tokenizer = build_student(recipe, start, teacher.folder, splits.label_names, seed=seed)
+        common = {"train": splits.train, "valid": splits.valid, "settings": form, "max_length": recipe.data.max_length}
+        with show.stage(f"{'undistilled' if soft_labels is None else 'student'} (seed {seed})") as step:
+            if soft_labels is None:
+                fit(model, tokenizer, **common, seed=seed, work=work, step=step)
+            else:
+                fit(model, tokenizer, **common, seed=seed, work=work, step=step, distillation=recipe.distillation,
+                    teacher_logits=soft_labels.for_rows(splits.train.ids))  # fmt: skip
+
+    return run.stage(UNDISTILLED if soft_labels is None else STUDENT, key, make)
+
+
+def build_student(
+    recipe: Recipe, start: StudentStart, teacher: Path, label_names: tuple[str, ...], *, seed: int
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The untrained student and its tokenizer; the same arguments give the same weights."""
+    if start.checkpoint is not None:
+        model = load_to_train(start.checkpoint, label_names, key=KEY, seed=seed)
+        return model, load_tokenizer(start.checkpoint.folder, key=KEY)
+    tokenizer = load_tokenizer(teacher, key="teacher")
+    form = recipe.student
+    if form.from_teacher is not None:
+        model = student_from_teacher(load_finished(teacher, key="teacher"), form.from_teacher, label_names, seed=seed)
+    else:
+        model = model_from_scratch(form.from_scratch, tokenizer, label_names, seed=seed)
+    if model.config.model_type == "distilbert":
+        tokenizer.model_input_names = ["input_ids", "attention_mask"]  # DistilBERT has no token types
+    return model, tokenizer

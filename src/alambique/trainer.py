@@ -1,0 +1,158 @@
+"""A ``transformers.Trainer`` that distils: from a live teacher or from cached logits."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, Trainer
+
+from alambique.losses import NO_LABEL, SOFT_LOSSES, SoftLoss, distillation_loss
+
+TEACHER_LOGITS = "teacher_logits"
+
+
+class StepCounts(NamedTuple):
+    """What one optimiser step adds up over its micro-batches and processes."""
+
+    rows: Tensor
+    labelled_rows: Tensor
+    parts: int  # what Trainer and DDP will divide by: micro-batches × processes
+
+
+class DistillationTrainer(Trainer):
+    """Trains ``model`` on soft labels and hard labels at once.
+
+    The soft labels come from ``teacher_model``, run without gradient at each step, or from a dataset column
+    ``teacher_logits`` (C floats a row), which wins where both are there. With ``hard_label_weight=1`` neither is needed
+    and this is ordinary fine-tuning. Each row weighs the same however the rows fall into micro-batches. In evaluation,
+    rows that come with no soft labels are scored by cross-entropy with their hard labels alone.
+
+    Args:
+        *args: as for ``transformers.Trainer``.
+        teacher_model: a fine-tuned classifier with the student's labels in the student's order. It is put in eval mode
+            and moved to the trainer's device; its weights are never updated.
+        loss: ``kl`` or ``mse``, see :mod:`alambique.losses`.
+        temperature: of the soft loss, above 0.
+        hard_label_weight: weight of the cross-entropy, from 0 to 1; the soft loss has the rest.
+        **kwargs: as for ``transformers.Trainer``.
+
+    Raises:
+        ValueError: a parameter is out of range, or the teacher's labels differ from the student's.
+    """
+
+    # Trainer divides a loss that is a mean by the accumulation steps, unless the model takes **kwargs (DistilBERT does).
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        *args: Any,
+        teacher_model: PreTrainedModel | None = None,
+        loss: SoftLoss = "kl",
+        temperature: float = 2.0,
+        hard_label_weight: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        """See the class."""
+        if loss not in SOFT_LOSSES or not temperature > 0 or not 0 <= hard_label_weight <= 1:
+            raise ValueError(
+                f"loss must be one of {', '.join(SOFT_LOSSES)}, temperature above 0 and hard_label_weight from 0 to 1, "
+                f"not {loss!r}, {temperature} and {hard_label_weight}"
+            )
+        super().__init__(*args, **kwargs)
+        self.loss, self.temperature, self.hard_label_weight = loss, temperature, hard_label_weight
+        self.teacher_model = teacher_model
+        if teacher_model is not None:
+            _check_labels(teacher_model, self.model)
+            self.teacher_model = teacher_model.to(self.args.device).eval()
+        self._student_takes = _forward_names(self.model)
+        self._teacher_takes = set() if teacher_model is None else _forward_names(teacher_model)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - Trainer's signature
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The mixture of :func:`alambique.losses.distillation_loss`.
+
+        Args:
+            model: the student, perhaps wrapped.
+            inputs: a batch: the student's inputs, ``labels`` (B,), perhaps ``teacher_logits`` (B, C).
+            return_outputs: also return the model's outputs.
+            num_items_in_batch: the :class:`StepCounts` of the optimiser step, from :meth:`get_batch_samples`; without
+                them the loss is the mean over this batch.
+
+        Raises:
+            ValueError: in training, soft labels have weight and there are none.
+        """
+        labels = inputs.get("labels")
+        outputs = model(**{name: value for name, value in inputs.items() if name in self._student_takes})
+        teacher_logits = self._soft_labels(inputs)
+        weight = self.hard_label_weight
+        if teacher_logits is None and weight < 1:
+            if model.training:
+                raise ValueError(
+                    "There are no soft labels to distil from: give teacher_model, or a dataset column "
+                    f"{TEACHER_LOGITS!r} with the teacher's logits for each row."
+                )
+            weight = 1.0
+        counts = num_items_in_batch if isinstance(num_items_in_batch, StepCounts) else None
+        loss = distillation_loss(
+            outputs.logits,
+            teacher_logits,
+            labels,
+            temperature=self.temperature,
+            hard_label_weight=weight,
+            loss=self.loss,
+            label_smoothing=self.args.label_smoothing_factor,
+            rows=None if counts is None else counts.rows,
+            labelled_rows=None if counts is None else counts.labelled_rows,
+        )
+        if counts is not None:
+            loss = loss * counts.parts
+        return (loss, outputs) if return_outputs else loss
+
+    def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
+        if TEACHER_LOGITS in inputs or self.teacher_model is None:
+            return inputs.get(TEACHER_LOGITS)
+        self.teacher_model.eval()  # whoever trains the teacher elsewhere leaves it in train mode
+        with torch.no_grad():
+            return self.teacher_model(**{k: v for k, v in inputs.items() if k in self._teacher_takes}).logits
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, Any]], Any]:
+        """Also count the rows of the optimiser step, over its micro-batches and over all processes."""
+        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if not batches or "labels" not in batches[0]:
+            return batches, num_items
+        labels = [batch["labels"] for batch in batches]
+        counted = torch.stack([torch.tensor([len(part), (part != NO_LABEL).sum()]) for part in labels]).sum(0)
+        totals = self.accelerator.gather(counted.to(device).unsqueeze(0)).sum(0)
+        return batches, StepCounts(totals[0], totals[1], len(batches) * self.accelerator.num_processes)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        # Trainer drops every column the student does not name: the soft labels and the teacher's token types with them
+        if self._signature_columns is None:
+            super()._set_signature_columns_if_needed()
+            self._signature_columns = [*self._signature_columns, TEACHER_LOGITS, *self._teacher_takes]
+
+
+def _forward_names(model: nn.Module) -> set[str]:
+    """The inputs a model names, but for labels: given those it would compute a loss of its own."""
+    return set(inspect.signature(model.forward).parameters) - {"labels", "kwargs", "args"}
+
+
+def _check_labels(teacher: PreTrainedModel, student: PreTrainedModel) -> None:
+    teachers, students = teacher.config.id2label, student.config.id2label
+    if len(teachers) != len(students):
+        raise ValueError(f"the teacher has {len(teachers)} labels, the student {len(students)}")
+    named = set(teachers.values()) & set(students.values())
+    if named and teachers != students:
+        raise ValueError(
+            f"the teacher's labels are {list(teachers.values())}, the student's {list(students.values())}: "
+            "the same class must have the same index in both"
+        )

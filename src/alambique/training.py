@@ -1,0 +1,174 @@
+"""One training, the same for teacher, student and twin: grouped by length, the best epoch on valid kept."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+
+from alambique.data import Split
+from alambique.inference import tokenize
+from alambique.metrics import accuracy, macro_f1
+from alambique.progress import Step
+from alambique.recipe import Distillation, Training
+from alambique.trainer import TEACHER_LOGITS, DistillationTrainer
+
+BEST = "macro_f1"
+HISTORY = "history.json"
+_CHECKPOINTS = "checkpoints"
+_HARD_ONLY = Distillation(hard_label_weight=1.0)
+_MEASURED_TIME = ("_runtime", "_per_second")
+
+
+def fit(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    train: Split,
+    valid: Split,
+    settings: Training,
+    max_length: int,
+    seed: int,
+    work: Path,
+    step: Step,
+    distillation: Distillation = _HARD_ONLY,
+    teacher_logits: np.ndarray | None = None,
+) -> None:
+    """Train ``model`` and save it, its tokenizer and the course of training into ``work``.
+
+    After each epoch it is scored on valid; the epoch with the best macro-F1 is the one saved. Checkpoints of an
+    interrupted attempt in ``work`` are continued.
+
+    Args:
+        model: changed in place.
+        tokenizer: its own.
+        train: what it learns from.
+        valid: what the epoch is chosen on.
+        settings: epochs, batch size, learning rate and the like.
+        max_length: where texts are cut, in tokens.
+        seed: of the order of rows and of dropout.
+        work: an existing folder.
+        step: told of steps, loss and metric.
+        distillation: loss, temperature and mixture; hard labels alone by default.
+        teacher_logits: (rows of train, C) float32, in the order of train.
+    """
+    checkpoints = work / _CHECKPOINTS
+    trainer = DistillationTrainer(
+        model=model,
+        args=_arguments(settings, checkpoints, seed, rows=len(train)),
+        train_dataset=_dataset(tokenizer, train, max_length, model, teacher_logits),
+        eval_dataset=_dataset(tokenizer, valid, max_length, model, None),
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        compute_metrics=_metrics,
+        callbacks=[_Tell(step)],
+        loss=distillation.loss,
+        temperature=distillation.temperature,
+        hard_label_weight=distillation.hard_label_weight,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=_whole_checkpoint(checkpoints))
+    model.save_pretrained(work)
+    tokenizer.save_pretrained(work)
+    history = [
+        {name: value for name, value in entry.items() if not name.endswith(_MEASURED_TIME)}
+        for entry in trainer.state.log_history
+        if "loss" in entry or "eval_loss" in entry
+    ]
+    (work / HISTORY).write_text(json.dumps(history, indent=1), "utf-8")
+    _remove(checkpoints)
+
+
+def _arguments(settings: Training, folder: Path, seed: int, *, rows: int) -> TrainingArguments:
+    steps = max(1, rows // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=max(64, settings.batch_size),
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model=BEST,
+        greater_is_better=True,
+        logging_steps=max(1, steps // 100),
+        logging_nan_inf_filter=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        disable_tqdm=True,
+        report_to="none",
+        seed=seed,
+    )
+
+
+def _dataset(
+    tokenizer: PreTrainedTokenizerBase,
+    split: Split,
+    max_length: int,
+    model: PreTrainedModel,
+    teacher_logits: np.ndarray | None,
+) -> Dataset:
+    columns: dict[str, Any] = dict(tokenize(tokenizer, split.segments(), max_length=max_length, model=model))
+    columns["labels"] = split.labels
+    dataset = Dataset.from_dict(columns)
+    if teacher_logits is not None:
+        dataset = dataset.add_column(TEACHER_LOGITS, list(teacher_logits))
+    return dataset
+
+
+def _metrics(prediction: EvalPrediction) -> dict[str, float]:
+    logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+    return {"accuracy": accuracy(logits, labels), BEST: macro_f1(logits, labels)}
+
+
+def _whole_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint whose last file was written; a torn one is removed."""
+    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
+        try:
+            json.loads((Path(newest) / "trainer_state.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            _remove(Path(newest))
+        else:
+            return str(newest)
+    return None
+
+
+def _remove(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    folder.rmdir()
+
+
+class _Tell(TrainerCallback):
+    """Passes Trainer's events to the progress display."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        del args, control
+        self.step.start(state.max_steps)
+        self.step.advance(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        del args, state, control
+        self.step.advance()
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
+        logs: dict[str, Any] | None = None, **_: Any,
+    ) -> None:  # fmt: skip
+        del args, state, control
+        shown = {"loss": "loss", f"eval_{BEST}": "valid_macro_f1"}
+        self.step.tell(**{shown[name]: float(value) for name, value in (logs or {}).items() if name in shown})
