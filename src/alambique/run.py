@@ -109,7 +109,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.path / RECIPE, f"run_id: {identity}\n{recipe.to_yaml()}")
         except OSError as error:
-            raise RunFolderError(f"{self.path} cannot be written: {error.strerror}. Choose another with --out.") from error
+            raise RunFolderError(
+                f"{self.path} cannot be written: {error.strerror}. Choose another with --out."
+            ) from error
 
     def seed(self, seed: int, *, alone: bool) -> "RunFolder":
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -20,9 +21,9 @@ from alambique.data import Splits
 from alambique.errors import ModelError
 from alambique.logits import SoftLabels
 from alambique.progress import Reporter
-from alambique.recipe import Recipe
+from alambique.recipe import Recipe, Scratch
 from alambique.run import STUDENT, UNDISTILLED, Artefact, RunFolder
-from alambique.training import fit
+from alambique.training import HARD_ONLY, fit
 
 KEY = "student.model"
 
@@ -73,6 +74,7 @@ def train_student(
 ) -> Artefact:
     """Train the student on soft and hard labels, or (``soft_labels=None``) its twin on hard labels alone."""
     form = recipe.student
+    name = UNDISTILLED if soft_labels is None else STUDENT
     key = {
         "recipe": form.model_dump(mode="json", exclude={"model"}),
         "distillation": None if soft_labels is None else recipe.distillation.model_dump(mode="json"),
@@ -91,15 +93,22 @@ def train_student(
 
     def make(work: Path) -> None:
         model, tokenizer = build_student(recipe, start, teacher.folder, splits.label_names, seed=seed)
-        common = {"train": splits.train, "valid": splits.valid, "settings": form, "max_length": recipe.data.max_length}
-        with show.stage(f"{'undistilled' if soft_labels is None else 'student'} (seed {seed})") as step:
-            if soft_labels is None:
-                fit(model, tokenizer, **common, seed=seed, work=work, step=step)
-            else:
-                fit(model, tokenizer, **common, seed=seed, work=work, step=step, distillation=recipe.distillation,
-                    teacher_logits=soft_labels.for_rows(splits.train.ids))  # fmt: skip
+        with show.stage(f"{name} (seed {seed})") as step:
+            fit(
+                model,
+                tokenizer,
+                train=splits.train,
+                valid=splits.valid,
+                settings=form,
+                max_length=recipe.data.max_length,
+                seed=seed,
+                work=work,
+                step=step,
+                distillation=HARD_ONLY if soft_labels is None else recipe.distillation,
+                teacher_logits=None if soft_labels is None else soft_labels.for_rows(splits.train.ids),
+            )
 
-    return run.stage(UNDISTILLED if soft_labels is None else STUDENT, key, make)
+    return run.stage(name, key, make)
 
 
 def build_student(
@@ -114,7 +123,7 @@ def build_student(
     if form.from_teacher is not None:
         model = student_from_teacher(load_finished(teacher, key="teacher"), form.from_teacher, label_names, seed=seed)
     else:
-        model = model_from_scratch(form.from_scratch, tokenizer, label_names, seed=seed)
+        model = model_from_scratch(cast("Scratch", form.from_scratch), tokenizer, label_names, seed=seed)
     if model.config.model_type == "distilbert":
         tokenizer.model_input_names = ["input_ids", "attention_mask"]  # DistilBERT has no token types
     return model, tokenizer

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,16 +14,16 @@ from alambique.checkpoints import (
     Checkpoint,
     check_length,
     find_checkpoint,
-    label_config,
     load_finished,
     load_to_train,
     load_tokenizer,
 )
 from alambique.data import Splits
 from alambique.errors import ModelError, WeakTeacherError
+from alambique.labels import label_config, label_names_of
 from alambique.metrics import accuracy
 from alambique.progress import Reporter
-from alambique.recipe import Recipe
+from alambique.recipe import DEFAULT_TEACHER, Recipe
 from alambique.run import TEACHER, Artefact, RunFolder
 from alambique.training import fit
 from alambique.wordpiece import train_wordpiece
@@ -50,15 +51,14 @@ def find_teacher(recipe: Recipe, splits: Splits) -> TeacherStart:
         ModelError: it cannot be loaded, has no trained head, or other labels than the data.
     """
     scratch = recipe.teacher.from_scratch
-    if scratch is not None or recipe.teacher.model is None:
+    if scratch is not None:
         texts = [text for row in splits.train.segments() for text in row]
-        vocabulary = scratch.vocabulary if scratch is not None else 0
-        return TeacherStart(None, train_wordpiece(texts, vocabulary=vocabulary))
-    checkpoint = find_checkpoint(recipe.teacher.model, key=KEY)
+        return TeacherStart(None, train_wordpiece(texts, vocabulary=scratch.vocabulary))
+    checkpoint = find_checkpoint(recipe.teacher.model or DEFAULT_TEACHER, key=KEY)
     check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
     tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
     if not recipe.teacher.fine_tune:
-        match_labels(_own_labels(load_finished(checkpoint.folder, key=KEY)), splits.label_names)
+        match_labels(label_names_of(load_finished(checkpoint.folder, key=KEY)), splits.label_names)
     return TeacherStart(checkpoint, tokenizer)
 
 
@@ -84,10 +84,10 @@ def finetune_teacher(
             model.save_pretrained(work)
             start.tokenizer.save_pretrained(work)
             return
-        if start.checkpoint is not None:
-            model = load_to_train(start.checkpoint, splits.label_names, key=KEY, seed=seed)
-        else:
+        if settings.from_scratch is not None:
             model = model_from_scratch(settings.from_scratch, start.tokenizer, splits.label_names, seed=seed)
+        else:
+            model = load_to_train(cast("Checkpoint", start.checkpoint), splits.label_names, key=KEY, seed=seed)
         with show.stage(f"teacher (seed {seed})") as step:
             fit(model, start.tokenizer, train=splits.train, valid=splits.valid, settings=settings,
                 max_length=recipe.data.max_length, seed=seed, work=work, step=step)  # fmt: skip
@@ -151,10 +151,11 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
     Raises:
         ModelError: the labels differ, or the model has no linear last layer that can be permuted.
     """
-    order = match_labels(_own_labels(model), label_names)
+    order = match_labels(label_names_of(model), label_names)
     ids = {"input_ids": torch.arange(1, 9).unsqueeze(0)}
     with torch.no_grad():
-        before = model.eval()(**ids).logits
+        model.eval()
+        before = model(**ids).logits
         head = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == len(order)][-1]
         head.weight.copy_(head.weight[order].clone())
         if head.bias is not None:
@@ -164,10 +165,6 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
         raise ModelError(f"{KEY}: the classes of a {type(model).__name__} cannot be put into the data's order. "
                          "Name them in that order with data.label_order.")  # fmt: skip
     model.config.update(label_config(label_names))
-
-
-def _own_labels(model: PreTrainedModel) -> list[str]:
-    return [model.config.id2label[i] for i in range(model.config.num_labels)]
 
 
 def _plain(name: str) -> str:

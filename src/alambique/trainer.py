@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, Trainer
 
+from alambique.labels import label_names_of
 from alambique.losses import NO_LABEL, SOFT_LOSSES, SoftLoss, distillation_loss
 
 TEACHER_LOGITS = "teacher_logits"
@@ -62,12 +63,14 @@ class DistillationTrainer(Trainer):
             )
         super().__init__(*args, **kwargs)
         self.loss, self.temperature, self.hard_label_weight = loss, temperature, hard_label_weight
-        self.teacher_model = teacher_model
+        self.teacher_model: nn.Module | None = teacher_model
+        student = cast("nn.Module", self.model)
+        self._student_takes = _forward_names(student)
+        self._teacher_takes: set[str] = set()
         if teacher_model is not None:
-            _check_labels(teacher_model, self.model)
-            self.teacher_model = teacher_model.to(self.args.device).eval()
-        self._student_takes = _forward_names(self.model)
-        self._teacher_takes = set() if teacher_model is None else _forward_names(teacher_model)
+            _check_labels(label_names_of(teacher_model), label_names_of(student))
+            self._teacher_takes = _forward_names(teacher_model)
+            self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
 
     def compute_loss(
         self,
@@ -138,7 +141,7 @@ class DistillationTrainer(Trainer):
         # Trainer drops every column the student does not name: the soft labels and the teacher's token types with them
         if self._signature_columns is None:
             super()._set_signature_columns_if_needed()
-            self._signature_columns = [*self._signature_columns, TEACHER_LOGITS, *self._teacher_takes]
+            self._signature_columns += [TEACHER_LOGITS, *self._teacher_takes]
 
 
 def _forward_names(model: nn.Module) -> set[str]:
@@ -146,13 +149,11 @@ def _forward_names(model: nn.Module) -> set[str]:
     return set(inspect.signature(model.forward).parameters) - {"labels", "kwargs", "args"}
 
 
-def _check_labels(teacher: PreTrainedModel, student: PreTrainedModel) -> None:
-    teachers, students = teacher.config.id2label, student.config.id2label
+def _check_labels(teachers: list[str], students: list[str]) -> None:
     if len(teachers) != len(students):
         raise ValueError(f"the teacher has {len(teachers)} labels, the student {len(students)}")
-    named = set(teachers.values()) & set(students.values())
-    if named and teachers != students:
+    if set(teachers) & set(students) and teachers != students:
         raise ValueError(
-            f"the teacher's labels are {list(teachers.values())}, the student's {list(students.values())}: "
+            f"the teacher's labels are {', '.join(teachers)}, the student's {', '.join(students)}: "
             "the same class must have the same index in both"
         )

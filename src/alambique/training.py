@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from transformers import TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    DataCollatorWithPadding,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 
@@ -22,7 +29,7 @@ from alambique.trainer import TEACHER_LOGITS, DistillationTrainer
 BEST = "macro_f1"
 HISTORY = "history.json"
 _CHECKPOINTS = "checkpoints"
-_HARD_ONLY = Distillation(hard_label_weight=1.0)
+HARD_ONLY = Distillation(hard_label_weight=1.0)
 _MEASURED_TIME = ("_runtime", "_per_second")
 
 
@@ -37,7 +44,7 @@ def fit(
     seed: int,
     work: Path,
     step: Step,
-    distillation: Distillation = _HARD_ONLY,
+    distillation: Distillation = HARD_ONLY,
     teacher_logits: np.ndarray | None = None,
 ) -> None:
     """Train ``model`` and save it, its tokenizer and the course of training into ``work``.

@@ -48,7 +48,9 @@ def read_yaml(text: str, *, where: str, path: Path = ()) -> Any:
 
 def _convert(node: yaml.Node, path: Path, where: str, seen: set[int]) -> Any:
     if id(node) in seen or len(path) > _DEEPEST:
-        raise RecipeError(f"{where}, line {node.start_mark.line + 1}: anchors and deep nesting have no use in a recipe.")
+        raise RecipeError(
+            f"{where}, line {node.start_mark.line + 1}: anchors and deep nesting have no use in a recipe."
+        )
     seen.add(id(node))
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, path)

@@ -55,7 +55,9 @@ def read_table(path: Path, *, columns: tuple[str, ...] = (), encoding: str = "ut
     """
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
-        raise DataError(f"{path}: a data file ends in {', '.join(SUFFIXES)}; this one ends in {path.suffix or 'nothing'}.")
+        raise DataError(
+            f"{path}: a data file ends in {', '.join(SUFFIXES)}; this one ends in {path.suffix or 'nothing'}."
+        )
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
     if kind == "parquet":
@@ -161,7 +163,7 @@ def _from_records(path: Path, records: Iterator[tuple[int, Any]]) -> Table:
     rows, lines = [], []
     for number, record in records:
         if not isinstance(record, dict):
-            raise DataError(f"{path}, line {number}: each row must be an object, as in {{\"text\": …, \"label\": …}}.")
+            raise DataError(f'{path}, line {number}: each row must be an object, as in {{"text": …, "label": …}}.')
         rows.append(record)
         lines.append(number)
     names = list(dict.fromkeys(name for row in rows for name in row))

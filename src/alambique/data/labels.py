@@ -3,16 +3,13 @@
 from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alambique.data.files import Table
 from alambique.data.liar import GROUPS, ORDERS
 from alambique.errors import DataError
-
-if TYPE_CHECKING:
-    from alambique.recipe import Data
+from alambique.recipe import Data
 
 MOST_CLASSES = 1000
 
@@ -26,7 +23,7 @@ class EncodedLabels:
     labels: dict[str, np.ndarray]
 
 
-def encode_labels(tables: dict[str, Table], data: "Data", *, liar: bool) -> EncodedLabels:
+def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> EncodedLabels:
     """Group, order and number the labels of all splits.
 
     Raises:
@@ -44,16 +41,18 @@ def encode_labels(tables: dict[str, Table], data: "Data", *, liar: bool) -> Enco
                 )
     where = tables["train"].where
     if len(train) == 1:
-        raise DataError(f"{where}: every row has the label {next(iter(train))!r}; a classifier needs two classes or more.")
+        raise DataError(
+            f"{where}: every row has the label {next(iter(train))!r}; a classifier needs two classes or more."
+        )
     if len(train) > min(MOST_CLASSES, max(20, len(grouped["train"]) // 2)):
         raise DataError(
             f"{where}: column {data.label!r}, which data.label names, has {len(train)} different values in "
             f"{len(grouped['train'])} rows. Is it the text column?"
         )
-    names, ordinal = _ordered(set(train), tables["train"], data, liar=liar)
-    index = {name: i for i, name in enumerate(names)}
+    ordered, ordinal = _ordered(set(train), tables["train"], data, liar=liar)
+    index = {name: i for i, name in enumerate(ordered)}
     labels = {split: np.array([index[name] for name in found], dtype=np.int64) for split, found in grouped.items()}
-    return EncodedLabels(names, ordinal, labels)
+    return EncodedLabels(ordered, ordinal, labels)
 
 
 def _names(table: Table, column: str) -> list[str]:
@@ -71,9 +70,7 @@ def _names(table: Table, column: str) -> list[str]:
     return names
 
 
-def _grouped(
-    cells: dict[str, list[str]], tables: dict[str, Table], data: "Data", *, liar: bool
-) -> dict[str, list[str]]:
+def _grouped(cells: dict[str, list[str]], tables: dict[str, Table], data: Data, *, liar: bool) -> dict[str, list[str]]:
     groups = data.label_groups
     if groups is None:
         return cells
@@ -98,7 +95,7 @@ def _grouped(
     return {split: [groups[name] for name in names] for split, names in cells.items()}
 
 
-def _ordered(present: set[str], train: Table, data: "Data", *, liar: bool) -> tuple[tuple[str, ...], bool]:
+def _ordered(present: set[str], train: Table, data: Data, *, liar: bool) -> tuple[tuple[str, ...], bool]:
     order = data.label_order
     if order is None and liar and (data.label_groups is None or isinstance(data.label_groups, str)):
         order = tuple(name for name in ORDERS[data.label_groups or "six"] if name in present)

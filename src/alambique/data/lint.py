@@ -1,7 +1,7 @@
 """Findings about the rows: no errors, but things that change what a score means."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from alambique.findings import Finding
 _SHOWN = 10
 
 
-def lint(splits: Splits, *, lengths: dict[str, Sequence[int]], max_length: int, metadata: tuple[str, ...]) -> list[Finding]:
+def lint(
+    splits: Splits, *, lengths: Mapping[str, Sequence[int]], max_length: int, metadata: tuple[str, ...]
+) -> list[Finding]:
     """Look for duplicates, contradictions, leaks between splits, empty and cut texts, and absent classes.
 
     Args:
@@ -30,9 +32,7 @@ def lint(splits: Splits, *, lengths: dict[str, Sequence[int]], max_length: int, 
             "duplicate-texts", split, repeated, "repeat a text of the same split",
             "They count twice in training or in the score; remove them at the source if that is not meant.",
         )  # fmt: skip
-        clashing = [
-            i for positions in rows.values() if len(set(split.labels[positions])) > 1 for i in positions
-        ]
+        clashing = [i for positions in rows.values() if len(set(split.labels[positions])) > 1 for i in positions]
         findings += _finding(
             "conflicting-labels", split, clashing, "have a text that also stands there with another label",
             "No model can get all of them right; decide on one label.",

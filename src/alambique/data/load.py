@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from alambique import recipe as recipes
 from alambique.data import quickstart
 from alambique.data.files import SUFFIXES, Table, join, read_table
 from alambique.data.labels import encode_labels
@@ -17,6 +16,7 @@ from alambique.data.sample import split_off, stratified_sample
 from alambique.data.splits import SPLIT_NAMES, Split, Splits, row_ids
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
+from alambique.recipe import Data
 
 SPLIT_OFF_SHARE = 0.1
 _WORDS = {"train": "train", "valid": "valid", "validation": "valid", "dev": "valid", "val": "valid", "test": "test"}
@@ -38,7 +38,7 @@ class Source:
     read: Callable[[], dict[str, Table]]
 
 
-def locate(data: "recipes.Data") -> Source:
+def locate(data: Data) -> Source:
     """Find the files behind ``data.source``: the embedded set, a folder, files, or a Hub id.
 
     Raises:
@@ -62,7 +62,7 @@ def locate(data: "recipes.Data") -> Source:
     return Source(f"{source}@{found.commit}", lambda: _read(files, data))
 
 
-def load_splits(data: "recipes.Data", source: Source) -> Splits:
+def load_splits(data: Data, source: Source) -> Splits:
     """Read, check and label every row; split off what is missing; sample if asked.
 
     Raises:
@@ -79,9 +79,7 @@ def load_splits(data: "recipes.Data", source: Source) -> Splits:
         _check_columns(table, data)
     liar = all(is_liar(set(table.columns)) for table in tables.values())
     encoded = encode_labels(tables, data, liar=liar)
-    splits = {
-        name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()
-    }
+    splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}
     for name in ("test", "valid"):
         if name not in splits:
             splits["train"], splits[name] = split_off(splits["train"], name, SPLIT_OFF_SHARE, data.split_seed)
@@ -93,10 +91,12 @@ def load_splits(data: "recipes.Data", source: Source) -> Splits:
         for name in SPLIT_NAMES:
             chosen = stratified_sample(splits[name].labels, data.max_rows, data.split_seed)
             if len(chosen) < len(splits[name]):
-                notes.append(f"{name}: a stratified sample of {len(chosen)} of {len(splits[name])} rows (data.max_rows).")
+                notes.append(
+                    f"{name}: a stratified sample of {len(chosen)} of {len(splits[name])} rows (data.max_rows)."
+                )
                 splits[name] = splits[name].take(chosen)
-    ordered = [splits[name] for name in SPLIT_NAMES]
-    return Splits(*ordered, encoded.names, encoded.ordinal, tuple(notes))
+    train, valid, test = (splits[name] for name in SPLIT_NAMES)
+    return Splits(train, valid, test, encoded.names, ordinal=encoded.ordinal, notes=tuple(notes))
 
 
 def _files_in(folder: Path) -> dict[str, list[Path]]:
@@ -119,7 +119,7 @@ def _files_in(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _from_files(files: dict[str, list[Path]], data: "recipes.Data") -> Source:
+def _from_files(files: dict[str, list[Path]], data: Data) -> Source:
     digest = hashlib.sha256()
     for split in sorted(files):
         for path in files[split]:
@@ -130,14 +130,14 @@ def _from_files(files: dict[str, list[Path]], data: "recipes.Data") -> Source:
     return Source(digest.hexdigest(), lambda: _read(files, data))
 
 
-def _read(files: dict[str, list[Path]], data: "recipes.Data") -> dict[str, Table]:
+def _read(files: dict[str, list[Path]], data: Data) -> dict[str, Table]:
     return {
         split: join([read_table(path, columns=data.columns, encoding=data.encoding) for path in paths])
         for split, paths in files.items()
     }
 
 
-def _hub_snapshot(name: str, data: "recipes.Data") -> Snapshot:
+def _hub_snapshot(name: str, data: Data) -> Snapshot:
     """The Hub's own Parquet conversion, which every public set has; else the files of the main branch."""
     folders = [data.subset] if data.subset else []
     if data.revision is not None:
@@ -152,7 +152,7 @@ def _hub_snapshot(name: str, data: "recipes.Data") -> Snapshot:
             raise first from None
 
 
-def _hub_files(folder: Path, data: "recipes.Data") -> dict[str, list[Path]]:
+def _hub_files(folder: Path, data: Data) -> dict[str, list[Path]]:
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     relative = {p: p.relative_to(folder).as_posix() for p in paths}
     subsets = sorted({r.split("/")[0] for r in relative.values() if r.count("/") >= 2})  # noqa: PLR2004 - subset/split/file
@@ -161,7 +161,9 @@ def _hub_files(folder: Path, data: "recipes.Data") -> dict[str, list[Path]]:
     elif "default" in subsets:
         relative = {p: r for p, r in relative.items() if r.startswith("default/")}
     elif len(subsets) > 1:
-        raise DataError(f"data.source: {data.source} has the subsets {', '.join(subsets)}; choose one with data.subset.")
+        raise DataError(
+            f"data.source: {data.source} has the subsets {', '.join(subsets)}; choose one with data.subset."
+        )
     found: dict[str, list[Path]] = {}
     for path, name in relative.items():
         words = _IN_PATH.findall(name.lower().rsplit(".", 1)[0])
@@ -174,7 +176,7 @@ def _hub_files(folder: Path, data: "recipes.Data") -> dict[str, list[Path]]:
     return found
 
 
-def _renamed(table: Table, data: "recipes.Data") -> Table:
+def _renamed(table: Table, data: Data) -> Table:
     """Give LIAR's columns one name each, wherever they come from, unless the recipe uses the Hub's."""
     asked = {*data.text, data.label, *data.metadata}
     names = {old: new for old, new in HUB_NAMES.items() if old in table.columns and old not in asked}
@@ -182,7 +184,7 @@ def _renamed(table: Table, data: "recipes.Data") -> Table:
     return Table(table.where, columns, table.lines, table.class_names)
 
 
-def _check_columns(table: Table, data: "recipes.Data") -> None:
+def _check_columns(table: Table, data: Data) -> None:
     for key, names in (("text", data.text), ("label", (data.label,)), ("metadata", data.metadata)):
         for name in names:
             if name not in table.columns:
@@ -210,7 +212,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _split(name: str, table: Table, data: "recipes.Data", labels: np.ndarray, *, liar: bool) -> Split:
+def _split(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:
     texts = tuple(cell or "" for cell in table.columns[data.text[0]])
     segments = [table.columns[column] for column in data.text[1:]]
     pairs = None

@@ -26,7 +26,8 @@ FACTS = (
     ("insects", "have wings", 4), ("spiders", "have wings", 0), ("spiders", "have eight legs", 5),
     ("spiders", "are harmless", 4), ("snakes", "are venomous", 2), ("snakes", "have legs", 0),
     ("snakes", "shed their skin", 5), ("metals", "conduct electricity", 5), ("metals", "are liquid in a warm room", 1),
-    ("metals", "rust", 2), ("metals", "float on water", 1), ("planets", "have moons", 4), ("planets", "shine by themselves", 0),
+    ("metals", "rust", 2), ("metals", "float on water", 1), ("planets", "have moons", 4),
+    ("planets", "shine by themselves", 0),
     ("planets", "go around a star", 5), ("planets", "have rings", 2), ("rivers", "reach the sea", 4),
     ("rivers", "flow uphill", 0), ("rivers", "freeze in winter", 2), ("rivers", "carry fresh water", 5),
     ("islands", "have an airport", 2), ("islands", "are surrounded by water", 5), ("islands", "were volcanoes", 3),
@@ -44,7 +45,10 @@ CLOSINGS = (
     "", "today", "in our time", "according to a mailer", "and everyone knows it", "so the speaker said on the radio",
     "as written in a letter", "says a post on the internet",
 )  # fmt: skip
-SHAPES = ("{opening} {amount} {kind} {do} {closing}", "{opening} when it comes to {kind} , {amount} of them {do} {closing}")
+SHAPES = (
+    "{opening} {amount} {kind} {do} {closing}",
+    "{opening} when it comes to {kind} , {amount} of them {do} {closing}",
+)
 
 
 def tables() -> dict[str, Table]:

@@ -49,7 +49,9 @@ class Split:
 
     def segments(self) -> list[tuple[str, ...]]:
         """What the model reads of each row: one text, or two."""
-        return [(text,) for text in self.texts] if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
+        return (
+            [(text,) for text in self.texts] if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -130,4 +132,7 @@ def read_splits(folder: Path) -> Splits:
         pairs = tuple(columns["pair"]) if "pair" in columns else None
         labels = np.asarray(columns["label"], dtype=np.int64)
         read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels))
-    return Splits(*read, tuple(facts["label_names"]), facts["ordinal"], tuple(facts["notes"]))
+    train, valid, test = read
+    return Splits(
+        train, valid, test, tuple(facts["label_names"]), ordinal=facts["ordinal"], notes=tuple(facts["notes"])
+    )

@@ -31,9 +31,7 @@ def store_data(run: RunFolder, recipe: Recipe, splits: Splits, tokenizer: PreTra
     def make(work: Path) -> None:
         write_splits(splits, work)
         lengths = {split.name: token_lengths(tokenizer, split.segments()) for split in splits}
-        findings = lint(
-            splits, lengths=lengths, max_length=recipe.data.max_length, metadata=recipe.data.metadata
-        )
+        findings = lint(splits, lengths=lengths, max_length=recipe.data.max_length, metadata=recipe.data.metadata)
         write_text(work / LINT, json.dumps([finding.as_dict() for finding in findings], indent=2, ensure_ascii=False))
 
     run.stage(DATA, key, make)

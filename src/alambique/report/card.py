@@ -39,4 +39,5 @@ def _source(report: dict[str, Any]) -> str:
     source = report["recipe"]["data"]["source"]
     if isinstance(source, dict):
         source = source["train"]
+    source = str(source)
     return source.rstrip("/").split("/")[-1] if source.startswith(("/", "~", ".")) or "\\" in source else source

@@ -63,7 +63,9 @@ def _data(run: RunFolder) -> tuple[Splits, list[dict[str, Any]]]:
     try:
         return read_splits(run.path / DATA), json.loads((run.path / DATA / LINT).read_text("utf-8"))
     except (OSError, ValueError, KeyError) as error:
-        raise RunFolderError(f"{run.path / DATA} does not hold the data of a run. Run alambique distill again.") from error
+        raise RunFolderError(
+            f"{run.path / DATA} does not hold the data of a run. Run alambique distill again."
+        ) from error
 
 
 def _scores(run: RunFolder, room: RunFolder, splits: Splits) -> dict[str, dict[str, Any]]:
