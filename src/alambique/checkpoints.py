@@ -26,7 +26,7 @@ _FILES = [
     "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
     "sentencepiece.bpe.model",
 ]  # fmt: skip
-_LOADING = (OSError, ValueError, RuntimeError, KeyError, ImportError)
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,9 @@ def load_tokenizer(folder: Path, *, key: str) -> PreTrainedTokenizerBase:
     Raises:
         ModelError: there is none, or it has no padding token.
     """
+    # without any of these transformers makes an empty tokenizer, which reads every word as unknown
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        raise ModelError(f"{key}: {folder} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER).")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
@@ -185,7 +188,7 @@ def _load(folder: Path, key: str, **options: Any) -> Any:
         return AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
         )
-    except _LOADING as error:
+    except Exception as error:  # safetensors, torch and transformers each raise their own
         raise ModelError(f"{key}: the model in {folder} cannot be loaded ({_first_line(error)}).") from error
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from click.exceptions import ClickException, Exit
 
 from alambique.errors import AlambiqueError
 from alambique.progress import quiet_libraries, reporter
@@ -24,6 +23,7 @@ Set = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 INTERRUPTED = 130
+WIDE = 110  # columns, where nobody's terminal sets them
 
 
 @app.command()
@@ -109,26 +109,17 @@ def _print_comparison(report: dict[str, Any]) -> None:
 
     from alambique.report.table import comparison  # noqa: PLC0415
 
-    console = Console()
-    console.print(comparison(report), width=None if console.is_terminal else 110)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(comparison(report))
 
 
 def main() -> None:
     """Run the command and exit: 0 done, 2 the input is at fault, 130 interrupted, 1 anything else."""
     try:
-        status = app(standalone_mode=False)
+        app()
     except AlambiqueError as error:
         print(f"alambique: {error}", file=sys.stderr)  # noqa: T201
-        status = error.exit_status
-    except Exit as stop:
-        status = stop.exit_code
-    except ClickException as error:
-        error.show()
-        status = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("alambique: interrupted; the same command goes on from here.", file=sys.stderr)  # noqa: T201
-        status = INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; the interpreter would complain of it
-        status = 1
-    sys.exit(status)
+        sys.exit(error.exit_status)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("alambique: interrupted; the same command goes on from the last epoch.", file=sys.stderr)  # noqa: T201
+        raise

@@ -67,6 +67,8 @@ def predict_logits(
         (rows, classes) float32, in the order of ``segments``.
     """
     model.eval()
+    if not segments:
+        return np.zeros((0, len(label_names_of(model))), dtype=np.float32)
     encoded = tokenize(tokenizer, segments, max_length=max_length, model=model)
     lengths = np.array([len(ids) for ids in encoded["input_ids"]])
     logits = np.zeros((len(segments), len(label_names_of(model))), dtype=np.float32)

@@ -1,9 +1,11 @@
 """Class names in a model's config."""
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
-from transformers import PreTrainedConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 
 def label_config(label_names: tuple[str, ...]) -> dict[str, Any]:

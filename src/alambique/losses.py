@@ -28,8 +28,8 @@ def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, *, temperature
     Returns:
         (B,) in nats; 0 where both distributions are equal. The mean over rows is ``batchmean`` × T².
     """
-    student = functional.log_softmax(student_logits.float() / temperature, dim=-1)
-    teacher = functional.log_softmax(teacher_logits.float() / temperature, dim=-1)
+    student = functional.log_softmax(_raised(student_logits) / temperature, dim=-1)
+    teacher = functional.log_softmax(_raised(teacher_logits) / temperature, dim=-1)
     return functional.kl_div(student, teacher, reduction="none", log_target=True).sum(-1) * temperature**2
 
 
@@ -49,7 +49,7 @@ def mean_squared_error(student_logits: Tensor, teacher_logits: Tensor, *, temper
         (B,), in squared logits.
     """
     del temperature
-    difference = student_logits.float() - teacher_logits.float()
+    difference = _raised(student_logits) - _raised(teacher_logits)
     return (difference - difference.mean(-1, keepdim=True)).square().mean(-1)
 
 
@@ -65,7 +65,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.
         label_smoothing: share of the target spread evenly over all classes, from 0 to 1.
     """
     return functional.cross_entropy(
-        logits.float(), labels, ignore_index=NO_LABEL, label_smoothing=label_smoothing, reduction="none"
+        _raised(logits), labels, ignore_index=NO_LABEL, label_smoothing=label_smoothing, reduction="none"
     )
 
 
@@ -105,7 +105,7 @@ def distillation_loss(
         ValueError: shapes differ, a part that has weight is missing, or a parameter is out of range.
     """
     _check(student_logits, teacher_logits, labels, temperature, hard_label_weight, loss)
-    total = student_logits.new_zeros((), dtype=torch.float32)
+    total = _raised(student_logits.new_zeros(()))
     if hard_label_weight < 1 and teacher_logits is not None:
         soft = SOFT_LOSSES[loss](student_logits, teacher_logits.detach(), temperature=temperature).sum()
         total = total + (1 - hard_label_weight) * soft / (len(student_logits) if rows is None else rows)
@@ -114,6 +114,11 @@ def distillation_loss(
         count = (labels != NO_LABEL).sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
         total = total + hard_label_weight * hard / count.clamp(min=1).to(hard.device)
     return total
+
+
+def _raised(logits: Tensor) -> Tensor:
+    """Half precision to float32; double stays."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _check(

@@ -1,6 +1,6 @@
 """The recipe: every choice of a run, validated, frozen, and free of torch."""
 
-import codecs
+import contextlib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,6 +23,7 @@ from alambique.yaml_reader import read_yaml
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
+EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder has its name
 FORMS = {"teacher": ("model", "from_scratch"), "student": ("model", "from_teacher", "from_scratch")}
 
 
@@ -119,7 +120,7 @@ class Data(Section):
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         try:
-            codecs.lookup(value)
+            "".encode(value)  # codecs.lookup would let base64 pass, which is no encoding of text
         except LookupError as error:
             raise ValueError(f"{value!r} is no encoding that Python knows; try utf-8, latin-1 or cp1252") from error
         return value
@@ -171,7 +172,7 @@ class Training(Section):
 class Teacher(Training):
     """The large model: a checkpoint to fine-tune, a finished classifier, or one from scratch."""
 
-    model: str | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
     from_scratch: TeacherScratch | None = None
     fine_tune: bool = True
     epochs: Count = 3
@@ -193,7 +194,7 @@ class Teacher(Training):
 class Student(Training):
     """The small model: a checkpoint, some of the teacher's layers, or one from scratch."""
 
-    model: str | None = None
+    model: Annotated[str, Field(min_length=1)] | None = None
     from_teacher: FromTeacher | None = None
     from_scratch: Scratch | None = None
     epochs: Count = 6
@@ -269,11 +270,11 @@ class Recipe(Section):
 
     def _with_paths(self, folder: Path) -> Self:
         source = self.data.source
-        located = (
-            {split: _located(name, folder) for split, name in source.items()}
-            if isinstance(source, dict)
-            else _located(source, folder)
-        )
+        located: str | dict[str, str | None] | None = source
+        if isinstance(source, dict):
+            located = {split: _located(name, folder) for split, name in source.items()}
+        elif source != EMBEDDED:
+            located = _located(source, folder)
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"source": located}),
@@ -284,7 +285,11 @@ class Recipe(Section):
 
     def to_yaml(self) -> str:
         """The recipe as YAML that :meth:`load` reads back to an equal recipe."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        values = self.model_dump(mode="json")
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        if any(line_end in text for line_end in "\x85\u2028\u2029"):  # YAML would read them back as spaces
+            text = yaml.safe_dump(values, sort_keys=False)
+        return text
 
 
 def shipped_recipes() -> dict[str, str]:
@@ -319,12 +324,13 @@ def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
     chosen: dict[str, set[str]] = {section: set() for section in FORMS}
     parsed = []
     for override in overrides:
-        key, equals, value = override.partition("=")
+        key, equals, text = override.partition("=")
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
             raise RecipeError(f"--set {override} is not of the form key=value, as in --set distillation.temperature=4")
-        parsed.append((path, read_yaml(value, where=f"--set {override}", path=path)))
-        if path[0] in chosen and len(path) > 1:
+        value = read_yaml(text, where=f"--set {override}", path=path)
+        parsed.append((path, value))
+        if path[0] in chosen and len(path) > 1 and value is not None:
             chosen[path[0]].add(path[1])
     for section, forms in FORMS.items():
         if chosen[section] & set(forms) and isinstance(raw.get(section), dict):
@@ -359,7 +365,8 @@ def _two_forms(raw: dict[str, Any]) -> list[str]:
 def _located(name: str | None, folder: Path) -> str | None:
     if name is None:
         return None
-    for candidate in (Path(name).expanduser(), folder / name):
-        if candidate.exists():
-            return str(candidate.resolve())
+    with contextlib.suppress(OSError, RuntimeError):  # too long for a path; no such home
+        for candidate in (Path(name).expanduser(), folder / name):
+            if candidate.exists():
+                return str(candidate.resolve())
     return name

@@ -10,7 +10,7 @@ _WANTED = {
     "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
     "float_type": "a number", "float_parsing": "a number", "bool_type": "true or false",
     "string_type": "text", "tuple_type": "a list", "dict_type": "a mapping", "model_type": "a mapping of keys",
-    "model_attributes_type": "a mapping of keys", "finite_number": "a finite number",
+    "string_too_short": "a name", "model_attributes_type": "a mapping of keys", "finite_number": "a finite number",
 }  # fmt: skip
 _BOUNDS = {"greater_than": ("gt", "greater than"), "greater_than_equal": ("ge", "at least"),
            "less_than": ("lt", "less than"), "less_than_equal": ("le", "at most")}  # fmt: skip
@@ -72,7 +72,8 @@ def _suggestion(path: str, known: set[str]) -> str:
     close = get_close_matches(key, here, n=1)
     if close:
         return f" Did you mean {section + '.' if section else ''}{close[0]}?"
-    elsewhere = sorted(k for k in known if k.rpartition(".")[2] == key) or get_close_matches(path, known, n=1)
+    names = get_close_matches(key, {k.rpartition(".")[2] for k in known}, n=1)
+    elsewhere = sorted(k for k in known if k.rpartition(".")[2] in names)
     return f" Did you mean {elsewhere[0]}?" if elsewhere else ""
 
 

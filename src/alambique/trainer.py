@@ -141,7 +141,7 @@ class DistillationTrainer(Trainer):
         # Trainer drops every column the student does not name: the soft labels and the teacher's token types with them
         if self._signature_columns is None:
             super()._set_signature_columns_if_needed()
-            self._signature_columns += [TEACHER_LOGITS, *self._teacher_takes]
+            self._signature_columns = [*(self._signature_columns or ()), TEACHER_LOGITS, *self._teacher_takes]  # type: ignore[assignment]
 
 
 def _forward_names(model: nn.Module) -> set[str]:

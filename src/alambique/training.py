@@ -88,7 +88,7 @@ def fit(
         for entry in trainer.state.log_history
         if "loss" in entry or "eval_loss" in entry
     ]
-    (work / HISTORY).write_text(json.dumps(history, indent=1), "utf-8")
+    (work / HISTORY).write_text(json.dumps(history, indent=1, sort_keys=True), "utf-8")
     _remove(checkpoints)
 
 

@@ -1,5 +1,6 @@
 """Read one data file into columns of text, and say exactly where it is wrong."""
 
+import codecs
 import csv
 import json
 import re
@@ -76,8 +77,8 @@ def _decode(path: Path, encoding: str) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
-    utf8 = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-    wide = encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32"))
+    codec = codecs.lookup(encoding).name
+    utf8, wide = codec == "utf-8", codec.startswith(("utf-16", "utf-32"))
     if b"\0" in raw and not wide:
         raise DataError(f"{path}: this is a binary file, not text (byte 0 at offset {raw.index(0)}).")
     try:

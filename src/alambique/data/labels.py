@@ -107,7 +107,7 @@ def _ordered(present: set[str], train: Table, data: Data, *, liar: bool) -> tupl
         return order, True
     if data.label in train.class_names and data.label_groups is None:
         return tuple(name for name in train.class_names[data.label] if name in present), False
-    if all(name.removeprefix("-").isdigit() for name in present):
+    if all(name.removeprefix("-").isdecimal() for name in present):
         return tuple(sorted(present, key=int)), False
     return tuple(sorted(present)), False
 

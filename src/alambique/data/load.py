@@ -132,8 +132,9 @@ def _from_files(files: dict[str, list[Path]], data: Data) -> Source:
 
 def _read(files: dict[str, list[Path]], data: Data) -> dict[str, Table]:
     return {
-        split: join([read_table(path, columns=data.columns, encoding=data.encoding) for path in paths])
-        for split, paths in files.items()
+        split: join([read_table(path, columns=data.columns, encoding=data.encoding) for path in files[split]])
+        for split in SPLIT_NAMES  # train first: its mistakes explain the others'
+        if split in files
     }
 
 

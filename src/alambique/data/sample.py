@@ -22,10 +22,12 @@ def stratified_sample(labels: np.ndarray, rows: int, seed: int) -> np.ndarray:
     classes, counts = np.unique(labels, return_counts=True)
     ideal = counts * rows / len(labels)
     quota = np.maximum(np.floor(ideal).astype(int), 1)
-    for i in np.argsort(-(ideal - np.floor(ideal)), kind="stable"):
+    for i in np.argsort(quota - ideal, kind="stable"):
         if quota.sum() >= rows:
             break
         quota[i] = min(quota[i] + 1, counts[i])
+    while quota.sum() > max(rows, len(classes)):  # the rows that rare classes keep come out of the common ones
+        quota[np.argmax(quota)] -= 1
     order = np.random.default_rng(seed).permutation(len(labels))
     shuffled = labels[order]
     chosen = [order[shuffled == c][:q] for c, q in zip(classes, quota, strict=True)]

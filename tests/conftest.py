@@ -1,0 +1,110 @@
+"""Tiny models, tokenizers and data, made here: no network, no weights from elsewhere."""
+
+import json
+import random
+
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification, DistilBertConfig, DistilBertForSequenceClassification
+
+from alambique.labels import label_config
+from alambique.wordpiece import train_wordpiece
+
+torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where the machine is busy
+LABELS = ("bad", "fair", "good")
+WORDS = {"bad": ("awful", "poor", "broken"), "fair": ("plain", "usual", "middling"), "good": ("lovely", "superb", "bright")}
+NOUNS = ("lamp", "table", "door", "garden", "kettle", "window")
+
+
+def rows(count, seed):
+    """Texts whose adjective decides the label, with every tenth label wrong."""
+    maker = random.Random(seed)
+    made = []
+    for _ in range(count):
+        label = maker.choice(LABELS)
+        noun, other = maker.sample(NOUNS, 2)
+        word = maker.choice(WORDS[label])
+        text = f"{word} {noun} {other} {word} {maker.choice(NOUNS)} {word} {maker.randint(0, 99)}"
+        made.append({"text": text, "label": maker.choice(LABELS) if maker.random() < 0.1 else label})
+    return made
+
+
+def write_jsonl(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _no_hub(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    return train_wordpiece([row["text"] for row in rows(300, 5)], vocabulary=300)
+
+
+@pytest.fixture
+def tiny_bert(tokenizer):
+    """Build a BERT classifier of a given depth, without dropout unless asked for."""
+
+    def build(layers=2, labels=LABELS, dropout=0.0):
+        torch.manual_seed(layers)
+        config = BertConfig(
+            vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=layers, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=64, hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout, **label_config(labels),
+        )  # fmt: skip
+        return BertForSequenceClassification(config).eval()
+
+    return build
+
+
+@pytest.fixture
+def tiny_distilbert(tokenizer):
+    """Build a DistilBERT classifier, without dropout unless asked for."""
+
+    def build(layers=1, labels=LABELS, dropout=0.0):
+        torch.manual_seed(10 + layers)
+        config = DistilBertConfig(
+            vocab_size=len(tokenizer), dim=16, n_layers=layers, n_heads=2, hidden_dim=32, max_position_embeddings=64,
+            dropout=dropout, attention_dropout=dropout, seq_classif_dropout=dropout, **label_config(labels),
+        )  # fmt: skip
+        return DistilBertForSequenceClassification(config).eval()
+
+    return build
+
+
+@pytest.fixture
+def data_folder(tmp_path):
+    """A folder of JSON Lines with train, valid and test."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, count, seed in (("train", 160, 1), ("valid", 48, 2), ("test", 48, 3)):
+        write_jsonl(folder / f"{name}.jsonl", rows(count, seed))
+    return folder
+
+
+@pytest.fixture
+def tiny_recipe(data_folder):
+    """A recipe that trains in a second or two; keyword arguments replace whole sections' keys."""
+
+    def build(**sections):
+        raw = {
+            "data": {"source": str(data_folder), "text": "text", "label": "label", "max_length": 24},
+            "teacher": {
+                "from_scratch": {"layers": 1, "width": 32, "heads": 2, "vocabulary": 300},
+                "epochs": 4, "batch_size": 8, "learning_rate": 5e-3,
+            },
+            "student": {
+                "from_scratch": {"layers": 1, "width": 16, "heads": 2},
+                "epochs": 1, "batch_size": 16, "learning_rate": 5e-3,
+            },
+        }  # fmt: skip
+        for section, keys in sections.items():
+            raw[section] = {**raw.get(section, {}), **keys} if isinstance(keys, dict) else keys
+        return raw
+
+    return build

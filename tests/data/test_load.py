@@ -1,0 +1,696 @@
+"""From ``data.source`` to rows: files found, labels named, what is missing made."""
+
+import csv
+import json
+from collections import Counter
+
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from alambique.data import load_splits, locate
+from alambique.errors import DataError
+from alambique.recipe import Recipe
+
+LIAR_NAMES = ["id", "label", "statement", "subject", "speaker", "job", "state", "party", "barely_true_counts",
+              "false_counts", "half_true_counts", "mostly_true_counts", "pants_on_fire_counts", "context"]  # fmt: skip
+LIAR_LABELS = ("pants-fire", "false", "barely-true", "half-true", "mostly-true", "true")
+ENDINGS = ".tsv, .csv, .jsonl, .ndjson, .json, .parquet"
+
+
+def recipe_data(source, **keys):
+    return Recipe.from_dict({"data": {"source": source, "text": "text", "label": "label", **keys}}).data
+
+
+def load(source, **keys):
+    data = recipe_data(str(source) if not isinstance(source, dict) else source, **keys)
+    return load_splits(data, locate(data))
+
+
+def message(source, **keys):
+    with pytest.raises(DataError) as caught:
+        load(source, **keys)
+    return str(caught.value)
+
+
+def write_csv(path, rows, names=("text", "label")):
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n").writerows([names, *rows])
+    return path
+
+
+def rows_of(split, names):
+    return [(text, names[label]) for text, label in zip(split.texts, split.labels.tolist(), strict=True)]
+
+
+def counts(split, names):
+    return dict(Counter(names[label] for label in split.labels.tolist()))
+
+
+TRAIN = [("one cup", "no"), ("two cups", "yes"), ("three cups", "no"), ("four cups", "yes")]
+VALID = [("five cups", "yes")]
+TEST = [("six cups", "no"), ("seven cups", "yes")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, rows in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
+        write_csv(tmp_path / f"{name}.csv", rows)
+    return tmp_path
+
+
+@pytest.fixture
+def single(tmp_path):
+    """One file: 40 rows of a and 20 of b, all texts different."""
+    return write_csv(tmp_path / "rows.csv", [(f"text {i}", "b" if i % 3 == 0 else "a") for i in range(60)])
+
+
+@pytest.fixture
+def liar(tmp_path):
+    """A folder in LIAR's own form; every label stands once in valid and test and twice in train."""
+
+    def row(i, label):
+        return [f"{i}.json", label, f'Claim {i} of "mine"', f"subject {i}", f"speaker {i}", "" if i % 2 else f"job {i}",
+                "Ohio", "none", "7771", "7772", "7773", "7774", "7775", f"a talk {i}"]  # fmt: skip
+
+    for start, name, times in ((0, "train", 2), (100, "valid", 1), (200, "test", 1)):
+        rows = [row(start + i, label) for i, label in enumerate(("true", *LIAR_LABELS[:5]) * times)]
+        (tmp_path / f"{name}.tsv").write_text("".join("\t".join(r) + "\n" for r in rows), "utf-8")
+    return tmp_path
+
+
+# ---- where the files are
+
+
+def test_a_folder(folder):
+    splits = load(folder)
+    assert splits.label_names == ("no", "yes")
+    assert not splits.ordinal
+    assert splits.notes == ()
+    assert [split.name for split in splits] == ["train", "valid", "test"]
+    assert [rows_of(split, splits.label_names) for split in splits] == [TRAIN, VALID, TEST]
+    assert splits.train.pairs is None
+    assert splits.train.labels.dtype == "int64"
+    assert splits.counts() == {
+        "train": {"no": 2, "yes": 2},
+        "valid": {"no": 0, "yes": 1},
+        "test": {"no": 1, "yes": 1},
+    }
+
+
+@pytest.mark.parametrize("name", ["validation.csv", "dev.csv", "val.csv", "Valid.CSV"])
+def test_other_names_of_the_valid_file(folder, name):
+    (folder / "valid.csv").rename(folder / name)
+    assert load(folder).valid.texts == ("five cups",)
+    assert load(folder).notes == ()
+
+
+def test_other_files_of_a_folder_do_not_matter(folder):
+    write_csv(folder / "training.csv", [("x", "y")])
+    (folder / "train.txt").write_text("x")
+    (folder / "README.md").write_text("x")
+    assert load(folder).train.texts == ("one cup", "two cups", "three cups", "four cups")
+
+
+@pytest.mark.parametrize(("first", "second", "split"), [("train.csv", "train.jsonl", "train"),
+                                                        ("dev.csv", "valid.csv", "valid")])  # fmt: skip
+def test_two_files_for_one_split(folder, first, second, split):
+    write_csv(folder / (first if first == "dev.csv" else second), TRAIN)
+    assert message(folder) == (
+        f"{folder}: {first} and {second} could both be the {split} split. Say which, as in --set 'data.source="
+        "{train: F, valid: F, test: F}'."
+    )
+
+
+def test_a_folder_without_a_train_file(folder):
+    (folder / "train.csv").unlink()
+    assert message(folder) == (
+        f"{folder}: there is no train file in this folder. It needs train (and, where you have them, valid and test) with "
+        f"one of the endings {ENDINGS}."
+    )
+
+
+def test_no_such_path(tmp_path):
+    assert message(tmp_path / "gone") == f"data.source: there is no file or folder {tmp_path / 'gone'}."
+
+
+def test_a_mapping_of_files(tmp_path):
+    write_csv(tmp_path / "a.csv", TRAIN)
+    (tmp_path / "b.tsv").write_text("label\ttext\nyes\tfive cups\n")
+    (tmp_path / "c.jsonl").write_text('{"text": "six cups", "label": "no"}\n{"text": "seven cups", "label": "yes"}\n')
+    splits = load({"train": f"{tmp_path}/a.csv", "valid": f"{tmp_path}/b.tsv", "test": f"{tmp_path}/c.jsonl"})
+    assert [rows_of(split, splits.label_names) for split in splits] == [TRAIN, VALID, TEST]
+
+
+def test_a_mapping_with_a_missing_file(folder):
+    gone = f"{folder}/gone.csv"
+    assert message({"train": f"{folder}/train.csv", "test": gone}) == f"{gone}: there is no such file."
+
+
+def test_the_digest_of_a_source_follows_its_bytes(folder):
+    data = recipe_data(str(folder))
+    before = locate(data).digest
+    assert locate(data).digest == before
+    write_csv(folder / "test.csv", [*TEST, ("eight cups", "no")])
+    after = locate(data).digest
+    assert after != before
+    (folder / "test.csv").rename(folder / "valid.csv")
+    assert locate(data).digest not in (before, after)
+
+
+def test_files_without_a_header(tmp_path):
+    (tmp_path / "train.tsv").write_text("no\tone cup\nyes\ttwo cups\n" * 3)
+    (tmp_path / "valid.tsv").write_text("no\tx\n")
+    (tmp_path / "test.tsv").write_text("yes\ty\n")
+    splits = load(tmp_path, columns=["label", "text"])
+    assert rows_of(splits.train, splits.label_names) == [("one cup", "no"), ("two cups", "yes")] * 3
+
+
+def test_an_encoding(folder):
+    (folder / "test.csv").write_bytes("text,label\ncafé,no\n".encode("latin-1"))
+    assert load(folder, encoding="latin-1").test.texts == ("café",)
+
+
+# ---- splitting off
+
+
+def test_splitting_off_test_and_valid(single):
+    splits = load(single)
+    names = splits.label_names
+    # 10 % of 60 rows is 6 = 4 a + 2 b; 10 % of the 54 left (36 a, 18 b) is 5.4, so 5 = 3⅓ + 1⅔, so 3 a + 2 b
+    assert counts(splits.test, names) == {"a": 4, "b": 2}
+    assert counts(splits.valid, names) == {"a": 3, "b": 2}
+    assert counts(splits.train, names) == {"a": 33, "b": 16}
+    everything = [row for split in splits for row in rows_of(split, names)]
+    assert sorted(everything) == sorted((f"text {i}", "b" if i % 3 == 0 else "a") for i in range(60))
+    assert [split.name for split in splits] == ["train", "valid", "test"]
+    assert splits.notes == (
+        "The source has no labelled test split: 6 rows were split off train, stratified by label, with data.split_seed 0.",
+        "The source has no labelled valid split: 5 rows were split off train, stratified by label, with data.split_seed 0.",
+    )
+
+
+def test_splitting_off_keeps_the_order_and_the_ids_of_the_rows(single):
+    splits = load(single)
+    for split in splits:
+        numbers = [int(text.split()[1]) for text in split.texts]
+        assert numbers == sorted(numbers)
+        assert all(row_id.startswith("train-") for row_id in split.ids)
+
+
+def test_splitting_off_follows_split_seed(single):
+    again, other = load(single), load(single, split_seed=1)
+    first = load(single)
+    assert [split.digest for split in again] == [split.digest for split in first]
+    assert set(other.test.texts) != set(first.test.texts)
+    assert set(other.valid.texts) != set(first.valid.texts)
+    assert counts(other.test, other.label_names) == {"a": 4, "b": 2}
+    assert other.notes[0].endswith("with data.split_seed 1.")
+
+
+def test_only_valid_is_split_off_where_test_is_there(single, tmp_path):
+    test = write_csv(tmp_path / "t.csv", [("other", "b")])
+    splits = load({"train": str(single), "test": str(test)})
+    assert splits.test.texts == ("other",)
+    assert counts(splits.valid, splits.label_names) == {"a": 4, "b": 2}
+    assert len(splits.train) == 54
+    assert splits.notes == (
+        "The source has no labelled valid split: 6 rows were split off train, stratified by label, with data.split_seed 0.",
+    )
+
+
+def test_equal_texts_stay_together(tmp_path):
+    rows = [(f"text {i % 40}", "a" if i % 2 else "b") for i in range(120)]  # each text three times
+    splits = load(write_csv(tmp_path / "rows.csv", rows))
+    texts = [set(split.texts) for split in splits]
+    assert not texts[0] & texts[1]
+    assert not texts[0] & texts[2]
+    assert not texts[1] & texts[2]
+    # 10 % of 40 different texts, then of 36
+    assert [len(t) for t in texts] == [32, 4, 4]
+    assert [len(split) for split in splits] == [96, 12, 12]
+    assert "12 rows were split off" in splits.notes[0]
+
+
+def test_too_few_rows_to_split(tmp_path):
+    path = write_csv(tmp_path / "rows.csv", [("a b", "x"), ("c d", "y"), ("a b", "x"), ("e f", "y"), ("g h", "y")])
+    assert message(path) == (
+        "train has 4 different texts in 2 classes: too few to split a test split off. Give a test file."
+    )
+
+
+def test_a_class_of_one_row_cannot_be_split(tmp_path):
+    path = write_csv(tmp_path / "rows.csv", [(f"text {i}", "x" if i else "rare") for i in range(60)])
+    assert message(path) == (
+        "a class has so few rows that none would stay in train after splitting test off. Give a test file."
+    )
+
+
+# ---- samples
+
+
+def test_max_rows_takes_a_stratified_sample_of_each_split(single, tmp_path):
+    test = write_csv(tmp_path / "t.csv", [(f"other {i}", "a" if i < 8 else "b") for i in range(10)])
+    valid = write_csv(tmp_path / "v.csv", [("third", "a"), ("fourth", "b")])
+    source = {"train": str(single), "valid": str(valid), "test": str(test)}
+    splits = load(source, max_rows=6)
+    names = splits.label_names
+    assert counts(splits.train, names) == {"a": 4, "b": 2}
+    assert counts(splits.test, names) == {"a": 5, "b": 1}  # 4.8 and 1.2
+    assert splits.valid.texts == ("third", "fourth")
+    assert splits.notes == (
+        "train: a stratified sample of 6 of 60 rows (data.max_rows).",
+        "test: a stratified sample of 6 of 10 rows (data.max_rows).",
+    )
+    whole = load(source)
+    assert set(zip(splits.train.ids, splits.train.texts, strict=True)) <= set(
+        zip(whole.train.ids, whole.train.texts, strict=True)
+    )
+    assert load(source, max_rows=6).train.digest == splits.train.digest
+    assert load(source, max_rows=6, split_seed=3).train.digest != splits.train.digest
+
+
+# ---- ids
+
+
+def test_row_ids_do_not_depend_on_other_rows(folder):
+    before = dict(zip(load(folder).train.texts, load(folder).train.ids, strict=True))
+    write_csv(folder / "train.csv", [("zero cups", "no"), *reversed(TRAIN), ("nine cups", "yes")])
+    after = dict(zip(load(folder).train.texts, load(folder).train.ids, strict=True))
+    assert {text: after[text] for text in before} == before
+    assert len(set(after.values())) == 6
+    assert all(row_id.startswith("train-") and len(row_id) == len("train-") + 16 for row_id in after.values())
+
+
+def test_row_ids_of_equal_texts_are_numbered(folder):
+    write_csv(folder / "train.csv", [("same", "no"), ("other", "no"), ("same", "yes"), ("same", "no"), ("yet", "yes")])
+    ids = load(folder).train.ids
+    assert ids[2] == f"{ids[0]}-2"
+    assert ids[3] == f"{ids[0]}-3"
+    assert ids[0].count("-") == ids[1].count("-") == ids[4].count("-") == 1
+
+
+def test_row_ids_name_the_split(folder):
+    write_csv(folder / "test.csv", TRAIN)
+    splits = load(folder)
+    assert [i.replace("train-", "test-") for i in splits.train.ids] == list(splits.test.ids)
+
+
+def test_row_ids_depend_on_both_segments(folder):
+    for name in ("train", "valid", "test"):
+        rows = [("same", "no", "left"), ("same", "yes", "right")]
+        write_csv(folder / f"{name}.csv", rows, ("text", "label", "more"))
+    assert load(folder).train.ids[1] == f"{load(folder).train.ids[0]}-2"
+    first, second = load(folder, text=["text", "more"]).train.ids
+    assert second != f"{first}-2"
+
+
+# ---- segments
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """Rows with a second text and two further columns, some of them empty."""
+    rows = [
+        ["first", "no", "second", "ann", "red"],
+        ["first too", "yes", "", "bob", ""],
+        ["first three", "no", "second three", "", ""],
+        ["first four", "yes", "", "", ""],
+    ]
+    for name in ("train", "valid", "test"):
+        write_csv(tmp_path / f"{name}.csv", rows, ("text", "label", "more", "the_speaker", "party"))
+    return tmp_path
+
+
+def test_two_text_columns(wide):
+    train = load(wide, text=["text", "more"]).train
+    assert train.texts == ("first", "first too", "first three", "first four")
+    assert train.pairs == ("second", "", "second three", "")
+    assert train.segments()[0] == ("first", "second")
+
+
+def test_the_order_of_two_text_columns(wide):
+    assert load(wide, text=["more", "text"]).train.segments()[0] == ("second", "first")
+
+
+def test_metadata_makes_a_second_segment(wide):
+    train = load(wide, metadata=["the_speaker", "party"]).train
+    assert train.texts == ("first", "first too", "first three", "first four")
+    assert train.pairs == ("the_speaker: ann; party: red", "the_speaker: bob", "", "")
+
+
+def test_metadata_after_a_second_text(wide):
+    assert load(wide, text=["text", "more"], metadata=["party", "the_speaker"]).train.pairs == (
+        "second; party: red; the_speaker: ann",
+        "the_speaker: bob",
+        "second three",
+        "",
+    )
+
+
+def test_metadata_of_json_may_lack(tmp_path):
+    rows = [{"text": "a b", "label": "x", "who": None}, {"text": "c d", "label": "y", "who": 3}]
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    assert load(tmp_path, metadata="who").train.pairs == ("", "who: 3")
+
+
+def test_a_missing_column_of_each_kind(wide):
+    tail = (
+        " The columns are text, label, more, the_speaker, party. If the first row is data and no header, name the columns "
+        "with data.columns."
+    )
+    where = f"{wide / 'train.csv'}: there is no column"
+    assert message(wide, text="claim") == f"{where} 'claim', which data.text names.{tail}"
+    assert message(wide, label="verdict") == f"{where} 'verdict', which data.label names.{tail}"
+    assert message(wide, metadata="who") == f"{where} 'who', which data.metadata names.{tail}"
+
+
+def test_a_column_that_only_test_lacks(folder):
+    write_csv(folder / "test.csv", TEST, ("text", "verdict"))
+    assert message(folder) == (
+        f"{folder / 'test.csv'}: there is no column 'label', which data.label names. The columns are text, verdict. If the "
+        "first row is data and no header, name the columns with data.columns."
+    )
+
+
+# ---- LIAR
+
+
+def liar_load(source, **keys):
+    return load(source, text="statement", **keys)
+
+
+def test_liar_has_six_labels_in_order(liar):
+    for groups in ({}, {"label_groups": "six"}, {"label_groups": None}):
+        splits = liar_load(liar, **groups)
+        assert splits.label_names == LIAR_LABELS
+        assert splits.ordinal
+        assert splits.test.labels.tolist() == [5, 0, 1, 2, 3, 4]
+        assert splits.test.texts[1] == 'Claim 201 of "mine"'
+
+
+def test_liar_three(liar):
+    splits = liar_load(liar, label_groups="three")
+    assert splits.label_names == ("false", "no-basis", "true")
+    assert splits.ordinal
+    # true, pants-fire, false, barely-true, half-true, mostly-true
+    assert splits.test.labels.tolist() == [2, 0, 0, 1, 1, 2]
+
+
+def test_liar_two(liar):
+    splits = liar_load(liar, label_groups="two")
+    assert splits.label_names == ("false", "true")
+    assert splits.ordinal
+    assert splits.test.labels.tolist() == [1, 0, 0, 0, 1, 1]
+
+
+def test_liar_with_an_own_mapping_has_no_order(liar):
+    mapping = dict.fromkeys(LIAR_LABELS[:3], "wrong") | dict.fromkeys(LIAR_LABELS[3:], "right")
+    splits = liar_load(liar, label_groups=mapping)
+    assert splits.label_names == ("right", "wrong")
+    assert not splits.ordinal
+    assert splits.test.labels.tolist() == [0, 1, 1, 1, 0, 0]
+
+
+def test_liar_with_an_own_order(liar):
+    splits = liar_load(liar, label_groups="three", label_order=["true", "no-basis", "false"])
+    assert splits.label_names == ("true", "no-basis", "false")
+    assert splits.test.labels.tolist() == [0, 2, 2, 1, 1, 0]
+
+
+def test_the_counts_of_liar_are_never_read_unless_named(liar):
+    described = ["subject", "speaker", "job", "state", "party", "context"]
+    for metadata in ([], described):
+        for split in liar_load(liar, metadata=metadata):
+            assert not any("777" in part for row in split.segments() for part in row)
+    named = liar_load(liar, metadata=["pants_on_fire_counts", "job"]).train
+    assert named.pairs[:2] == ("pants on fire counts: 7775; job: job 0", "pants on fire counts: 7775")
+
+
+def test_metadata_of_liar(liar):
+    train = liar_load(liar, metadata=["subject", "speaker", "job", "state", "party", "context"]).train
+    assert train.pairs[:2] == (
+        "subject: subject 0; speaker: speaker 0; job: job 0; state: Ohio; party: none; context: a talk 0",
+        "subject: subject 1; speaker: speaker 1; state: Ohio; party: none; context: a talk 1",
+    )
+
+
+def test_the_hubs_names_of_liars_columns(liar, tmp_path):
+    """The Hub's copy: Parquet, three columns of other names, class numbers in another order."""
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    names = ["false", "half-true", "mostly-true", "true", "barely-true", "pants-fire"]
+    renamed = {"job": "job_title", "state": "state_info", "party": "party_affiliation"}
+    for split in ("train", "valid", "test"):
+        rows = [line.split("\t") for line in (liar / f"{split}.tsv").read_text().splitlines()]
+        columns = {
+            renamed.get(name, name): list(cells)
+            for name, cells in zip(LIAR_NAMES, zip(*rows, strict=True), strict=True)
+        }
+        columns["label"] = [names.index(label) for label in columns["label"]]
+        for count in LIAR_NAMES[8:13]:
+            columns[count] = [float(cell) for cell in columns[count]]
+        features = Features({name: Value("float32" if name in LIAR_NAMES[8:13] else "string") for name in columns})
+        features["label"] = ClassLabel(names=names)
+        Dataset.from_dict(columns, features=features).to_parquet(hub / f"{split}.parquet")
+    own, theirs = liar_load(liar, metadata=["job", "party"]), liar_load(hub, metadata=["job", "party"])
+    assert theirs.label_names == LIAR_LABELS
+    assert theirs.ordinal
+    assert [split.digest for split in theirs] == [split.digest for split in own]
+    asked = liar_load(hub, metadata=["job_title"])
+    assert asked.train.pairs[0] == "job_title: job 0"
+
+
+def test_liars_groups_fit_no_other_data(folder):
+    assert message(folder, label_groups="three") == (
+        f"data.label_groups: 'three' names a grouping of LIAR's six labels, but {folder / 'train.csv'} is not LIAR. Give a "
+        "mapping {old name: new name}, or null."
+    )
+
+
+# ---- labels
+
+
+def three_splits(folder, train, test=None):
+    write_csv(folder / "train.csv", train)
+    write_csv(folder / "valid.csv", train[:2])
+    write_csv(folder / "test.csv", test or train[:2])
+    return folder
+
+
+def texts_with(labels):
+    return [(f"text {i}", label) for i, label in enumerate(labels)]
+
+
+def test_labels_that_yaml_would_change_stay_text(tmp_path):
+    splits = load(three_splits(tmp_path, texts_with(["true", "no", "null", "NA", "1e5"])))
+    assert splits.label_names == ("1e5", "NA", "no", "null", "true")
+
+
+def test_labels_lose_blanks_around_them(tmp_path):
+    assert load(three_splits(tmp_path, texts_with([" x", "y ", "x", "y"]))).train.labels.tolist() == [0, 1, 0, 1]
+
+
+def test_label_groups_merge(tmp_path):
+    splits = load(
+        three_splits(tmp_path, texts_with(["fine", "good", "bad", "true"])),
+        label_groups={"fine": "good", "good": "good", "bad": "bad", "true": "no"},
+    )
+    assert splits.label_names == ("bad", "good", "no")
+    assert splits.train.labels.tolist() == [1, 1, 0, 2]
+
+
+def test_label_groups_can_swap_names(tmp_path):
+    splits = load(three_splits(tmp_path, texts_with(["a", "b"])), label_groups={"a": "b", "b": "a"})
+    assert splits.train.labels.tolist() == [1, 0]
+
+
+def test_label_groups_that_name_no_label(tmp_path):
+    three_splits(tmp_path, texts_with(["fine", "bad"]))
+    assert message(tmp_path, label_groups={"fine": "x", "bad": "y", "fin": "x"}) == (
+        "data.label_groups names 'fin', which no row has. Did you mean 'fine'?"
+    )
+    assert message(tmp_path, label_groups={"fine": "x", "bad": "y", "zzz": "x"}) == (
+        "data.label_groups names 'zzz', which no row has."
+    )
+
+
+def test_label_groups_that_lack_a_label(tmp_path):
+    three_splits(tmp_path, texts_with(["fine", "bad", "fine", "fines"]))
+    assert message(tmp_path, label_groups={"fine": "x", "bad": "y"}) == (
+        f"{tmp_path / 'train.csv'}, line 5: label 'fines' is not named by data.label_groups, which has bad, fine. Did you "
+        "mean 'fine'?"
+    )
+
+
+def test_a_label_that_train_lacks(tmp_path):
+    three_splits(tmp_path, texts_with(["fine", "bad", "fine"]), [("a b", "bad"), ("c\nd", "fine"), ("e f", "awful")])
+    assert message(tmp_path) == (
+        f"{tmp_path / 'test.csv'}, line 5: label 'awful' does not occur in the train split, so nothing can learn it. Train "
+        "has bad, fine."
+    )
+
+
+def test_a_long_list_of_labels_is_cut(tmp_path):
+    labels = [f"l{i:02}" for i in range(14)] * 2
+    three_splits(tmp_path, texts_with(labels), [("a b", "other")])
+    assert message(tmp_path) == (
+        f"{tmp_path / 'test.csv'}, line 2: label 'other' does not occur in the train split, so nothing can learn it. Train "
+        "has l00, l01, l02, l03, l04, l05, l06, l07, l08, l09, l10, l11 and 2 more."
+    )
+
+
+def test_one_class(tmp_path):
+    three_splits(tmp_path, texts_with(["same"] * 4))
+    assert message(tmp_path) == (
+        f"{tmp_path / 'train.csv'}: every row has the label 'same'; a classifier needs two classes or more."
+    )
+
+
+def test_one_class_after_grouping(tmp_path):
+    three_splits(tmp_path, texts_with(["a", "b"]))
+    assert message(tmp_path, label_groups={"a": "all", "b": "all"}) == (
+        f"{tmp_path / 'train.csv'}: every row has the label 'all'; a classifier needs two classes or more."
+    )
+
+
+def test_a_text_column_of_numbers(tmp_path):
+    three_splits(tmp_path, [("3", "the lamp"), ("-4.5e1", "the door")])
+    assert message(tmp_path) == (
+        f"{tmp_path / 'train.csv'}: column 'text', which data.text names, holds numbers (the first is 3), not text. The "
+        "columns are text, label."
+    )
+
+
+def test_some_numbers_among_texts_are_texts(tmp_path):
+    assert load(three_splits(tmp_path, [("3", "a"), ("three", "b")])).train.texts == ("3", "three")
+
+
+def test_an_empty_text_column(tmp_path):
+    three_splits(tmp_path, [("", "a"), (" ", "b")])
+    assert message(tmp_path) == (
+        f"{tmp_path / 'train.csv'}: column 'text', which data.text names, is empty in every row."
+    )
+
+
+def test_single_empty_texts_are_kept(tmp_path):
+    assert load(three_splits(tmp_path, [("", "a"), ("b", "b")])).train.texts == ("", "b")
+
+
+@pytest.mark.parametrize(("rows", "fits"), [(20, True), (21, False), (60, False)])
+def test_a_label_column_that_is_the_text(tmp_path, rows, fits):
+    three_splits(tmp_path, [(f"t{i}", f"sentence {i}") for i in range(rows)])
+    if fits:  # up to 20 classes may be as many as the rows
+        assert len(load(tmp_path).label_names) == 20
+        return
+    assert message(tmp_path) == (
+        f"{tmp_path / 'train.csv'}: column 'label', which data.label names, has {rows} different values in {rows} rows. "
+        "Is it the text column?"
+    )
+
+
+@pytest.mark.parametrize("cell", ["", "  "])
+def test_an_empty_label(tmp_path, cell):
+    three_splits(tmp_path, [("a b", "x"), ("c d", "y"), ("e\nf", "x"), ("g h", cell)])
+    assert message(tmp_path) == f"{tmp_path / 'train.csv'}, line 6: the label (column 'label') is empty."
+
+
+def test_an_absent_label_of_json(tmp_path):
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "a b", "label": "x"}\n{"text": "c d"}\n')
+    assert message(tmp_path) == f"{tmp_path / 'train.jsonl'}, line 2: the label (column 'label') is empty."
+
+
+def test_integer_labels_are_sorted_by_value(tmp_path):
+    splits = load(three_splits(tmp_path, texts_with(["10", "2", "-1", "0", "2"])))
+    assert splits.label_names == ("-1", "0", "2", "10")
+    assert not splits.ordinal
+    assert splits.train.labels.tolist() == [3, 2, 0, 1, 2]
+
+
+def test_labels_that_only_look_like_integers_are_sorted_as_text(tmp_path):
+    assert load(three_splits(tmp_path, texts_with(["10", "2", "x"]))).label_names == ("10", "2", "x")
+    assert load(three_splits(tmp_path, texts_with(["10", "2", "²"]))).label_names == ("10", "2", "²")
+
+
+def parquet(folder, splits, names):
+    features = Features({"text": Value("string"), "label": ClassLabel(names=names)})
+    for split, labels in splits.items():
+        columns = {"text": [f"{split} {i}" for i in range(len(labels))], "label": labels}
+        Dataset.from_dict(columns, features=features).to_parquet(folder / f"{split}.parquet")
+    return folder
+
+
+def test_parquet_labels_get_their_class_names_in_the_files_order(tmp_path):
+    names = ["world", "sport", "no", "arts"]
+    splits = load(parquet(tmp_path, {"train": [3, 0, 1, 0], "valid": [1], "test": [0, 3]}, names))
+    assert splits.label_names == ("world", "sport", "arts")
+    assert not splits.ordinal
+    assert rows_of(splits.test, splits.label_names) == [("test 0", "world"), ("test 1", "arts")]
+    assert splits.train.labels.tolist() == [2, 0, 1, 0]
+
+
+def test_parquet_class_names_can_be_grouped_and_ordered(tmp_path):
+    parquet(tmp_path, {"train": [0, 1, 2, 0], "valid": [1], "test": [0]}, ["world", "sport", "arts"])
+    splits = load(tmp_path, label_groups={"world": "news", "sport": "news", "arts": "fun"})
+    assert splits.label_names == ("fun", "news")
+    assert splits.train.labels.tolist() == [1, 1, 0, 1]
+    assert load(tmp_path, label_order=["sport", "arts", "world"]).train.labels.tolist() == [2, 0, 1, 2]
+
+
+def test_an_unlabelled_row_among_labelled_ones(tmp_path):
+    parquet(tmp_path, {"train": [0, 1, -1], "valid": [1], "test": [0]}, ["world", "sport"])
+    assert message(tmp_path) == f"{tmp_path / 'train.parquet'}, line 3: label -1 is none of 0 to 1."
+
+
+def test_label_order(tmp_path):
+    splits = load(three_splits(tmp_path, texts_with(["good", "bad", "fair"])), label_order=["bad", "fair", "good"])
+    assert splits.label_names == ("bad", "fair", "good")
+    assert splits.ordinal
+    assert splits.train.labels.tolist() == [2, 0, 1]
+
+
+def test_a_label_order_that_does_not_fit(tmp_path):
+    three_splits(tmp_path, texts_with(["good", "bad", "fair"]))
+    assert message(tmp_path, label_order=["bad", "fair"]) == (
+        "data.label_order does not name 'good'. The labels are bad, fair, good."
+    )
+    assert message(tmp_path, label_order=["bad", "fair", "good", "best"]) == (
+        "data.label_order names 'best', which train does not have. The labels are bad, fair, good."
+    )
+
+
+def test_label_order_names_the_groups(tmp_path):
+    three_splits(tmp_path, texts_with(["good", "bad", "fair"]))
+    groups = {"good": "fine", "fair": "fine", "bad": "bad"}
+    assert load(tmp_path, label_groups=groups, label_order=["fine", "bad"]).train.labels.tolist() == [0, 1, 0]
+    assert message(tmp_path, label_groups=groups, label_order=["good", "fair", "bad"]) == (
+        "data.label_order names 'good', which train does not have. The labels are bad, fine."
+    )
+
+
+# ---- test splits without labels
+
+
+@pytest.mark.parametrize("unlabelled", ["-1", "", None])
+def test_an_unlabelled_test_split_is_left_out_and_made_again(single, tmp_path, unlabelled):
+    hidden = tmp_path / "hidden.jsonl"
+    hidden.write_text("".join(json.dumps({"text": f"hidden {i}", "label": unlabelled}) + "\n" for i in range(3)))
+    valid = write_csv(tmp_path / "v.csv", [("other", "a"), ("more", "b")])
+    splits = load({"train": str(single), "valid": str(valid), "test": str(hidden)})
+    assert not any(text.startswith("hidden") for split in splits for text in split.texts)
+    assert splits.valid.texts == ("other", "more")
+    assert counts(splits.test, splits.label_names) == {"a": 4, "b": 2}
+    assert counts(splits.train, splits.label_names) == {"a": 36, "b": 18}
+    assert splits.notes == (
+        "The test split of the source has no labels and was left out.",
+        "The source has no labelled test split: 6 rows were split off train, stratified by label, with data.split_seed 0.",
+    )
+
+
+def test_an_unlabelled_parquet_test_split(tmp_path):
+    train = [0, 1] * 15
+    splits = load(parquet(tmp_path, {"train": train, "valid": [1], "test": [-1, -1]}, ["world", "sport"]))
+    # 10 % of 30 is 3: 1½ + 1½, and of two equal remainders the first class gets the row
+    assert splits.counts()["test"] == {"world": 2, "sport": 1}
+    assert len(splits.notes) == 2

@@ -1,0 +1,240 @@
+import json
+
+import numpy as np
+import pytest
+from transformers import pipeline as hf_pipeline
+
+from alambique import Recipe, distill
+from alambique.data import read_splits
+from alambique.errors import DataError, ModelError, WeakTeacherError
+from alambique.evaluate import ALL
+from alambique.logits import read_predictions, read_soft_labels
+from alambique.progress import Reporter
+
+MODEL_FILES = ["config.json", "history.json", "manifest.json", "model.safetensors", "tokenizer.json",
+               "tokenizer_config.json"]  # fmt: skip
+SCORED = ["manifest.json", "parameters.json", "test.parquet", "valid.parquet"]
+ONE_SEED = sorted(
+    [f"data/{f}" for f in ("lint.json", "manifest.json", "splits.json", "test.parquet", "train.parquet", "valid.parquet")]
+    + [f"{model}/{f}" for model in ("teacher", "student", "undistilled") for f in MODEL_FILES]
+    + [f"soft_labels/{f}" for f in ("logits.npy", "manifest.json", "soft_labels.json")]
+    + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
+    + ["README.md", "recipe.yaml", "report.json"]
+)
+
+
+class Stages(Reporter):
+    """Remembers which stages did work."""
+
+    def __init__(self):
+        self.begun = []
+
+    def stage(self, name):
+        self.begun.append(name)
+        return super().stage(name)
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def run(raw, out):
+    stages = Stages()
+    return distill(Recipe.from_dict(raw), out, show=stages), stages.begun
+
+
+def weights(folder):
+    return (folder / "model.safetensors").read_bytes()
+
+
+TRAINED = ["teacher (seed 0)", "scoring teacher", "soft labels", "student (seed 0)", "scoring student",
+           "undistilled (seed 0)", "scoring undistilled"]  # fmt: skip
+
+
+def test_the_whole_story_then_nothing_then_only_the_student(tiny_recipe, tmp_path):
+    out = tmp_path / "run"
+    report, begun = run(tiny_recipe(), out)
+    assert begun == ["scoring majority", "scoring tfidf", *TRAINED]
+    assert files(out) == ONE_SEED
+    assert report == json.loads((out / "report.json").read_text("utf-8"))
+
+    again, begun = run(tiny_recipe(), out)
+    assert begun == []
+    assert again == report
+
+    twin, student = weights(out / "undistilled"), weights(out / "student")
+    _, begun = run(tiny_recipe(distillation={"temperature": 4.0}), out)
+    assert begun == ["student (seed 0)", "scoring student"]
+    assert weights(out / "undistilled") == twin
+    assert weights(out / "student") != student
+    assert "temperature: 4.0" in (out / "recipe.yaml").read_text()
+
+    _, begun = run(tiny_recipe(distillation={"temperature": 4.0}, teacher={"allow_weak": True}), out)
+    assert begun == []
+
+    (out / "soft_labels" / "logits.npy").write_bytes(b"broken")
+    _, begun = run(tiny_recipe(distillation={"temperature": 4.0}), out)
+    assert begun == ["soft labels"]  # made again, found the same, so the student stands
+
+
+def test_the_report_is_as_pinned(tiny_recipe, tmp_path):
+    report, _ = run(tiny_recipe(), tmp_path / "run")
+    assert list(report["models"]) == ["teacher", "student", "undistilled", "tfidf", "majority"]
+    splits = read_splits(tmp_path / "run" / "data")
+    for name, model in report["models"].items():
+        assert set(model) == {"parameters", "bytes", "valid", "test", "latency_ms", "throughput_per_s"}
+        assert model["latency_ms"] is None
+        assert model["throughput_per_s"] is None
+        for split in (splits.valid, splits.test):
+            figures = model[split.name]
+            assert set(figures) == {"accuracy", "macro_f1", "agreement_with_teacher", "expected_calibration_error"}
+            assert figures["expected_calibration_error"] is None
+            logits = read_predictions(tmp_path / "run" / "predictions" / name / f"{split.name}.parquet", split.ids)
+            accuracy = float((logits.argmax(-1) == split.labels).mean())
+            assert figures["accuracy"] == {"mean": accuracy, "low": None, "high": None, "per_seed": [accuracy]}
+    assert report["verdict"] is None
+    assert report["data"]["rows"] == {"train": 160, "valid": 48, "test": 48}
+    assert sum(report["data"]["label_counts"]["train"].values()) == 160
+    assert report["models"]["teacher"]["valid"]["agreement_with_teacher"]["mean"] == 1.0
+    assert report["models"]["student"]["bytes"] == (tmp_path / "run" / "student" / "model.safetensors").stat().st_size
+    assert report["models"]["majority"]["bytes"] is None
+    assert set(report["timings"]) == {
+        "data", "teacher", "soft_labels", "student", "undistilled", "predictions/teacher", "predictions/student",
+        "predictions/undistilled",
+    }  # fmt: skip
+    assert all(seconds > 0 for seconds in report["timings"].values())
+
+
+def test_the_student_works_in_anyones_pipeline(tiny_recipe, tmp_path):
+    run(tiny_recipe(), tmp_path / "run")
+    classify = hf_pipeline("text-classification", str(tmp_path / "run" / "student"))
+    splits = read_splits(tmp_path / "run" / "data")
+    logits = read_predictions(tmp_path / "run" / "predictions" / "student" / "test.parquet", splits.test.ids)
+    for text, row in zip(splits.test.texts[:8], logits, strict=False):
+        answer = classify(text)[0]
+        assert answer["label"] == splits.label_names[row.argmax()]
+        assert answer["score"] == pytest.approx(float(np.exp(row).max() / np.exp(row).sum()), abs=1e-4)
+
+
+def test_soft_labels_say_what_they_were_made_from(tiny_recipe, tmp_path):
+    run(tiny_recipe(), tmp_path / "run")
+    soft = read_soft_labels(tmp_path / "run" / "soft_labels")
+    splits = read_splits(tmp_path / "run" / "data")
+    assert soft.ids == splits.train.ids
+    assert soft.label_names == splits.label_names
+    assert soft.made_from["text"] == splits.train.digest
+    assert set(soft.made_from) == {"text", "teacher", "tokenizer"}
+
+
+def test_student_and_twin_start_alike_and_with_hard_labels_alone_end_alike(tiny_recipe, tmp_path):
+    """With hard_label_weight 1 distillation changes nothing: same start, same batches, same steps."""
+    run(tiny_recipe(distillation={"hard_label_weight": 1.0}), tmp_path / "run")
+    assert weights(tmp_path / "run" / "student") == weights(tmp_path / "run" / "undistilled")
+
+
+def test_the_same_recipe_gives_the_same_weights(tiny_recipe, tmp_path):
+    run(tiny_recipe(), tmp_path / "one")
+    run(tiny_recipe(), tmp_path / "two")
+    for model in ("teacher", "student", "undistilled"):
+        assert weights(tmp_path / "one" / model) == weights(tmp_path / "two" / model)
+
+
+def test_several_seeds_have_rooms_of_their_own_and_the_best_on_valid_is_kept(tiny_recipe, tmp_path):
+    out = tmp_path / "run"
+    report, _ = run(tiny_recipe(seeds=[3, 4]), out)
+    per_seed = [f for f in ONE_SEED if f.split("/")[0] in ("teacher", "soft_labels", "student", "undistilled")]
+    per_seed += [f for f in ONE_SEED if f.startswith(("predictions/teacher", "predictions/student", "predictions/undist"))]
+    assert files(out) == sorted([*ONE_SEED, *(f"seeds/{seed}/{f}" for seed in (3, 4) for f in per_seed)])
+    reached = report["models"]["student"]["valid"]["macro_f1"]["per_seed"]
+    assert len(reached) == 2
+    assert report["models"]["student"]["valid"]["macro_f1"]["mean"] == pytest.approx(sum(reached) / 2)
+    kept = report["seeds"]["kept"]
+    assert kept == (3 if reached[0] >= reached[1] else 4)
+    assert weights(out / "student") == weights(out / "seeds" / str(kept) / "student")
+    assert run(tiny_recipe(seeds=[3, 4]), out)[1] == []
+
+
+@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+def test_a_student_from_the_teachers_layers(tiny_recipe, tmp_path, architecture):
+    raw = tiny_recipe(
+        teacher={"from_scratch": {"layers": 2, "width": 32, "heads": 2, "vocabulary": 300}},
+        student={"from_scratch": None, "from_teacher": {"architecture": architecture, "layers": 1}},
+    )
+    run(raw, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
+    assert config["model_type"] == architecture
+    assert (config.get("n_layers") or config["num_hidden_layers"]) == 1
+
+
+def test_metadata_makes_a_pair_and_reaches_the_model(tiny_recipe, tmp_path, data_folder):
+    for path in data_folder.iterdir():
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(row | {"maker": "anna"}) + "\n" for row in rows))
+    run(tiny_recipe(data={"metadata": ["maker"]}), tmp_path / "run")
+    assert read_splits(tmp_path / "run" / "data").train.pairs[0] == "maker: anna"
+
+
+@pytest.fixture
+def finished(tiny_recipe, tmp_path):
+    """A classifier fine-tuned on the same data, its labels in another order."""
+    run(tiny_recipe(data={"label_order": ["good", "bad", "fair"]}), tmp_path / "before")
+    return tmp_path / "before"
+
+
+def test_a_finished_teacher_is_taken_as_it_is_in_the_datas_order(tiny_recipe, tmp_path, finished):
+    raw = tiny_recipe(teacher={"from_scratch": None, "model": str(finished / "teacher"), "fine_tune": False})
+    report, begun = run(raw, tmp_path / "run")
+    assert "teacher (seed 0)" not in begun
+    before = json.loads((finished / "report.json").read_text())["models"]["teacher"]
+    assert report["models"]["teacher"]["test"]["accuracy"] == before["test"]["accuracy"]
+    splits = read_splits(tmp_path / "run" / "data")
+    assert splits.label_names == ("bad", "fair", "good")
+    ids = splits.test.ids
+    mine = read_predictions(tmp_path / "run" / "predictions" / "teacher" / "test.parquet", ids)
+    theirs = read_predictions(finished / "predictions" / "teacher" / "test.parquet", ids)
+    np.testing.assert_allclose(mine, theirs[:, [1, 2, 0]], atol=1e-5)
+
+
+def test_a_finished_teacher_with_other_labels_leaves_nothing(tiny_recipe, tmp_path, finished):
+    groups = {"good": "yes", "bad": "no", "fair": "no"}
+    raw = tiny_recipe(
+        data={"label_groups": groups},
+        teacher={"from_scratch": None, "model": str(finished / "teacher"), "fine_tune": False},
+    )
+    with pytest.raises(ModelError, match="do not match by name"):
+        run(raw, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_weak_teacher_is_kept_and_may_be_allowed(tiny_recipe, tmp_path, data_folder):
+    for path in data_folder.iterdir():  # four of five rows bad: hardly any untrained head beats that
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows = [row if i % 5 == 0 else row | {"label": "bad"} for i, row in enumerate(rows)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    weak = {"learning_rate": 1e-9, "epochs": 1}
+    with pytest.raises(WeakTeacherError, match="It is kept in"):
+        run(tiny_recipe(teacher=weak), tmp_path / "run")
+    assert (tmp_path / "run" / "teacher" / "model.safetensors").is_file()
+    assert not (tmp_path / "run" / "student").exists()
+    _, begun = run(tiny_recipe(teacher=weak | {"allow_weak": True}), tmp_path / "run")
+    assert "teacher (seed 0)" not in begun
+    assert (tmp_path / "run" / "report.json").is_file()
+
+
+def test_bad_data_leaves_nothing(tiny_recipe, tmp_path, data_folder):
+    (data_folder / "valid.jsonl").write_text('{"text": "x", "label": "unheard-of"}\n')
+    with pytest.raises(DataError) as caught:
+        run(tiny_recipe(), tmp_path / "run")
+    assert str(caught.value) == (
+        f"{data_folder}/valid.jsonl, line 1: label 'unheard-of' does not occur in the train split, so nothing can learn "
+        "it. Train has bad, fair, good."
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_model_card_shows_the_figures_and_no_path_of_this_machine(tiny_recipe, tmp_path):
+    report, _ = run(tiny_recipe(), tmp_path / "run")
+    card = (tmp_path / "run" / "README.md").read_text("utf-8")
+    assert f"| {100 * report['models']['student']['test']['macro_f1']['mean']:.1f} |" in card
+    assert "- train: 160 rows" in card
+    assert str(tmp_path) not in card

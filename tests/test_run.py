@@ -1,0 +1,167 @@
+import json
+
+import pytest
+
+from alambique.errors import DataError, RunFolderError, WeakTeacherError
+from alambique.recipe import Recipe
+from alambique.run import RunFolder
+
+
+@pytest.fixture
+def recipe():
+    return Recipe.from_dict({"data": {"source": "quickstart", "text": "claim", "label": "label"}})
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def make(calls, text="made"):
+    def write(work):
+        calls.append(work)
+        (work / "result.txt").write_text(text)
+
+    return write
+
+
+def test_a_stage_is_made_once(tmp_path):
+    run, calls = RunFolder(tmp_path), []
+    first = run.stage("teacher", {"seed": 0, "labels": ("a", "b")}, make(calls))
+    again = run.stage("teacher", {"seed": 0, "labels": ["a", "b"]}, make(calls))
+    assert len(calls) == 1
+    assert first == again
+    assert files(tmp_path) == ["teacher/manifest.json", "teacher/result.txt"]
+
+
+def test_another_key_makes_it_again(tmp_path):
+    run, calls = RunFolder(tmp_path), []
+    first = run.stage("teacher", {"seed": 0}, make(calls, "one"))
+    second = run.stage("teacher", {"seed": 1}, make(calls, "two"))
+    assert len(calls) == 2
+    assert first.digest != second.digest
+    assert (tmp_path / "teacher" / "result.txt").read_text() == "two"
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "add", "manifest"])
+def test_a_damaged_artefact_is_made_again(tmp_path, damage):
+    run, calls = RunFolder(tmp_path), []
+    first = run.stage("soft_labels", {}, make(calls))
+    result = tmp_path / "soft_labels" / "result.txt"
+    if damage == "change":
+        result.write_text("mad3")
+    elif damage == "remove":
+        result.unlink()
+    elif damage == "add":
+        (result.parent / "more.txt").write_text("")
+    else:
+        (result.parent / "manifest.json").write_text("{")
+    assert run.stage("soft_labels", {}, make(calls)).digest == first.digest
+    assert len(calls) == 2
+    assert files(tmp_path / "soft_labels") == ["manifest.json", "result.txt"]
+
+
+def test_what_an_interrupted_attempt_left_is_handed_on_for_the_same_key_only(tmp_path):
+    run = RunFolder(tmp_path)
+
+    def interrupted(work):
+        (work / "checkpoint").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.stage("student", {"seed": 0}, interrupted)
+    assert not (tmp_path / "student").exists()
+    found = []
+    run.stage("student", {"seed": 0}, lambda work: found.append((work / "checkpoint").read_text()))
+    assert found == ["half"]
+    with pytest.raises(KeyboardInterrupt):
+        run.stage("student", {"seed": 1}, interrupted)
+    run.stage("student", {"seed": 2}, lambda work: found.append((work / "checkpoint").exists()))
+    assert found == ["half", False]
+
+
+def test_a_whole_stage_that_was_not_moved_yet_is_moved(tmp_path):
+    run, calls = RunFolder(tmp_path), []
+    run.stage("data", {"k": 1}, make(calls))
+    (tmp_path / ".work").mkdir()
+    (tmp_path / "data").rename(tmp_path / ".work" / "data")
+    run.stage("data", {"k": 1}, make(calls))
+    assert len(calls) == 1
+    assert files(tmp_path) == ["data/manifest.json", "data/result.txt"]
+
+
+def test_versions_are_recorded_and_never_matched(tmp_path):
+    run, calls = RunFolder(tmp_path), []
+    run.stage("data", {}, make(calls))
+    manifest = tmp_path / "data" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    assert set(content["environment"]["versions"]) >= {"torch", "transformers", "datasets"}
+    content["environment"]["versions"]["torch"] = "1.0"
+    manifest.write_text(json.dumps(content))
+    run.stage("data", {}, make(calls))
+    assert len(calls) == 1
+
+
+def test_the_mark_is_a_recipe_with_an_id_that_stays(tmp_path, recipe):
+    run = RunFolder(tmp_path / "new")
+    run.mark(recipe)
+    identity = run.run_id()
+    assert len(identity) == 32
+    assert Recipe.load(tmp_path / "new" / "recipe.yaml") == recipe
+    run.mark(recipe)
+    assert run.run_id() == identity
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RunFolderError) as caught, RunFolder.claim(tmp_path):
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path} holds other files and no recipe.yaml of a run, so nothing is written there. "
+        "Choose another folder with --out."
+    )
+    assert files(tmp_path) == ["thesis.txt"]
+
+
+def test_a_file_is_refused(tmp_path):
+    (tmp_path / "out").write_text("")
+    with pytest.raises(RunFolderError, match="is a file; --out must name a folder"), RunFolder.claim(tmp_path / "out"):
+        pass
+
+
+def test_the_users_error_takes_a_new_folder_away_again(tmp_path, recipe):
+    with pytest.raises(DataError), RunFolder.claim(tmp_path / "a" / "b") as run:
+        run.mark(recipe)
+        run.stage("data", {}, make([]))
+        raise DataError("x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_that_was_there_stays(tmp_path, recipe):
+    with pytest.raises(DataError), RunFolder.claim(tmp_path) as run:
+        run.mark(recipe)
+        raise DataError("x")
+    assert tmp_path.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_error_leaves_an_older_run_alone(tmp_path, recipe):
+    RunFolder(tmp_path).mark(recipe)
+    with pytest.raises(DataError), RunFolder.claim(tmp_path):
+        raise DataError("x")
+    assert files(tmp_path) == ["recipe.yaml"]
+
+
+def test_other_errors_keep_what_was_made(tmp_path, recipe):
+    with pytest.raises(WeakTeacherError), RunFolder.claim(tmp_path / "run") as run:
+        run.mark(recipe)
+        raise WeakTeacherError("x")
+    assert files(tmp_path / "run") == ["recipe.yaml"]
+
+
+@pytest.mark.parametrize("content", [None, "", "run_id: [1]", "- a", "run_id"])
+def test_what_is_no_run_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "recipe.yaml").write_text(content)
+    with pytest.raises(RunFolderError) as caught:
+        RunFolder.existing(tmp_path)
+    assert str(caught.value) == f"{tmp_path} is not a run folder: it has no recipe.yaml with a run id."

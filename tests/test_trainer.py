@@ -1,0 +1,198 @@
+import copy
+
+import pytest
+import torch
+from conftest import LABELS, rows
+from datasets import Dataset
+from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
+
+from alambique import DistillationTrainer, distillation_loss
+
+
+@pytest.fixture
+def dataset(tokenizer):
+    """Build encoded rows, with labels and, if given a teacher, its logits."""
+
+    def build(count=16, teacher=None, keep=("input_ids", "attention_mask", "token_type_ids")):
+        records = rows(count, 7)
+        encoded = tokenizer([row["text"] for row in records])
+        columns = {name: encoded[name] for name in keep} | {"labels": [LABELS.index(row["label"]) for row in records]}
+        if teacher is not None:
+            batch = tokenizer([row["text"] for row in records], return_tensors="pt", padding=True)
+            with torch.no_grad():
+                columns["teacher_logits"] = teacher(**batch).logits.tolist()
+        return Dataset.from_dict(columns)
+
+    return build
+
+
+@pytest.fixture
+def trainer(tokenizer, tmp_path):
+    def build(model, train, *, size=4, accumulate=1, epochs=1, **options):
+        settings = {
+            "output_dir": str(tmp_path / "out"), "per_device_train_batch_size": size, "num_train_epochs": epochs,
+            "gradient_accumulation_steps": accumulate, "learning_rate": 1e-2, "report_to": "none", "disable_tqdm": True,
+            "save_strategy": "no", "use_cpu": True, "dataloader_pin_memory": False, "logging_steps": 1,
+            "max_grad_norm": 0.0, "lr_scheduler_type": "constant", **options.pop("arguments", {}),
+        }  # fmt: skip
+        return DistillationTrainer(
+            model=model, args=TrainingArguments(**settings), train_dataset=train,
+            data_collator=DataCollatorWithPadding(tokenizer), processing_class=tokenizer, **options,
+        )  # fmt: skip
+
+    return build
+
+
+class Gradients(TrainerCallback):
+    """Keeps the gradients of the first optimiser step."""
+
+    def __init__(self):
+        self.first = None
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **_):
+        if self.first is None:
+            self.first = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def first_step(trainer, model, train, **options):
+    watch = Gradients()
+    made = trainer(copy.deepcopy(model), train, callbacks=[watch], **options)
+    made.train()
+    return next(log["loss"] for log in made.state.log_history if "loss" in log), watch.first
+
+
+@pytest.mark.parametrize("hidden", [(), (1, 6)])
+@pytest.mark.parametrize("count", [16, 14])  # 14: micro-batches of 4, 4, 4 and 2
+def test_accumulated_micro_batches_equal_one_batch(trainer, dataset, tiny_bert, tiny_distilbert, count, hidden):
+    train = dataset(count, tiny_bert())
+    train = train.map(lambda row, i: {"labels": -100 if i in hidden else row["labels"]}, with_indices=True)
+    student = tiny_distilbert()
+    whole_loss, whole = first_step(trainer, student, train, size=16)
+    parts_loss, parts = first_step(trainer, student, train, size=4, accumulate=4)
+    assert parts_loss == pytest.approx(whole_loss, abs=1e-5)
+    assert whole.keys() == parts.keys()
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, atol=1e-5, rtol=1e-5)
+
+
+def test_cached_and_live_logits_train_alike(trainer, dataset, tiny_bert, tiny_distilbert):
+    teacher, student = tiny_bert(), tiny_distilbert()
+    live = trainer(copy.deepcopy(student), dataset(), teacher_model=teacher, epochs=5)
+    live.train()
+    cached = trainer(copy.deepcopy(student), dataset(teacher=teacher), epochs=5)
+    cached.train()
+    for (name, a), b in zip(live.model.state_dict().items(), cached.model.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4, msg=name)
+
+
+def test_distillation_happens(trainer, dataset, tiny_bert, tiny_distilbert):
+    """A plain Trainer given the column would swallow it; here the soft labels alone pull the student to the teacher."""
+    teacher, student = tiny_bert(), tiny_distilbert()
+    train = dataset(32, teacher)
+    wanted = torch.tensor(train["teacher_logits"])
+
+    def distance(model):
+        batch = DataCollatorWithPadding(made.processing_class)(
+            [{k: row[k] for k in ("input_ids", "attention_mask")} for row in train]
+        )
+        with torch.no_grad():
+            logits = model.eval()(**batch).logits
+        return distillation_loss(logits, wanted, None, temperature=1, hard_label_weight=0).item()
+
+    made = trainer(student, train, hard_label_weight=0.0, temperature=1.0, epochs=20)
+    before = distance(student)
+    made.train()
+    assert distance(made.model) < before / 10
+
+
+def test_the_loss_is_the_mixture(trainer, dataset, tiny_bert, tiny_distilbert):
+    teacher, student = tiny_bert(), tiny_distilbert()
+    made = trainer(student, dataset(4, teacher), temperature=3.0, hard_label_weight=0.3, loss="mse")
+    batch = next(iter(made.get_train_dataloader()))
+    inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+    expected = distillation_loss(
+        student(**inputs).logits, batch["teacher_logits"], batch["labels"], temperature=3.0, hard_label_weight=0.3,
+        loss="mse",
+    )  # fmt: skip
+    torch.testing.assert_close(made.compute_loss(student, dict(batch)), expected)
+    loss, outputs = made.compute_loss(student, dict(batch), return_outputs=True)
+    assert outputs.logits.shape == (4, 3)
+    torch.testing.assert_close(loss, expected)
+
+
+def test_the_live_teacher_reads_its_own_inputs_in_eval_mode(trainer, dataset, tiny_bert, tiny_distilbert):
+    """Trainer would drop the teacher's token types, which DistilBERT does not name."""
+    teacher = tiny_bert(dropout=0.5)
+    made = trainer(tiny_distilbert(), dataset(4), teacher_model=teacher, hard_label_weight=0.0)
+    teacher.train()
+    batch = next(iter(made.get_train_dataloader()))
+    batch["token_type_ids"] = torch.ones_like(batch["input_ids"])
+    first, second = (made.compute_loss(made.model, dict(batch)) for _ in range(2))
+    assert torch.equal(first, second)
+    batch["token_type_ids"] = torch.zeros_like(batch["input_ids"])
+    assert not torch.equal(first, made.compute_loss(made.model, dict(batch)))
+    assert not first.isnan()
+
+
+def test_the_teacher_does_not_learn(trainer, dataset, tiny_bert, tiny_distilbert):
+    teacher = tiny_bert()
+    before = copy.deepcopy(teacher.state_dict())
+    trainer(tiny_distilbert(), dataset(), teacher_model=teacher).train()
+    assert all(torch.equal(before[name], weight) for name, weight in teacher.state_dict().items())
+    assert all(p.grad is None for p in teacher.parameters())
+
+
+def test_evaluation_without_soft_labels_is_cross_entropy(trainer, dataset, tiny_bert, tiny_distilbert):
+    student = tiny_distilbert()
+    made = trainer(student, dataset(4, tiny_bert()))
+    valid = dataset(8)
+    batch = DataCollatorWithPadding(made.processing_class)(
+        [{k: row[k] for k in ("input_ids", "attention_mask", "labels")} for row in valid]
+    )
+    with torch.no_grad():
+        expected = student(**batch).loss.item()
+    assert made.evaluate(valid)["eval_loss"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_label_smoothing_reaches_the_hard_part(trainer, dataset, tiny_distilbert):
+    student = tiny_distilbert()
+    made = trainer(student, dataset(4), hard_label_weight=1.0, arguments={"label_smoothing_factor": 0.2})
+    batch = next(iter(made.get_train_dataloader()))
+    with torch.no_grad():
+        logits = student(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    expected = torch.nn.functional.cross_entropy(logits, batch["labels"], label_smoothing=0.2)
+    torch.testing.assert_close(made.compute_loss(student, dict(batch)).detach(), expected)
+
+
+def test_mixed_precision_trains_to_about_the_same_weights(trainer, dataset, tiny_bert, tiny_distilbert):
+    train, student = dataset(16, tiny_bert()), tiny_distilbert()
+    full_loss, _ = first_step(trainer, student, train, size=16)
+    half_loss, gradients = first_step(trainer, student, train, size=16, arguments={"bf16": True})
+    assert half_loss == pytest.approx(full_loss, rel=2e-2)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients.values())
+
+
+def test_training_without_soft_labels_stops(trainer, dataset, tiny_distilbert):
+    with pytest.raises(ValueError, match="There are no soft labels to distil from: give teacher_model, or a dataset column"):
+        trainer(tiny_distilbert(), dataset(4)).train()
+
+
+def test_hard_labels_alone_need_no_teacher(trainer, dataset, tiny_distilbert):
+    made = trainer(tiny_distilbert(), dataset(16), hard_label_weight=1.0, epochs=10)
+    made.train()
+    losses = [log["loss"] for log in made.state.log_history if "loss" in log]
+    assert losses[-1] < losses[0]
+
+
+def test_the_teachers_labels_must_be_the_students(trainer, dataset, tiny_bert, tiny_distilbert):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+        trainer(tiny_distilbert(), dataset(4), teacher_model=tiny_bert(labels=LABELS[::-1]))
+    assert str(caught.value) == (
+        "the teacher's labels are good, fair, bad, the student's bad, fair, good: the same class must have the same index "
+        "in both"
+    )
+
+
+def test_bad_parameters_are_refused_before_anything_is_built(tiny_distilbert):
+    with pytest.raises(ValueError, match="temperature above 0"):
+        DistillationTrainer(model=tiny_distilbert(), temperature=0.0)

@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+from conftest import LABELS, rows
+
+from alambique.data import Split
+from alambique.progress import Step
+from alambique.recipe import Distillation, Training
+from alambique.training import fit
+
+
+def split(name, count, seed):
+    records = rows(count, seed)
+    ids = tuple(f"{name}-{i}" for i in range(count))
+    labels = np.array([LABELS.index(r["label"]) for r in records])
+    return Split(name, ids, tuple(r["text"] for r in records), None, labels)
+
+
+class Interrupt(Step):
+    """Stops the training after so many steps."""
+
+    def __init__(self, after):
+        self.left = after
+
+    def advance(self, count=1):
+        self.left -= count
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def trained(tiny_distilbert, tokenizer, tmp_path):
+    def train(name, step=None, **options):
+        work = tmp_path / name
+        work.mkdir(exist_ok=True)
+        fit(
+            tiny_distilbert(dropout=0.1), tokenizer, train=split("train", 60, 1), valid=split("valid", 20, 2),
+            settings=Training(epochs=3, batch_size=8, learning_rate=5e-3), max_length=24, seed=4, work=work,
+            step=step or Step(), **options,
+        )  # fmt: skip
+        return work
+
+    return train
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(trained, tmp_path):
+    logits = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    options = {"distillation": Distillation(), "teacher_logits": logits}
+    whole = trained("whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts", Interrupt(19), **options)  # 8 steps an epoch: in the third
+    left = sorted(path.name for path in (tmp_path / "parts" / "checkpoints").iterdir())
+    assert "checkpoint-16" in left
+    parts = trained("parts", **options)
+    for name in ("model.safetensors", "history.json"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes(), name
+    assert not (parts / "checkpoints").exists()
+
+
+def test_a_torn_checkpoint_is_passed_over(trained, tmp_path):
+    whole = trained("whole")
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts", Interrupt(19))
+    (tmp_path / "parts" / "checkpoints" / "checkpoint-16" / "trainer_state.json").write_text('{"epo')
+    assert (trained("parts") / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):
+    from alambique.checkpoints import load_finished
+    from alambique.inference import predict_logits
+    from alambique.metrics import macro_f1
+
+    work = trained("run")
+    history = json.loads((work / "history.json").read_text())
+    reached = [entry["eval_macro_f1"] for entry in history if "eval_macro_f1" in entry]
+    assert len(reached) == 3
+    valid = split("valid", 20, 2)
+    logits = predict_logits(load_finished(work, key="k"), tokenizer, valid.segments(), max_length=24)
+    assert macro_f1(logits, valid.labels) == pytest.approx(max(reached))
+
+
+def test_history_holds_no_clock(trained):
+    assert "second" not in (trained("run") / "history.json").read_text()
