@@ -270,7 +270,7 @@ class Recipe(Section):
 
     def _with_paths(self, folder: Path) -> Self:
         source = self.data.source
-        located: str | dict[str, str | None] | None = source
+        located: Any = source
         if isinstance(source, dict):
             located = {split: _located(name, folder) for split, name in source.items()}
         elif source != EMBEDDED:
@@ -295,8 +295,8 @@ class Recipe(Section):
 def shipped_recipes() -> dict[str, str]:
     """Name → one line of description, from the first comment of each shipped recipe."""
     folder = resources.files("alambique") / "recipes"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    return {f.name.removesuffix(".yaml"): f.read_text("utf-8").split("\n", 1)[0].lstrip("# ") for f in files}
+    files = {f.name.removesuffix(".yaml"): f for f in folder.iterdir() if f.name.endswith(".yaml")}
+    return {name: files[name].read_text("utf-8").split("\n", 1)[0].lstrip("# ") for name in sorted(files)}
 
 
 def _find(name: str | Path) -> Path:

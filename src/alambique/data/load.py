@@ -68,7 +68,12 @@ def load_splits(data: Data, source: Source) -> Splits:
     Raises:
         DataError: the message names the file, the row or the column, and what to do.
     """
-    tables = {split: _renamed(table, data) for split, table in source.read().items()}
+    tables = source.read()
+    liar = all(is_liar({HUB_NAMES.get(name, name) for name in table.columns}) for table in tables.values())
+    if liar:  # its columns have one name each, wherever they come from
+        tables = {split: _renamed(table) for split, table in tables.items()}
+        names = {"text": data.text, "metadata": data.metadata}
+        data = data.model_copy(update={k: tuple(HUB_NAMES.get(c, c) for c in v) for k, v in names.items()})
     notes = []
     for split in ("valid", "test"):
         table = tables.get(split)
@@ -77,7 +82,6 @@ def load_splits(data: Data, source: Source) -> Splits:
             notes.append(f"The {split} split of the source has no labels and was left out.")
     for table in tables.values():
         _check_columns(table, data)
-    liar = all(is_liar(set(table.columns)) for table in tables.values())
     encoded = encode_labels(tables, data, liar=liar)
     splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}
     for name in ("test", "valid"):
@@ -177,11 +181,8 @@ def _hub_files(folder: Path, data: Data) -> dict[str, list[Path]]:
     return found
 
 
-def _renamed(table: Table, data: Data) -> Table:
-    """Give LIAR's columns one name each, wherever they come from, unless the recipe uses the Hub's."""
-    asked = {*data.text, data.label, *data.metadata}
-    names = {old: new for old, new in HUB_NAMES.items() if old in table.columns and old not in asked}
-    columns = {names.get(name, name): cells for name, cells in table.columns.items()}
+def _renamed(table: Table) -> Table:
+    columns = {HUB_NAMES.get(name, name): cells for name, cells in table.columns.items()}
     return Table(table.where, columns, table.lines, table.class_names)
 
 

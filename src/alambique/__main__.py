@@ -1,0 +1,5 @@
+"""``python -m alambique``."""
+
+from alambique.cli import main
+
+main()

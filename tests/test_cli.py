@@ -1,0 +1,134 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from alambique import cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Call the command in this process: (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["alambique", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+            raise SystemExit(0)
+        out, err = capsys.readouterr()
+        return stopped.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture
+def recipe_file(tiny_recipe, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tiny_recipe()))
+    return path
+
+
+def test_distill_predict_evaluate_and_report(run, recipe_file, tmp_path, monkeypatch):
+    status, out, err = run("distill", recipe_file)
+    assert status == 0
+    assert "Student (distilled)" in out
+    assert "teacher (seed 0): begins" in err
+    folder = tmp_path / "runs" / "mine"
+    report = json.loads((folder / "report.json").read_text())
+
+    status, out, err = run("distill", recipe_file, "--quiet")
+    assert (status, err) == (0, "")
+
+    status, out, _ = run("evaluate", folder, "--split", "valid", "--json", "--quiet")
+    scores = json.loads(out)
+    assert list(scores) == ["teacher", "student", "undistilled"]
+    for name, figures in scores.items():
+        for metric, value in figures.items():
+            assert value == pytest.approx(report["models"][name]["valid"][metric]["mean"])
+    assert "student      test accuracy" in run("evaluate", folder)[1]
+
+    status, out, _ = run("predict", folder, "superb lamp", "awful door", "--json")
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert len(answers) == 2
+    for answer in answers:
+        assert set(answer) == {"label", "probability", "scores"}
+        assert sum(answer["scores"].values()) == pytest.approx(1)
+        assert answer["probability"] == max(answer["scores"].values()) == answer["scores"][answer["label"]]
+    monkeypatch.setattr(sys, "stdin", iter(["superb lamp\n", "awful door\r\n"]))
+    lines = run("predict", folder)[1].splitlines()
+    assert lines == [f"{a['label']}\t{a['probability']:.4f}" for a in answers]
+
+    (folder / "report.json").unlink()
+    status, out, _ = run("report", folder)
+    assert status == 0
+    assert json.loads((folder / "report.json").read_text()) == report
+
+
+def test_recipes_lists_what_is_shipped(run):
+    status, out, _ = run("recipes")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["liar", "liar-small", "liar-three", "quickstart"]
+
+
+def test_recipes_and_help_import_no_torch():
+    for arguments in (["recipes"], ["--help"]):
+        code = f"import sys; sys.argv = ['alambique', *{arguments}]\nfrom alambique import cli\ntry:\n cli.main()\nexcept SystemExit: pass\nprint([m for m in ('torch', 'transformers', 'datasets', 'sklearn') if m in sys.modules])"  # noqa: E501
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["distill", "lair"], "alambique: lair is neither a recipe file nor a shipped recipe. The shipped ones are liar, "
+         "liar-small, liar-three, quickstart."),
+        (["distill", "quickstart", "--set", "distillation.temperature=hot"],
+         "alambique: Recipe quickstart with --set has a problem:\n  distillation.temperature: must be a number, not 'hot'."),
+        (["distill", "quickstart", "--set", "teacher"], "alambique: --set teacher is not of the form key=value, as in --set "
+         "distillation.temperature=4"),
+        (["predict", "nowhere", "x"], "alambique: nowhere is not a run folder: it has no recipe.yaml with a run id."),
+        (["evaluate", "nowhere"], "alambique: nowhere is not a run folder: it has no recipe.yaml with a run id."),
+        (["report", "nowhere"], "alambique: nowhere is not a run folder: it has no recipe.yaml with a run id."),
+    ],
+)  # fmt: skip
+def test_the_users_errors_are_one_message_and_status_2(run, tmp_path, arguments, message):
+    status, out, err = run(*arguments)
+    assert (status, out, err) == (2, "", message + "\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_options_are_status_2(run):
+    assert run("distill", "--bogus")[0] == 2
+    assert run("evaluate", "x", "--split", "train")[0] == 2
+
+
+def test_a_weak_teacher_is_status_1(run, recipe_file, data_folder):
+    for path in data_folder.iterdir():
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(r | ({} if i % 5 == 0 else {"label": "bad"})) + "\n" for i, r in enumerate(rows)))
+    status, _, err = run("distill", recipe_file, "--quiet", "--set", "teacher.learning_rate=1e-9")
+    assert status == 1
+    assert err.startswith("alambique: The teacher gets ")
+    assert "Traceback" not in err
+
+
+def test_an_interruption_is_status_130_and_says_how_to_go_on(run, recipe_file, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alambique.pipeline.load_splits", interrupt)
+    status, _, err = run("distill", recipe_file)
+    assert status == 130
+    assert "alambique: interrupted; the same command goes on from the last epoch." in err
+
+
+def test_the_installed_command_runs():
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "alambique", "recipes"], capture_output=True, text=True, env=environment, check=True
+    )
+    assert "quickstart" in done.stdout
