@@ -5,14 +5,23 @@ import random
 
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification, DistilBertConfig, DistilBertForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+)
 
 from alambique.labels import label_config
 from alambique.wordpiece import train_wordpiece
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where the machine is busy
 LABELS = ("bad", "fair", "good")
-WORDS = {"bad": ("awful", "poor", "broken"), "fair": ("plain", "usual", "middling"), "good": ("lovely", "superb", "bright")}
+WORDS = {
+    "bad": ("awful", "poor", "broken"),
+    "fair": ("plain", "usual", "middling"),
+    "good": ("lovely", "superb", "bright"),
+}
 NOUNS = ("lamp", "table", "door", "garden", "kettle", "window")
 
 

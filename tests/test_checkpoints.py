@@ -97,9 +97,7 @@ def test_no_tokenizer(saved):
     (saved / "tokenizer_config.json").unlink()
     with pytest.raises(ModelError) as caught:
         load_tokenizer(saved, key="k")
-    assert str(caught.value) == (
-        f"k: {saved} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER)."
-    )
+    assert str(caught.value) == (f"k: {saved} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER).")
     (saved / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelError, match="has no tokenizer that can be loaded"):
         load_tokenizer(saved, key="k")

@@ -109,7 +109,9 @@ def test_wrong_options_are_status_2(run):
 def test_a_weak_teacher_is_status_1(run, recipe_file, data_folder):
     for path in data_folder.iterdir():
         rows = [json.loads(line) for line in path.read_text().splitlines()]
-        path.write_text("".join(json.dumps(r | ({} if i % 5 == 0 else {"label": "bad"})) + "\n" for i, r in enumerate(rows)))
+        path.write_text(
+            "".join(json.dumps(r | ({} if i % 5 == 0 else {"label": "bad"})) + "\n" for i, r in enumerate(rows))
+        )
     status, _, err = run("distill", recipe_file, "--quiet", "--set", "teacher.learning_rate=1e-9")
     assert status == 1
     assert err.startswith("alambique: The teacher gets ")

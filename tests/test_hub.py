@@ -1,7 +1,6 @@
 """The real Hub code against a folder laid out as the Hub's cache, without a network."""
 
 import pytest
-from conftest import rows
 from datasets import ClassLabel, Dataset
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
@@ -10,6 +9,7 @@ from alambique.data import load_splits, locate, read_splits
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, is_id, snapshot
 from alambique.recipe import Data
+from conftest import rows
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # the order of the Hub's conversion, which is not ordinal
@@ -62,7 +62,13 @@ def hub(tmp_path, tokenizer):
     return folder
 
 
-FAST = ("teacher.epochs=4", "teacher.batch_size=8", "teacher.learning_rate=5e-3", "student.epochs=1", "student.batch_size=8")
+FAST = (
+    "teacher.epochs=4",
+    "teacher.batch_size=8",
+    "teacher.learning_rate=5e-3",
+    "student.epochs=1",
+    "student.batch_size=8",
+)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
-from conftest import rows
 
 from alambique.inference import predict_logits, token_lengths, tokenize
+from conftest import rows
 
 TEXTS = [(row["text"],) for row in rows(23, 9)] + [("lamp",), ("",)]
 

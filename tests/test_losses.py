@@ -67,7 +67,9 @@ def test_soft_losses_are_not_negative_and_ignore_a_shift_of_either_side(name, st
     student, teacher = torch.tensor([student]), torch.tensor([teacher])
     loss = SOFT_LOSSES[name](student, teacher, temperature=2.0).item()
     assert loss >= -1e-5
-    assert SOFT_LOSSES[name](student, teacher + shift, temperature=2.0).item() == pytest.approx(loss, rel=1e-3, abs=1e-3)
+    assert SOFT_LOSSES[name](student, teacher + shift, temperature=2.0).item() == pytest.approx(
+        loss, rel=1e-3, abs=1e-3
+    )
 
 
 def test_mixture_weighs_hard_and_soft():

@@ -15,7 +15,10 @@ MODEL_FILES = ["config.json", "history.json", "manifest.json", "model.safetensor
                "tokenizer_config.json"]  # fmt: skip
 SCORED = ["manifest.json", "parameters.json", "test.parquet", "valid.parquet"]
 ONE_SEED = sorted(
-    [f"data/{f}" for f in ("lint.json", "manifest.json", "splits.json", "test.parquet", "train.parquet", "valid.parquet")]
+    [
+        f"data/{f}"
+        for f in ("lint.json", "manifest.json", "splits.json", "test.parquet", "train.parquet", "valid.parquet")
+    ]
     + [f"{model}/{f}" for model in ("teacher", "student", "undistilled") for f in MODEL_FILES]
     + [f"soft_labels/{f}" for f in ("logits.npy", "manifest.json", "soft_labels.json")]
     + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
@@ -143,7 +146,9 @@ def test_several_seeds_have_rooms_of_their_own_and_the_best_on_valid_is_kept(tin
     out = tmp_path / "run"
     report, _ = run(tiny_recipe(seeds=[3, 4]), out)
     per_seed = [f for f in ONE_SEED if f.split("/")[0] in ("teacher", "soft_labels", "student", "undistilled")]
-    per_seed += [f for f in ONE_SEED if f.startswith(("predictions/teacher", "predictions/student", "predictions/undist"))]
+    per_seed += [
+        f for f in ONE_SEED if f.startswith(("predictions/teacher", "predictions/student", "predictions/undist"))
+    ]
     assert files(out) == sorted([*ONE_SEED, *(f"seeds/{seed}/{f}" for seed in (3, 4) for f in per_seed)])
     reached = report["models"]["student"]["valid"]["macro_f1"]["per_seed"]
     assert len(reached) == 2

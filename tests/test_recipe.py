@@ -347,7 +347,7 @@ def test_not_utf8(tmp_path):
 def test_an_unknown_recipe(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert load_message(name) == (
-        f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are liar-small, liar-three, liar, "
+        f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are liar, liar-small, liar-three, "
         "quickstart."
     )
 
@@ -520,10 +520,10 @@ def test_all_mistakes_at_once():
     assert message(raw) == (
         "the recipe has 28 problems:\n"
         "  data.source: is missing and has no default.\n"
-        "  data.text: must have at least 1 entries, not 0.\n"
+        "  data.text: must have at least 1 of them, not 0.\n"
         "  data.label: must be text, not 3.\n"
         "  data.label_groups: must be six, three or two (LIAR), a mapping {old name: new name}, or null.\n"
-        "  data.label_order: must have at least 2 entries, not 1.\n"
+        "  data.label_order: must have at least 2 of them, not 1.\n"
         "  data.max_rows: must be at least 1, not 0.\n"
         "  data.columns: names 'a' twice.\n"
         "  data.encoding: 'utf-9' is no encoding that Python knows; try utf-8, latin-1 or cp1252.\n"
@@ -561,12 +561,12 @@ def with_data(**changed):
         ({"data": None}, "data: must be a mapping of keys, not null."),
         ({**LEAST, "teacher": 5}, "teacher: must be a mapping of keys, not 5."),
         ({**LEAST, "distillation": [1]}, "distillation: must be a mapping of keys, not [1]."),
-        ({**LEAST, "seeds": []}, "seeds: must have at least 1 entries, not 0."),
+        ({**LEAST, "seeds": []}, "seeds: must have at least 1 of them, not 0."),
         ({**LEAST, "seeds": [4, 4]}, "seeds: names a seed twice."),
         ({**LEAST, "seeds": 3}, "seeds: must be a list, not 3."),
         ({**LEAST, "seeds": [True]}, "seeds.0: must be a whole number, not true."),
         ({**LEAST, "seeds": [2**32]}, "seeds.0: must be less than 4294967296, not 4294967296."),
-        (with_data(text=["a", "b", "c"]), "data.text: must have at most 2 entries, not 3."),
+        (with_data(text=["a", "b", "c"]), "data.text: must have at most 2 of them, not 3."),
         (with_data(text=["a", "a"]), "data.text: names 'a' twice."),
         (with_data(text=["claim", "verdict"]), "data.label: names column 'verdict', which is also data.text."),
         (with_data(metadata=["who", "claim"]), "data.metadata: names column 'claim', which is also data.text."),
@@ -646,8 +646,8 @@ def test_a_name_that_can_be_no_path_stays_as_it_is():
 
 
 def test_the_recipe_needs_no_torch():
-    import subprocess  # noqa: PLC0415
-    import sys  # noqa: PLC0415
+    import subprocess
+    import sys
 
     code = "import sys, alambique.recipe; print(*sorted({'torch', 'transformers', 'datasets'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

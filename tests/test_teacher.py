@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import LABELS
 
 from alambique.data import Split, Splits
 from alambique.errors import ModelError, WeakTeacherError
 from alambique.recipe import Recipe
 from alambique.teacher import find_teacher, match_labels, refuse_weak, reorder_labels
+from conftest import LABELS
 
 
 def splits(labels=LABELS, train=(0, 0, 1, 2), valid=(0, 0, 1, 2)):

@@ -2,11 +2,11 @@ import copy
 
 import pytest
 import torch
-from conftest import LABELS, rows
 from datasets import Dataset
 from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
 
 from alambique import DistillationTrainer, distillation_loss
+from conftest import LABELS, rows
 
 
 @pytest.fixture
@@ -173,7 +173,9 @@ def test_mixed_precision_trains_to_about_the_same_weights(trainer, dataset, tiny
 
 
 def test_training_without_soft_labels_stops(trainer, dataset, tiny_distilbert):
-    with pytest.raises(ValueError, match="There are no soft labels to distil from: give teacher_model, or a dataset column"):
+    with pytest.raises(
+        ValueError, match="There are no soft labels to distil from: give teacher_model, or a dataset column"
+    ):
         trainer(tiny_distilbert(), dataset(4)).train()
 
 

@@ -2,12 +2,12 @@ import json
 
 import numpy as np
 import pytest
-from conftest import LABELS, rows
 
 from alambique.data import Split
 from alambique.progress import Step
 from alambique.recipe import Distillation, Training
 from alambique.training import fit
+from conftest import LABELS, rows
 
 
 def split(name, count, seed):

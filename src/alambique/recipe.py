@@ -1,6 +1,7 @@
 """The recipe: every choice of a run, validated, frozen, and free of torch."""
 
 import contextlib
+import os
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -301,12 +302,12 @@ def shipped_recipes() -> dict[str, str]:
 
 def _find(name: str | Path) -> Path:
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file it takes any name, however long or odd
         return path
-    shipped = Path(str(resources.files("alambique") / "recipes" / f"{name}.yaml"))
-    if path.name == str(name) and shipped.is_file():
-        return shipped
-    known = ", ".join(shipped_recipes())
+    shipped = shipped_recipes()
+    if str(name) in shipped:
+        return Path(str(resources.files("alambique") / "recipes" / f"{name}.yaml"))
+    known = ", ".join(shipped)
     raise RecipeError(f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are {known}.")
 
 

@@ -56,7 +56,7 @@ def _sentence(found: Any, known: set[str]) -> str:
         return f"must be {context['expected']}, not {_shown(value)}.{meant}"
     if kind in ("too_short", "too_long"):
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return f"must have {bound} entries, not {context['actual_length']}."
+        return f"must have {bound} of them, not {context['actual_length']}."
     return f"{found['msg']} (found {_shown(value)})."
 
 

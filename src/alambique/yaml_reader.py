@@ -23,6 +23,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _DEEPEST = 12
+_LONGEST_INT = 25  # digits; a longer number is no setting, and Python refuses to read very long ones
 
 Path = tuple[str, ...]
 
@@ -77,7 +78,7 @@ def _scalar(node: yaml.ScalarNode, path: Path) -> Any:
         return None
     if value in _BOOL:
         return _BOOL[value]
-    if _INT.fullmatch(value):
+    if _INT.fullmatch(value) and len(value) < _LONGEST_INT:
         return int(value)
     if _FLOAT.fullmatch(value):
         return float(value)

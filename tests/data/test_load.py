@@ -458,7 +458,7 @@ def test_the_hubs_names_of_liars_columns(liar, tmp_path):
     assert theirs.ordinal
     assert [split.digest for split in theirs] == [split.digest for split in own]
     asked = liar_load(hub, metadata=["job_title"])
-    assert asked.train.pairs[0] == "job_title: job 0"
+    assert asked.train.pairs[0] == "job: job 0"
 
 
 def test_liars_groups_fit_no_other_data(folder):

@@ -190,8 +190,10 @@ def _some_rows(table: Table) -> Table:
 
 def as_text(value: Any) -> str | None:
     """A cell as the user wrote it: true stays ``true``, 3 and 3.0 are ``3``; an absent cell stays None."""
-    if value is None or isinstance(value, str):
-        return value
+    if isinstance(value, str):  # JSON may hold half a character, which no file of ours could
+        return value if value.isprintable() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():

@@ -1,0 +1,71 @@
+"""What the documents say can be typed, can be typed."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import rows
+from safetensors.torch import load_file
+
+from alambique.recipe import Recipe, shipped_recipes
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_example_script_distils(tmp_path, tiny_bert, tiny_distilbert, tokenizer):
+    tiny_bert().save_pretrained(tmp_path / "teacher")
+    tokenizer.save_pretrained(tmp_path / "teacher")
+    tiny_distilbert().save_pretrained(tmp_path / "start")
+    with (tmp_path / "train.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["text", "label"])
+        writer.writeheader()
+        writer.writerows(rows(40, 3))
+    script = ROOT / "docs" / "examples" / "own_trainer.py"
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [sys.executable, str(script), "teacher", "start", "train.csv"], cwd=tmp_path, env=environment, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    before = load_file(tmp_path / "start" / "model.safetensors")
+    after = load_file(tmp_path / "student" / "model.safetensors")
+    assert any(not before[name].equal(after[name]) for name in before)
+    lines = [line for line in script.read_text().splitlines() if line.strip() and not line.startswith('"""')]
+    assert len(lines) <= 30
+
+
+def test_ci_runs_the_readmes_test_command():
+    commands = re.findall(r"```sh\n(.+?)\n```", README, re.DOTALL)
+    (command,) = [c for c in commands if "pytest" in c]
+    assert "\n" not in command
+    assert command in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+def test_the_readmes_recipe_is_a_recipe(tmp_path):
+    (text,) = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(text)
+    assert Recipe.load(tmp_path / "mine.yaml").data.text == ("sentence",)
+    assert len(text.splitlines()) < 10
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/recipe.md"])
+def test_every_shipped_recipe_is_told_of(document):
+    text = (ROOT / document).read_text("utf-8")
+    assert all(f"`{name}`" in text for name in shipped_recipes())
+
+
+def test_the_recipe_page_names_every_key():
+    text = (ROOT / "docs" / "recipe.md").read_text("utf-8")
+    for name, section in Recipe.model_fields.items():
+        for key in getattr(section.annotation, "model_fields", {}):
+            assert f"`{name}.{key}`" in text
+
+
+def test_the_changelog_knows_this_version():
+    import alambique
+
+    assert f"## [{alambique.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
