@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import rows
 from safetensors.torch import load_file
 
 from alambique.recipe import Recipe, shipped_recipes
+from conftest import rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

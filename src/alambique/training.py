@@ -82,6 +82,7 @@ def fit(
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_whole_checkpoint(checkpoints))
     model.save_pretrained(work)
+    tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     tokenizer.save_pretrained(work)
     history = [
         {name: value for name, value in entry.items() if not name.endswith(_MEASURED_TIME)}
