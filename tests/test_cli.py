@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -58,9 +59,13 @@ def test_distill_predict_evaluate_and_report(run, recipe_file, tmp_path, monkeyp
         assert set(answer) == {"label", "probability", "scores"}
         assert sum(answer["scores"].values()) == pytest.approx(1)
         assert answer["probability"] == max(answer["scores"].values()) == answer["scores"][answer["label"]]
-    monkeypatch.setattr(sys, "stdin", iter(["superb lamp\n", "awful door\r\n"]))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"superb lamp\nawful door\r\n")))
     lines = run("predict", folder)[1].splitlines()
     assert lines == [f"{a['label']}\t{a['probability']:.4f}" for a in answers]
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"superb lamp\n\xff\n")))
+    status, _, err = run("predict", folder)
+    assert (status, err) == (2, "alambique: standard input, line 2: not UTF-8 text.\n")
 
     (folder / "report.json").unlink()
     status, out, _ = run("report", folder)

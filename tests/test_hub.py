@@ -92,10 +92,10 @@ def test_the_shipped_recipes_run_from_the_hubs_ids(hub, tmp_path, name, labels):
 
 def test_liars_columns_have_one_name_wherever_they_come_from(hub):
     data = Data(source="ucsbnlp/liar", text="statement", label="label", metadata=["job", "state", "party"])
-    assert load_splits(data, locate(data)).train.pairs[0] == "job: mayor; state: Ohio; party: none"
+    assert load_splits(data, locate(data)).train.second_segments()[0] == "job: mayor; state: Ohio; party: none"
     by_hub_name = Data(source="ucsbnlp/liar", text="statement", label="label", metadata=["job_title"])
     splits = load_splits(by_hub_name, locate(by_hub_name))
-    assert splits.train.pairs[0] == "job: mayor"
+    assert splits.train.second_segments()[0] == "job: mayor"
     assert splits.ordinal
 
 
@@ -103,7 +103,7 @@ def test_counts_are_never_read_unless_named(hub):
     everything = ["subject", "speaker", "job", "state", "party", "context"]
     data = Data(source="ucsbnlp/liar", text="statement", label="label", metadata=everything)
     splits = load_splits(data, locate(data))
-    assert not any("count" in pair or "9" in pair for pair in splits.train.pairs)
+    assert not any("count" in pair or "9" in pair for pair in splits.train.second_segments())
 
 
 def test_a_set_with_subsets_asks_for_one(hub):

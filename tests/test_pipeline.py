@@ -176,7 +176,7 @@ def test_metadata_makes_a_pair_and_reaches_the_model(tiny_recipe, tmp_path, data
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         path.write_text("".join(json.dumps(row | {"maker": "anna"}) + "\n" for row in rows))
     run(tiny_recipe(data={"metadata": ["maker"]}), tmp_path / "run")
-    assert read_splits(tmp_path / "run" / "data").train.pairs[0] == "maker: anna"
+    assert read_splits(tmp_path / "run" / "data").train.second_segments()[0] == "maker: anna"
 
 
 @pytest.fixture
@@ -243,3 +243,55 @@ def test_the_model_card_shows_the_figures_and_no_path_of_this_machine(tiny_recip
     assert f"| {100 * report['models']['student']['test']['macro_f1']['mean']:.1f} |" in card
     assert "- train: 160 rows" in card
     assert str(tmp_path) not in card
+
+
+def test_a_finished_teacher_of_real_width_may_have_its_labels_in_any_order():
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    from alambique.labels import label_config
+    from alambique.teacher import reorder_labels
+
+    for width in (128, 384):
+        config = BertConfig(
+            vocab_size=50, hidden_size=width, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64,
+            **label_config(("f", "b", "d", "a", "c", "e")),
+        )  # fmt: skip
+        model = BertForSequenceClassification(config).eval()
+        before = model.classifier.weight.clone()
+        reorder_labels(model, tuple("abcdef"))
+        assert torch.equal(model.classifier.weight, before[[3, 1, 4, 2, 5, 0]])
+
+
+def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_path):
+    from alambique.errors import RunFolderError
+    from alambique.report import write_report
+    from alambique.run import RunFolder
+
+    run(tiny_recipe(), tmp_path / "run")
+    folder = RunFolder.existing(tmp_path / "run")
+    folder.mark(Recipe.from_dict(tiny_recipe(distillation={"temperature": 8.0})))
+    with pytest.raises(RunFolderError, match="is not finished for the recipe in it. Run alambique distill again"):
+        write_report(folder)
+    folder.mark(Recipe.from_dict(tiny_recipe()))
+    (tmp_path / "run" / "student" / "model.safetensors").unlink()
+    with pytest.raises(RunFolderError, match="holds no weights"):
+        write_report(folder)
+
+
+def test_half_precision_checkpoints_are_trained_in_full_precision(tmp_path, tiny_bert, tokenizer):
+    import torch
+
+    from alambique.checkpoints import find_checkpoint, load_to_train
+
+    tiny_bert().half().save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_to_train(find_checkpoint(str(tmp_path), key="k"), ("a", "b"), key="k", seed=0)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_texts_too_long_for_a_model_from_scratch_are_refused_at_once(tiny_recipe, tmp_path):
+    with pytest.raises(ModelError) as caught:
+        run(tiny_recipe(data={"max_length": 600}), tmp_path / "run")
+    assert str(caught.value) == "data.max_length is 600, but teacher.from_scratch reads at most 512 tokens."
+    assert not (tmp_path / "run").exists()

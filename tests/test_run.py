@@ -4,7 +4,7 @@ import pytest
 
 from alambique.errors import DataError, RunFolderError, WeakTeacherError
 from alambique.recipe import Recipe
-from alambique.run import RunFolder
+from alambique.run import SEED_STAGES, RunFolder
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_another_key_makes_it_again(tmp_path):
     assert (tmp_path / "teacher" / "result.txt").read_text() == "two"
 
 
-@pytest.mark.parametrize("damage", ["change", "remove", "add", "manifest"])
+@pytest.mark.parametrize("damage", ["change", "remove", "manifest"])
 def test_a_damaged_artefact_is_made_again(tmp_path, damage):
     run, calls = RunFolder(tmp_path), []
     first = run.stage("soft_labels", {}, make(calls))
@@ -51,13 +51,51 @@ def test_a_damaged_artefact_is_made_again(tmp_path, damage):
         result.write_text("mad3")
     elif damage == "remove":
         result.unlink()
-    elif damage == "add":
-        (result.parent / "more.txt").write_text("")
     else:
         (result.parent / "manifest.json").write_text("{")
     assert run.stage("soft_labels", {}, make(calls)).digest == first.digest
     assert len(calls) == 2
     assert files(tmp_path / "soft_labels") == ["manifest.json", "result.txt"]
+
+
+def test_a_file_of_the_users_own_changes_nothing(tmp_path):
+    run, calls = RunFolder(tmp_path), []
+    run.stage("student", {}, make(calls))
+    (tmp_path / "student" / "notes.txt").write_text("mine")
+    run.stage("student", {}, make(calls))
+    assert len(calls) == 1
+    assert (tmp_path / "student" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("alone_first", [True, False])
+def test_a_seed_is_adopted_when_seeds_come_or_go(tmp_path, alone_first):
+    run, calls = RunFolder(tmp_path), []
+    first = run.seed(3, alone=alone_first).stage("teacher", {"seed": 3}, make(calls))
+    again = run.seed(3, alone=not alone_first).stage("teacher", {"seed": 3}, make(calls))
+    assert len(calls) == 1
+    assert again.digest == first.digest
+    run.seed(4, alone=not alone_first).stage("teacher", {"seed": 4}, make(calls))
+    assert len(calls) == 2
+
+
+def test_a_damaged_copy_of_the_best_seed_is_mended(tmp_path):
+    run = RunFolder(tmp_path)
+    for name in SEED_STAGES:
+        run.seed(1, alone=False).stage(name, {}, make([]))
+    run.promote(run.seed(1, alone=False))
+    (tmp_path / "student" / "result.txt").write_text("mad3")
+    run.promote(run.seed(1, alone=False))
+    assert (tmp_path / "student" / "result.txt").read_text() == "made"
+
+
+def test_another_recipe_takes_the_old_report_away(tmp_path, recipe):
+    run = RunFolder(tmp_path)
+    run.mark(recipe)
+    (tmp_path / "report.json").write_text("{}")
+    run.mark(recipe)
+    assert (tmp_path / "report.json").exists()
+    run.mark(recipe.model_copy(update={"seeds": (1,)}))
+    assert not (tmp_path / "report.json").exists()
 
 
 def test_what_an_interrupted_attempt_left_is_handed_on_for_the_same_key_only(tmp_path):

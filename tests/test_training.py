@@ -66,6 +66,14 @@ def test_a_torn_checkpoint_is_passed_over(trained, tmp_path):
     assert (trained("parts") / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
+def test_a_training_that_was_moved_keeps_its_best_epoch(trained, tmp_path):
+    whole = trained("whole")
+    with pytest.raises(KeyboardInterrupt):
+        trained("before", Interrupt(19))
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert (trained("after") / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
 def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):
     from alambique.checkpoints import load_finished
     from alambique.inference import predict_logits

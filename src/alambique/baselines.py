@@ -36,7 +36,12 @@ class Tfidf:
             ),
             LogisticRegression(max_iter=2000),
         )
-        self.model.fit(_joined(train), train.labels)
+        try:
+            self.model.fit(_joined(train), train.labels)
+        except ValueError:  # no word stands twice, as in languages that do not part words: count letters
+            letters = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
+            self.model = make_pipeline(letters, LogisticRegression(max_iter=2000))
+            self.model.fit(_joined(train), train.labels)
 
     @property
     def parameters(self) -> int:

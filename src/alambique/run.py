@@ -5,55 +5,40 @@ was made from and a hash of each file. The same key and the same hashes: the sta
 recorded, never matched.
 """
 
-import hashlib
 import json
-import os
-import platform
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
 from alambique.errors import RunFolderError, UserInputError
+from alambique.manifest import MANIFEST, Artefact, read_artefact, read_json, write_manifest, write_text
 from alambique.recipe import Recipe
 
-RECIPE, MANIFEST, WORK, KEY = "recipe.yaml", "manifest.json", ".work", "key.json"
+RECIPE, WORK, KEY = "recipe.yaml", ".work", "key.json"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
 PREDICTIONS, SEEDS = "predictions", "seeds"
 REPORT_JSON, MODEL_CARD = "report.json", "README.md"
 MODELS = (TEACHER, STUDENT, UNDISTILLED)
 SEED_STAGES = (TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED, *(f"{PREDICTIONS}/{name}" for name in MODELS))
-LIBRARIES = ("alambique", "torch", "transformers", "datasets", "accelerate", "tokenizers", "scikit-learn", "numpy")
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """What a stage left behind.
-
-    Attributes:
-        folder: where it lies.
-        digest: SHA-256 over all of its files; the next stage's key holds it.
-        seconds: how long it took to make.
-    """
-
-    folder: Path
-    digest: str
-    seconds: float
 
 
 class RunFolder:
     """A folder with the artefacts of one run (or of one seed of it)."""
 
-    def __init__(self, path: Path) -> None:
-        """See :meth:`claim` and :meth:`existing`; this looks at nothing."""
-        self.path = path
+    def __init__(self, path: Path, *, elder: "RunFolder | None" = None) -> None:
+        """See :meth:`claim` and :meth:`existing`; this looks at nothing.
+
+        Args:
+            path: the folder.
+            elder: where the same stage may stand already, from when the run had one seed, or several.
+        """
+        self.path, self.elder = path, elder
 
     @classmethod
     @contextmanager
@@ -104,10 +89,13 @@ class RunFolder:
 
     def mark(self, recipe: Recipe) -> None:
         """Write recipe.yaml, which makes the folder ours. The id of an earlier run here is kept."""
-        identity = self.run_id() or uuid.uuid4().hex
+        text = f"run_id: {self.run_id() or uuid.uuid4().hex}\n{recipe.to_yaml()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.path / RECIPE, f"run_id: {identity}\n{recipe.to_yaml()}")
+            if (self.path / RECIPE).is_file() and (self.path / RECIPE).read_text("utf-8") != text:
+                for stale in (REPORT_JSON, MODEL_CARD):  # what they say is no longer what stands here
+                    (self.path / stale).unlink(missing_ok=True)
+            write_text(self.path / RECIPE, text)
         except OSError as error:
             raise RunFolderError(
                 f"{self.path} cannot be written: {error.strerror}. Choose another with --out."
@@ -115,7 +103,8 @@ class RunFolder:
 
     def seed(self, seed: int, *, alone: bool) -> "RunFolder":
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
-        return self if alone else RunFolder(self.path / SEEDS / str(seed))
+        below = RunFolder(self.path / SEEDS / str(seed))
+        return RunFolder(self.path, elder=below) if alone else RunFolder(below.path, elder=self)
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
         """Skip a stage whose manifest still holds, or make it.
@@ -131,6 +120,9 @@ class RunFolder:
         done = read_artefact(folder, key)
         if done is not None:
             return done
+        if self.elder is not None and read_artefact(self.elder.path / name, key) is not None:
+            shutil.rmtree(work, ignore_errors=True)
+            shutil.copytree(self.elder.path / name, work)
         if read_artefact(work, key) is None:
             if read_json(work / KEY) != key:
                 shutil.rmtree(work, ignore_errors=True)
@@ -138,8 +130,8 @@ class RunFolder:
             write_text(work / KEY, json.dumps(key))
             begun = time.perf_counter()
             make(work)
-            (work / KEY).unlink()
-            _write_manifest(work, key, time.perf_counter() - begun)
+            write_manifest(work, key, time.perf_counter() - begun, leave_out=KEY)
+        (work / KEY).unlink(missing_ok=True)
         if folder.exists():
             shutil.rmtree(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +141,16 @@ class RunFolder:
         if made is None:
             raise RuntimeError(f"{folder} changed while it was being written")
         return made
+
+    def finished(self, name: str) -> Path:
+        """The folder of a stage that is there.
+
+        Raises:
+            RunFolderError: the run has not come so far.
+        """
+        if not (self.path / name / MANIFEST).is_file():
+            raise RunFolderError(f"{self.path} has no {name} yet. Finish it with alambique distill.")
+        return self.path / name
 
     def seconds(self, name: str) -> float | None:
         """How long a stage took, or None if it is not there."""
@@ -161,7 +163,7 @@ class RunFolder:
             return
         for name in SEED_STAGES:
             target, source = self.path / name, best.path / name
-            if _tree_digest(target) != _tree_digest(source):
+            if read_artefact(target, None) is None or read_json(target / MANIFEST) != read_json(source / MANIFEST):
                 work = self.path / WORK / name
                 shutil.rmtree(work, ignore_errors=True)
                 shutil.copytree(source, work)
@@ -174,71 +176,6 @@ class RunFolder:
         for folder in (self.path / WORK / PREDICTIONS, self.path / WORK):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
-
-
-def read_artefact(folder: Path, key: dict[str, Any] | None) -> Artefact | None:
-    """The artefact in ``folder`` if it is whole and was made from ``key`` (None: from anything)."""
-    manifest = read_json(folder / MANIFEST)
-    if not isinstance(manifest, dict) or (key is not None and manifest.get("key") != key):
-        return None
-    files = manifest.get("files")
-    if not isinstance(files, dict) or file_hashes(folder) != files:
-        return None
-    return Artefact(folder, digest_of(files), float(manifest["seconds"]))
-
-
-def file_hashes(folder: Path) -> dict[str, str]:
-    """Relative path → SHA-256 of each file of an artefact but its manifest."""
-    hashes = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MANIFEST:
-            with path.open("rb") as stream:
-                hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return hashes
-
-
-def digest_of(value: Any) -> str:
-    """SHA-256 of JSON values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def read_json(path: Path) -> Any:
-    """The JSON in a file, or None if there is none that can be read."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
-
-
-def environment() -> dict[str, Any]:
-    """Versions and machine, for the record."""
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": platform.machine(),
-        "cpus": os.cpu_count(),
-        "versions": {name: version(name) for name in LIBRARIES},
-    }
-
-
-def _write_manifest(folder: Path, key: dict[str, Any], seconds: float) -> None:
-    manifest = {"key": key, "files": file_hashes(folder), "seconds": seconds, "environment": environment()}
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=2))
-
-
-def _tree_digest(folder: Path) -> str:
-    return digest_of({p.relative_to(folder).as_posix(): p.stat().st_size if p.name != MANIFEST else p.read_text("utf-8")
-                      for p in sorted(folder.rglob("*")) if p.is_file()})  # fmt: skip
 
 
 def _remove_new(path: Path, above: Path) -> None:

@@ -6,9 +6,10 @@ from alambique.checkpoints import load_finished, load_tokenizer, tokenizer_diges
 from alambique.data import Splits
 from alambique.inference import predict_logits, to_device
 from alambique.logits import SoftLabels, read_soft_labels, write_soft_labels
+from alambique.manifest import Artefact
 from alambique.progress import Reporter
 from alambique.recipe import Recipe
-from alambique.run import SOFT_LABELS, Artefact, RunFolder
+from alambique.run import SOFT_LABELS, RunFolder
 
 
 def label(run: RunFolder, recipe: Recipe, teacher: Artefact, splits: Splits, *, show: Reporter) -> SoftLabels:

@@ -6,10 +6,11 @@ from typing import cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from alambique.building import choose_layers, model_from_scratch, student_from_teacher
+from alambique.building import POSITIONS, choose_layers, model_from_scratch, student_from_teacher
 from alambique.checkpoints import (
     Checkpoint,
     check_length,
+    check_positions,
     find_checkpoint,
     load_config,
     load_finished,
@@ -20,9 +21,10 @@ from alambique.checkpoints import (
 from alambique.data import Splits
 from alambique.errors import ModelError
 from alambique.logits import SoftLabels
+from alambique.manifest import Artefact
 from alambique.progress import Reporter
 from alambique.recipe import Recipe, Scratch
-from alambique.run import STUDENT, UNDISTILLED, Artefact, RunFolder
+from alambique.run import STUDENT, UNDISTILLED, RunFolder
 from alambique.training import HARD_ONLY, fit
 
 KEY = "student.model"
@@ -58,6 +60,8 @@ def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
                 "student.from_scratch instead."
             )
         choose_layers(recipe.student.from_teacher.layers, layers)
+    if recipe.student.from_scratch is not None:
+        check_positions(recipe.data.max_length, POSITIONS, key="student.from_scratch")
     return StudentStart(None)
 
 

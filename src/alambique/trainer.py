@@ -64,11 +64,12 @@ class DistillationTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.loss, self.temperature, self.hard_label_weight = loss, temperature, hard_label_weight
         self.teacher_model: nn.Module | None = teacher_model
-        student = cast("nn.Module", self.model)
+        student = cast("PreTrainedModel", self.model)
         self._student_takes = _forward_names(student)
         self._teacher_takes: set[str] = set()
         if teacher_model is not None:
             _check_labels(label_names_of(teacher_model), label_names_of(student))
+            _check_vocabularies(teacher_model.config.vocab_size, student.config.vocab_size)
             self._teacher_takes = _forward_names(teacher_model)
             self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
 
@@ -130,10 +131,11 @@ class DistillationTrainer(Trainer):
     ) -> tuple[list[dict[str, Any]], Any]:
         """Also count the rows of the optimiser step, over its micro-batches and over all processes."""
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        if not batches or "labels" not in batches[0]:
+        if not batches:
             return batches, num_items
-        labels = [batch["labels"] for batch in batches]
-        counted = torch.stack([torch.tensor([len(part), (part != NO_LABEL).sum()]) for part in labels]).sum(0)
+        rows = sum(len(next(iter(batch.values()))) for batch in batches)
+        labelled = sum(int((batch["labels"] != NO_LABEL).sum()) for batch in batches if "labels" in batch)
+        counted = torch.tensor([rows, labelled])
         totals = self.accelerator.gather(counted.to(device).unsqueeze(0)).sum(0)
         return batches, StepCounts(totals[0], totals[1], len(batches) * self.accelerator.num_processes)
 
@@ -147,6 +149,15 @@ class DistillationTrainer(Trainer):
 def _forward_names(model: nn.Module) -> set[str]:
     """The inputs a model names, but for labels: given those it would compute a loss of its own."""
     return set(inspect.signature(model.forward).parameters) - {"labels", "kwargs", "args"}
+
+
+def _check_vocabularies(teachers: int, students: int) -> None:
+    if teachers != students:
+        raise ValueError(
+            f"a live teacher reads the student's token ids, but its vocabulary has {teachers} entries and the student's "
+            f"{students}: label the rows with the teacher's own tokenizer first, and give the logits as a column "
+            f"{TEACHER_LOGITS!r}"
+        )
 
 
 def _check_labels(teachers: list[str], students: list[str]) -> None:

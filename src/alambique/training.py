@@ -21,6 +21,7 @@ from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 
 from alambique.data import Split
 from alambique.inference import tokenize
+from alambique.manifest import write_text
 from alambique.metrics import accuracy, macro_f1
 from alambique.progress import Step
 from alambique.recipe import Distillation, Training
@@ -143,12 +144,16 @@ def _metrics(prediction: EvalPrediction) -> dict[str, float]:
 def _whole_checkpoint(folder: Path) -> str | None:
     """The newest checkpoint whose last file was written; a torn one is removed."""
     while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
+        state_file = Path(newest) / "trainer_state.json"
         try:
-            json.loads((Path(newest) / "trainer_state.json").read_text("utf-8"))
+            state = json.loads(state_file.read_text("utf-8"))
         except (OSError, ValueError):
             _remove(Path(newest))
-        else:
-            return str(newest)
+            continue
+        if state["best_model_checkpoint"]:  # an absolute path, which Trainer passes over if the run was moved
+            state["best_model_checkpoint"] = str(folder / Path(state["best_model_checkpoint"]).name)
+            write_text(state_file, json.dumps(state))
+        return str(newest)
     return None
 
 

@@ -303,11 +303,11 @@ def test_two_columns_of_one_name(file):
     )
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.txt", ".txt"), ("a", "nothing"), ("a.csv.gz", ".gz")])
+@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a.csv.gz", ".gz")])
 def test_an_unknown_suffix(file, name, ending):
     path = file(name, "text,label\na,x\n")
     assert message(path) == (
-        f"{path}: a data file ends in .tsv, .csv, .jsonl, .ndjson, .json, .parquet; this one ends in {ending}."
+        f"{path}: a data file ends in .tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet; this one ends in {ending}."
     )
 
 
@@ -384,3 +384,27 @@ def test_join_refuses_other_columns(file):
     with pytest.raises(DataError) as caught:
         join([read_table(first), read_table(second)])
     assert str(caught.value) == f"{second}: its columns differ from those of {first}."
+
+
+def test_blank_headers_get_names(file):
+    table = read_table(file("a.csv", "v1,v2,,\nham,one cup,,\nspam,two cups,x,\n"))
+    assert table.columns["v2"] == ["one cup", "two cups"]
+    assert table.columns["column_3"] == ["", "x"]
+
+
+@pytest.mark.parametrize("tail", [",\n", "  \n", "\n\n", ',""\n'])
+def test_rows_of_blank_cells_are_left_out(file, tail):
+    assert read_table(file("a.csv", "text,label\na,x\n" + tail)).columns == {"text": ["a"], "label": ["x"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["text;label\na, b;x\n", "text\tlabel\na, b\tx\n", 'text, label\n"a, b", x\n', 'text,label\r"a, b",x\r']
+)
+def test_csv_of_other_spreadsheets(file, text):
+    assert read_table(file("a.csv", text)).columns == {"text": ["a, b"], "label": ["x"]}
+
+
+def test_a_byte_order_mark_goes_whatever_the_encoding(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("\ufefftext,label\na,x\n".encode("utf-16-le"))
+    assert list(read_table(path, encoding="utf-16-le").columns) == ["text", "label"]

@@ -93,7 +93,7 @@ def test_three_and_two_groups(raw):
 def test_metadata(raw):
     columns = {"subject": 3, "speaker": 4, "job": 5, "state": 6, "party": 7, "context": 13}
     splits = load(source=str(SHARED / "liar"), text="statement", label="label", metadata=list(columns))
-    assert list(splits.test.pairs) == [
+    assert list(splits.test.second_segments()) == [
         "; ".join(f"{name}: {row[i]}" for name, i in columns.items() if row[i]) for row in raw["test"]
     ]
 

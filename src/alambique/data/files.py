@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from alambique.data import liar
 from alambique.errors import DataError
 
 SUFFIXES = {
-    ".tsv": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json", ".parquet": "parquet",
+    ".tsv": "tsv", ".tab": "tsv", ".txt": "text", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json",
+    ".parquet": "parquet",
 }  # fmt: skip
 _LONGEST_CELL = 10_000_000
 
@@ -46,6 +48,8 @@ class Table:
 def read_table(path: Path, *, columns: tuple[str, ...] = (), encoding: str = "utf-8") -> Table:
     """Read a TSV (no quoting), CSV (standard quoting), JSON Lines or Parquet file.
 
+    A ``.txt`` file, or one without a suffix, is TSV if its first line has a tab, else CSV. Rows of blank cells are left out.
+
     Args:
         path: the file; its suffix decides how it is read.
         columns: the names of the columns of a TSV or CSV file without a header row.
@@ -55,10 +59,8 @@ def read_table(path: Path, *, columns: tuple[str, ...] = (), encoding: str = "ut
         DataError: the file is missing, empty, binary, in another encoding, or a row does not fit.
     """
     kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise DataError(
-            f"{path}: a data file ends in {', '.join(SUFFIXES)}; this one ends in {path.suffix or 'nothing'}."
-        )
+    if kind is None and path.suffix:
+        raise DataError(f"{path}: a data file ends in {', '.join(SUFFIXES)}; this one ends in {path.suffix}.")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
     if kind == "parquet":
@@ -68,8 +70,12 @@ def read_table(path: Path, *, columns: tuple[str, ...] = (), encoding: str = "ut
         raise DataError(f"{path}: the file is empty.")
     if kind == "json":
         return _from_records(path, _json_rows(path, text))
-    rows = _tsv_rows(text) if kind == "tsv" else _csv_rows(path, text)
-    return _from_rows(path, rows, columns)
+    if "\n" not in text:
+        text = text.replace("\r", "\n")  # line ends of old Macs
+    first = text.split("\n", 1)[0]
+    tabs = kind == "tsv" or (kind in (None, "text") and "\t" in first)
+    rows = _tsv_rows(text) if tabs else _csv_rows(path, text, _delimiter(first))
+    return _from_rows(path, ((number, row) for number, row in rows if any(map(str.strip, row))), columns)
 
 
 def _decode(path: Path, encoding: str) -> str:
@@ -82,7 +88,7 @@ def _decode(path: Path, encoding: str) -> str:
     if b"\0" in raw and not wide:
         raise DataError(f"{path}: this is a binary file, not text (byte 0 at offset {raw.index(0)}).")
     try:
-        return raw.decode("utf-8-sig" if utf8 else encoding)
+        return raw.decode("utf-8" if utf8 else encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -94,18 +100,21 @@ def _decode(path: Path, encoding: str) -> str:
 def _tsv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     # by hand: no quoting and no other line ends, which a default reader would honour and so merge LIAR's rows
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip("\r"):
-            yield number, line.rstrip("\r").split("\t")
+        yield number, line.rstrip("\r").split("\t")
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+def _delimiter(first: str) -> str:
+    """A comma, unless the first line has none: spreadsheets of much of the world write semicolons, some write tabs."""
+    return "," if "," in first else next((mark for mark in ";\t" if mark in first), ",")
+
+
+def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_LONGEST_CELL)
-    reader = csv.reader(re.split(r"(?<=\n)", text), strict=True)
+    reader = csv.reader(re.split(r"(?<=\n)", text), delimiter=delimiter, skipinitialspace=True, strict=True)
     number = 1
     try:
         for row in reader:
-            if row:
-                yield number, row
+            yield number, row
             number = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}, line {number}: not valid CSV ({error}). Is a quote not closed?") from error
@@ -115,11 +124,16 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple
     first_line, first = next(rows)
     names = columns
     body: Iterable[tuple[int, list[str]]] = rows
+    if columns and [cell.strip() for cell in first] == list(columns):
+        raise DataError(
+            f"{path}: the first row is a header with these very names. Leave data.columns out, which is for files "
+            "without one."
+        )
     if columns or liar.is_liar_row(first):
         names = columns or liar.COLUMNS
-        body = _chain((first_line, first), rows)
+        body = chain([(first_line, first)], rows)
     else:
-        names = tuple(name.strip() for name in first)
+        names = tuple(name.strip() or f"column_{place}" for place, name in enumerate(first, start=1))
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(
@@ -139,16 +153,11 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple
     return _some_rows(Table(str(path), cells, lines))
 
 
-def _chain(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rest
-
-
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     if text.lstrip().startswith("["):
         try:
             rows = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: not valid JSON ({error}).") from error
         yield from enumerate(rows, start=1)
         return
@@ -156,7 +165,7 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         if line.strip():
             try:
                 yield number, json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}, line {number}: not valid JSON ({error}).") from error
 
 

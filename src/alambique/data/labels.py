@@ -1,5 +1,6 @@
 """From the cells of the label column to class indices, by name, in one order for all splits."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,7 @@ from alambique.errors import DataError
 from alambique.recipe import Data
 
 MOST_CLASSES = 1000
+_WHOLE = re.compile(r"^(-?\d+)\.0$")  # 1.0 in a CSV file is the 1 of a JSON or Parquet file
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
         raise DataError(
             f"{where}: every row has the label {next(iter(train))!r}; a classifier needs two classes or more."
         )
+    first = grouped["train"][0]
+    if data.columns and train[first] == 1 and tables["train"].lines[0] == 1:
+        raise DataError(
+            f"{where}: label {first!r} stands in the first row and nowhere else, so that row looks like a header. Leave "
+            "data.columns out, which is for files without one."
+        )
     if len(train) > min(MOST_CLASSES, max(20, len(grouped["train"]) // 2)):
         raise DataError(
             f"{where}: column {data.label!r}, which data.label names, has {len(train)} different values in "
@@ -62,7 +70,7 @@ def _names(table: Table, column: str) -> list[str]:
         if cell is None or not cell.strip():
             raise DataError(f"{table.where}, line {line}: the label (column {column!r}) is empty.")
         if class_names is None:
-            names.append(cell.strip())
+            names.append(_WHOLE.sub(r"\1", cell.strip()))
         elif not 0 <= int(cell) < len(class_names):
             raise DataError(f"{table.where}, line {line}: label {cell} is none of 0 to {len(class_names) - 1}.")
         else:
@@ -74,6 +82,7 @@ def _grouped(cells: dict[str, list[str]], tables: dict[str, Table], data: Data, 
     groups = data.label_groups
     if groups is None:
         return cells
+    own = not isinstance(groups, str)
     if isinstance(groups, str):
         if not liar:
             raise DataError(
@@ -83,7 +92,7 @@ def _grouped(cells: dict[str, list[str]], tables: dict[str, Table], data: Data, 
         groups = GROUPS[groups]
     present = {name for names in cells.values() for name in names}
     for name in groups:
-        if name not in present:
+        if own and name not in present:  # LIAR's own groups may name a class that a small sample lacks
             raise DataError(f"data.label_groups names {name!r}, which no row has.{_meant(name, present)}")
     for split, names in cells.items():
         for name, line in zip(names, tables[split].lines, strict=True):

@@ -43,7 +43,7 @@ def lint(
                 "shared-with-train", split, shared, "have a text that is also in train",
                 "Their score measures memory; remove them from train.",
             )  # fmt: skip
-        empty = [i for i, row in enumerate(split.segments()) if not any(part.strip() for part in row)]
+        empty = [i for i, row in enumerate(split.contents()) if not any(part.strip() for part in row)]
         findings += _finding("empty-texts", split, empty, "have no text", "Only the class balance can decide them.")
         cut = [i for i, length in enumerate(lengths[split.name]) if length > max_length]
         findings += _finding(
@@ -68,7 +68,7 @@ def lint(
 
 def _by_text(split: Split) -> dict[tuple[str, ...], list[int]]:
     rows: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for i, row in enumerate(split.segments()):
+    for i, row in enumerate(split.contents()):
         rows[row].append(i)
     return rows
 

@@ -1,9 +1,8 @@
 """From ``data.source`` to :class:`Splits`: find the files, read them, name the labels, make what is missing."""
 
-import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,22 +22,10 @@ _WORDS = {"train": "train", "valid": "valid", "validation": "valid", "dev": "val
 _IN_PATH = re.compile(r"(?:^|[/_.-])(train|validation|valid|val|dev|test)(?=[/_.-]|$)")
 _HUB_DATA = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json"]
 _UNLABELLED = {None, "", "-1"}
+ReadTables = Callable[[], dict[str, Table]]  # by split; train is always there
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where the rows are, before they are read.
-
-    Attributes:
-        digest: changes whenever the bytes behind ``data.source`` do.
-        read: reads the tables, by split; train is always there.
-    """
-
-    digest: str
-    read: Callable[[], dict[str, Table]]
-
-
-def locate(data: Data) -> Source:
+def locate(data: Data) -> ReadTables:
     """Find the files behind ``data.source``: the embedded set, a folder, files, or a Hub id.
 
     Raises:
@@ -47,28 +34,27 @@ def locate(data: Data) -> Source:
     """
     source = data.source
     if isinstance(source, dict):
-        return _from_files({split: [Path(name)] for split, name in source.items()}, data)
+        return _reader({split: [Path(name)] for split, name in source.items()}, data)
     if source == quickstart.NAME:
-        return Source(quickstart.VERSION, quickstart.tables)
+        return quickstart.tables
     path = Path(source).expanduser()
     if path.is_dir():
-        return _from_files(_files_in(path), data)
+        return _reader(_files_in(path), data)
     if path.is_file():
-        return _from_files({"train": [path]}, data)
-    if not is_id(source):
+        return _reader({"train": [path]}, data)
+    if not is_id(source) or path.suffix.lower() in SUFFIXES:
         raise DataError(f"data.source: there is no file or folder {source}.")
     found = _hub_snapshot(source, data)
-    files = _hub_files(found.folder, data)
-    return Source(f"{source}@{found.commit}", lambda: _read(files, data))
+    return _reader(_hub_files(found.folder, data), data)
 
 
-def load_splits(data: Data, source: Source) -> Splits:
+def load_splits(data: Data, read_tables: ReadTables) -> Splits:
     """Read, check and label every row; split off what is missing; sample if asked.
 
     Raises:
         DataError: the message names the file, the row or the column, and what to do.
     """
-    tables = source.read()
+    tables = read_tables()
     liar = all(is_liar({HUB_NAMES.get(name, name) for name in table.columns}) for table in tables.values())
     if liar:  # its columns have one name each, wherever they come from
         tables = {split: _renamed(table) for split, table in tables.items()}
@@ -110,10 +96,12 @@ def _files_in(folder: Path) -> dict[str, list[Path]]:
         if split is not None and path.suffix.lower() in SUFFIXES:
             found.setdefault(split, []).append(path)
     for split, paths in found.items():
-        if len(paths) > 1:
+        named = [path for path in paths if path.suffix.lower() != ".txt"]  # a .txt beside it may be anything
+        found[split] = named or paths
+        if len(found[split]) > 1:
             raise DataError(
-                f"{folder}: {paths[0].name} and {paths[1].name} could both be the {split} split. Say which, as in "
-                f"--set 'data.source={{train: F, valid: F, test: F}}'."
+                f"{folder}: {found[split][0].name} and {found[split][1].name} could both be the {split} split. "
+                f"Say which, as in --set 'data.source={{train: F, valid: F, test: F}}'."
             )
     if "train" not in found:
         raise DataError(
@@ -123,15 +111,8 @@ def _files_in(folder: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _from_files(files: dict[str, list[Path]], data: Data) -> Source:
-    digest = hashlib.sha256()
-    for split in sorted(files):
-        for path in files[split]:
-            digest.update(split.encode())
-            if path.is_file():
-                with path.open("rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return Source(digest.hexdigest(), lambda: _read(files, data))
+def _reader(files: dict[str, list[Path]], data: Data) -> ReadTables:
+    return lambda: _read(files, data)
 
 
 def _read(files: dict[str, list[Path]], data: Data) -> dict[str, Table]:
@@ -192,8 +173,7 @@ def _check_columns(table: Table, data: Data) -> None:
             if name not in table.columns:
                 raise DataError(
                     f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
-                    f"{', '.join(table.columns)}. If the first row is data and no header, name the columns with "
-                    "data.columns."
+                    f"{', '.join(table.columns)}. {_hint(name, table)}"
                 )
     for name in data.text:
         cells = [cell for cell in table.columns[name] if cell and cell.strip()]
@@ -206,6 +186,12 @@ def _check_columns(table: Table, data: Data) -> None:
             )
 
 
+def _hint(name: str, table: Table) -> str:
+    if f'"{name}"' in table.columns:
+        return "A .tsv file is read without quoting; rename it to .csv if its cells are quoted."
+    return "If the first row is data and no header, name the columns with data.columns."
+
+
 def _is_number(cell: str) -> bool:
     try:
         float(cell)
@@ -215,19 +201,13 @@ def _is_number(cell: str) -> bool:
 
 
 def _split(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:
-    texts = tuple(cell or "" for cell in table.columns[data.text[0]])
-    segments = [table.columns[column] for column in data.text[1:]]
-    pairs = None
-    if segments or data.metadata:
-        described = [
-            "; ".join(f"{_spoken(c, liar=liar)}: {table.columns[c][i]}" for c in data.metadata if table.columns[c][i])
-            for i in range(len(texts))
-        ]
-        second = segments[0] if segments else [""] * len(texts)
-        pairs = tuple("; ".join(part for part in both if part) for both in zip(second, described, strict=True))
-    rows = [(text,) for text in texts] if pairs is None else list(zip(texts, pairs, strict=True))
-    return Split(name, row_ids(name, rows), texts, pairs, labels)
-
-
-def _spoken(column: str, *, liar: bool) -> str:
-    return column.replace("_", " ") if liar else column
+    texts, *more = (tuple(cell or "" for cell in table.columns[column]) for column in data.text)
+    metadata = None
+    if data.metadata:
+        spoken = {column: column.replace("_", " ") if liar else column for column in data.metadata}
+        metadata = tuple(
+            "; ".join(f"{spoken[c]}: {table.columns[c][i]}" for c in data.metadata if table.columns[c][i])
+            for i in range(len(table))
+        )
+    split = Split(name, ("",) * len(table), texts, more[0] if more else None, labels, metadata)
+    return replace(split, ids=row_ids(name, split.segments()))

@@ -10,7 +10,6 @@ import random
 from alambique.data.files import Table
 
 NAME = "quickstart"
-VERSION = "quickstart-1"
 SCALE = ("no", "few", "some", "many", "most", "all")
 LABELS = ("true", "mostly-true", "half-true", "barely-true", "false", "pants-fire")
 ROWS = {"train": 5400, "valid": 900, "test": 900}

@@ -1,9 +1,14 @@
 """Stratified samples, fixed by a seed."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from alambique.data.splits import Split
 from alambique.errors import DataError
+
+_FEWEST = 3
+_SEED_OF = {"test": 4, "valid": 5}
 
 
 def stratified_sample(labels: np.ndarray, rows: int, seed: int) -> np.ndarray:
@@ -44,17 +49,20 @@ def split_off(train: Split, name: str, share: float, seed: int) -> tuple[Split, 
         DataError: train has too few rows to split.
     """
     first: dict[tuple[str, ...], int] = {}
-    group = np.array([first.setdefault(row, i) for i, row in enumerate(train.segments())])
+    group = np.array([first.setdefault(row, i) for i, row in enumerate(train.contents())])
     distinct = np.unique(group)
-    classes = np.unique(train.labels)
-    wanted = max(round(len(distinct) * share), len(classes))
-    if wanted * 3 > len(distinct):
+    classes, texts_of = np.unique(train.labels[distinct], return_counts=True)
+    # a class with hardly any text stays in train, where it can at least be learnt
+    frequent = np.isin(train.labels[distinct], classes[texts_of >= _FEWEST])
+    wanted = max(round(len(distinct) * share), int((texts_of >= _FEWEST).sum()))
+    if not frequent.any() or wanted * 3 > len(distinct):
         raise DataError(
             f"train has {len(distinct)} different texts in {len(classes)} classes: too few to split a {name} split off. "
             f"Give a {name} file."
         )
     # another seed for another split, or valid would be drawn by the order that test was drawn by
-    chosen = distinct[stratified_sample(train.labels[distinct], wanted, seed + len(name))]
+    candidates = distinct[frequent]
+    chosen = candidates[stratified_sample(train.labels[candidates], wanted, seed + _SEED_OF[name])]
     moved = np.isin(group, chosen)
     rest, new = np.flatnonzero(~moved), np.flatnonzero(moved)
     lost = set(classes) - set(train.labels[rest])
@@ -63,4 +71,4 @@ def split_off(train: Split, name: str, share: float, seed: int) -> tuple[Split, 
             f"a class has so few rows that none would stay in train after splitting {name} off. Give a {name} file."
         )
     taken = train.take(new)
-    return train.take(rest), Split(name, taken.ids, taken.texts, taken.pairs, taken.labels)
+    return train.take(rest), replace(taken, name=name)

@@ -23,8 +23,9 @@ class Split:
         name: train, valid or test.
         ids: a stable id for each row.
         texts: the first segment.
-        pairs: the second segment (a second text column, metadata), or None.
+        pairs: the second text column, or None.
         labels: (rows,) int64, index into the label names.
+        metadata: further columns in words, which join the second segment, or None.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Split:
     texts: tuple[str, ...]
     pairs: tuple[str, ...] | None
     labels: np.ndarray
+    metadata: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -45,13 +47,26 @@ class Split:
             tuple(self.texts[i] for i in indices),
             None if self.pairs is None else tuple(self.pairs[i] for i in indices),
             self.labels[np.asarray(indices, dtype=np.int64)],
+            None if self.metadata is None else tuple(self.metadata[i] for i in indices),
         )
 
-    def segments(self) -> list[tuple[str, ...]]:
-        """What the model reads of each row: one text, or two."""
+    def contents(self) -> list[tuple[str, ...]]:
+        """The text columns of each row, one or two, without metadata: what makes two rows the same."""
         return (
             [(text,) for text in self.texts] if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
         )
+
+    def second_segments(self) -> tuple[str, ...] | None:
+        """What stands after the first text: the second text, the metadata, or both."""
+        if self.metadata is None or self.pairs is None:
+            return self.pairs if self.metadata is None else self.metadata
+        both = zip(self.pairs, self.metadata, strict=True)
+        return tuple("; ".join(part for part in parts if part) for parts in both)
+
+    def segments(self) -> list[tuple[str, ...]]:
+        """What the model reads of each row: one segment, or two."""
+        second = self.second_segments()
+        return [(text,) for text in self.texts] if second is None else list(zip(self.texts, second, strict=True))
 
     @cached_property
     def digest(self) -> str:
@@ -116,6 +131,8 @@ def write_splits(splits: Splits, folder: Path) -> None:
         columns: dict[str, pa.Array] = {"id": pa.array(split.ids), "text": pa.array(split.texts)}
         if split.pairs is not None:
             columns["pair"] = pa.array(split.pairs)
+        if split.metadata is not None:
+            columns["metadata"] = pa.array(split.metadata)
         columns["label"] = pa.array(split.labels)
         pq.write_table(pa.table(columns), folder / f"{split.name}.parquet")
     facts = {"label_names": splits.label_names, "ordinal": splits.ordinal, "notes": splits.notes}
@@ -129,9 +146,9 @@ def read_splits(folder: Path) -> Splits:
     for name in SPLIT_NAMES:
         table = pq.read_table(folder / f"{name}.parquet")
         columns = {column: table[column].to_pylist() for column in table.column_names}
-        pairs = tuple(columns["pair"]) if "pair" in columns else None
+        pairs, metadata = (tuple(columns[c]) if c in columns else None for c in ("pair", "metadata"))
         labels = np.asarray(columns["label"], dtype=np.int64)
-        read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels))
+        read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels, metadata))
     train, valid, test = read
     return Splits(
         train, valid, test, tuple(facts["label_names"]), ordinal=facts["ordinal"], notes=tuple(facts["notes"])

@@ -9,8 +9,9 @@ from transformers import PreTrainedTokenizerBase
 from alambique.data.lint import lint
 from alambique.data.splits import Splits, write_splits
 from alambique.inference import token_lengths
+from alambique.manifest import write_text
 from alambique.recipe import Recipe
-from alambique.run import DATA, RunFolder, write_text
+from alambique.run import DATA, RunFolder
 
 LINT = "lint.json"
 

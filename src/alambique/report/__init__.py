@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
+from alambique.manifest import write_text
 from alambique.report.card import model_card
 from alambique.report.facts import best_seed, gather
-from alambique.run import MODEL_CARD, REPORT_JSON, RunFolder, write_text
+from alambique.run import MODEL_CARD, REPORT_JSON, RunFolder
 
 __all__ = ["best_seed", "gather", "model_card", "write_report"]
 

@@ -7,12 +7,14 @@ import numpy as np
 import torch
 
 import alambique
+from alambique.baselines import MAJORITY
 from alambique.data import Splits, read_splits
 from alambique.data.store import LINT
 from alambique.errors import RunFolderError
 from alambique.evaluate import ALL, figures, read_scored
+from alambique.manifest import MANIFEST, environment, read_json
 from alambique.recipe import Recipe
-from alambique.run import DATA, MODELS, RECIPE, SEED_STAGES, STUDENT, TEACHER, RunFolder, environment
+from alambique.run import DATA, MODELS, RECIPE, SEED_STAGES, STUDENT, TEACHER, RunFolder
 
 CHOSEN_BY = "macro_f1"
 
@@ -24,8 +26,10 @@ def gather(run: RunFolder) -> dict[str, Any]:
         RunFolderError: an artefact is missing.
     """
     recipe = Recipe.load(run.path / RECIPE)
-    splits, findings = _data(run)
+    splits, findings = run_data(run)
     rooms = {seed: run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds}
+    for room in rooms.values():
+        _check_made_from(room, recipe)
     per_seed = [_scores(run, room, splits) for room in rooms.values()]
     return {
         "alambique": alambique.__version__,
@@ -36,7 +40,7 @@ def gather(run: RunFolder) -> dict[str, Any]:
             "label_names": list(splits.label_names),
             "ordinal": splits.ordinal,
             "label_counts": splits.counts(),
-            "notes": list(splits.notes),
+            "notes": [*splits.notes, *_weakness(recipe, per_seed)],
             "findings": findings,
         },
         "models": {name: _model([scores[name] for scores in per_seed]) for name in ALL},
@@ -59,7 +63,25 @@ def best_seed(run: RunFolder, recipe: Recipe, splits: Splits) -> int:
     return max(recipe.seeds, key=reached)
 
 
-def _data(run: RunFolder) -> tuple[Splits, list[dict[str, Any]]]:
+def _check_made_from(room: RunFolder, recipe: Recipe) -> None:
+    """The recipe may have been changed for a run that was then interrupted; old models must not go under its name."""
+    student = read_json(room.path / STUDENT / MANIFEST) or {}
+    made_from = student.get("key", {})
+    wanted = {
+        "recipe": recipe.student.model_dump(mode="json", exclude={"model"}),
+        "distillation": recipe.distillation.model_dump(mode="json"),
+        "max_length": recipe.data.max_length,
+    }
+    if any(made_from.get(name) != value for name, value in wanted.items()):
+        raise RunFolderError(f"{room.path} is not finished for the recipe in it. Run alambique distill again.")
+
+
+def run_data(run: RunFolder) -> tuple[Splits, list[dict[str, Any]]]:
+    """The rows of a run and the findings about them.
+
+    Raises:
+        RunFolderError: they are not there, or not whole.
+    """
     try:
         return read_splits(run.path / DATA), json.loads((run.path / DATA / LINT).read_text("utf-8"))
     except (OSError, ValueError, KeyError) as error:
@@ -77,6 +99,13 @@ def _scores(run: RunFolder, room: RunFolder, splits: Splits) -> dict[str, dict[s
             "parameters": predictions.parameters, "bytes": predictions.size, **figures(predictions, teacher, splits),
         }  # fmt: skip
     return scores
+
+
+def _weakness(recipe: Recipe, per_seed: list[dict[str, dict[str, Any]]]) -> list[str]:
+    weak = [s for s in per_seed if s[TEACHER]["valid"]["accuracy"] <= s[MAJORITY]["valid"]["accuracy"]]
+    if not weak or not recipe.teacher.allow_weak:
+        return []
+    return ["The teacher is no better on valid than always giving the most frequent label (teacher.allow_weak)."]
 
 
 def _model(seeds: list[dict[str, Any]]) -> dict[str, Any]:
