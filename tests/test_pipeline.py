@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 from transformers import pipeline as hf_pipeline
 
 from alambique import Recipe, distill
@@ -22,6 +23,7 @@ ONE_SEED = sorted(
     + [f"{model}/{f}" for model in ("teacher", "student", "undistilled") for f in MODEL_FILES]
     + [f"soft_labels/{f}" for f in ("logits.npy", "manifest.json", "soft_labels.json")]
     + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
+    + ["benchmark/cost.json", "benchmark/manifest.json"]
     + ["README.md", "recipe.yaml", "report.json"]
 )
 
@@ -57,7 +59,7 @@ TRAINED = ["teacher (seed 0)", "scoring teacher", "soft labels", "student (seed 
 def test_the_whole_story_then_nothing_then_only_the_student(tiny_recipe, tmp_path):
     out = tmp_path / "run"
     report, begun = run(tiny_recipe(), out)
-    assert begun == ["scoring majority", "scoring tfidf", *TRAINED]
+    assert begun == ["scoring majority", "scoring tfidf", *TRAINED, "benchmark"]
     assert files(out) == ONE_SEED
     assert report == json.loads((out / "report.json").read_text("utf-8"))
 
@@ -67,7 +69,7 @@ def test_the_whole_story_then_nothing_then_only_the_student(tiny_recipe, tmp_pat
 
     twin, student = weights(out / "undistilled"), weights(out / "student")
     _, begun = run(tiny_recipe(distillation={"temperature": 4.0}), out)
-    assert begun == ["student (seed 0)", "scoring student"]
+    assert begun == ["student (seed 0)", "scoring student", "benchmark"]
     assert weights(out / "undistilled") == twin
     assert weights(out / "student") != student
     assert "temperature: 4.0" in (out / "recipe.yaml").read_text()
@@ -85,24 +87,46 @@ def test_the_report_is_as_pinned(tiny_recipe, tmp_path):
     assert list(report["models"]) == ["teacher", "student", "undistilled", "tfidf", "majority"]
     splits = read_splits(tmp_path / "run" / "data")
     for name, model in report["models"].items():
-        assert set(model) == {"parameters", "bytes", "valid", "test", "latency_ms", "throughput_per_s"}
-        assert model["latency_ms"] is None
-        assert model["throughput_per_s"] is None
+        assert set(model) == {
+            "parameters", "bytes", "valid", "test", "latency_ms", "throughput_per_s", "calibration",
+        }  # fmt: skip
+        if name in ("tfidf", "majority"):
+            assert (model["latency_ms"], model["throughput_per_s"], model["calibration"]) == (None, None, None)
+        else:
+            assert 0 < model["latency_ms"]["p50"] <= model["latency_ms"]["p99"]
+            assert model["throughput_per_s"] > 0
+            assert 0.05 < model["calibration"][0]["temperature"] < 20
         for split in (splits.valid, splits.test):
             figures = model[split.name]
-            assert set(figures) == {"accuracy", "macro_f1", "agreement_with_teacher", "expected_calibration_error"}
-            assert figures["expected_calibration_error"] is None
+            assert set(figures) == {
+                "accuracy", "macro_f1", "agreement_with_teacher", "expected_calibration_error", "kl_to_teacher",
+                "mean_absolute_error",
+            }  # fmt: skip
+            assert figures["mean_absolute_error"] is None  # these labels have no order
             logits = read_predictions(tmp_path / "run" / "predictions" / name / f"{split.name}.parquet", split.ids)
             accuracy = float((logits.argmax(-1) == split.labels).mean())
-            assert figures["accuracy"] == {"mean": accuracy, "low": None, "high": None, "per_seed": [accuracy]}
-    assert report["verdict"] is None
+            reach = stats.t.ppf(0.975, 47) * np.sqrt(accuracy * (1 - accuracy) / 47)
+            assert figures["accuracy"]["per_seed"] == [accuracy]
+            assert figures["accuracy"]["mean"] == accuracy
+            assert figures["accuracy"]["low"] == pytest.approx(max(0, accuracy - reach))
+            assert figures["accuracy"]["high"] == pytest.approx(min(1, accuracy + reach))
+    verdict = report["verdict"]
+    student, twin = (report["models"][name]["test"]["macro_f1"]["mean"] for name in ("student", "undistilled"))
+    assert verdict["gain"]["mean"] == pytest.approx(student - twin)
+    assert verdict["retention"]["mean"] == pytest.approx(
+        student / report["models"]["teacher"]["test"]["macro_f1"]["mean"]
+    )
+    low, high = verdict["gain"]["low"], verdict["gain"]["high"]
+    assert verdict["helped"] == ("yes" if low > 0 else "no" if high < 0 else "not shown")
+    assert verdict["counts"] == "rows only"
     assert report["data"]["rows"] == {"train": 160, "valid": 48, "test": 48}
     assert sum(report["data"]["label_counts"]["train"].values()) == 160
     assert report["models"]["teacher"]["valid"]["agreement_with_teacher"]["mean"] == 1.0
     assert report["models"]["student"]["bytes"] == (tmp_path / "run" / "student" / "model.safetensors").stat().st_size
     assert report["models"]["majority"]["bytes"] is None
     assert set(report["timings"]) == {
-        "data", "teacher", "soft_labels", "student", "undistilled", "predictions/teacher", "predictions/student",
+        "data", "benchmark", "teacher", "soft_labels", "student", "undistilled",
+        "predictions/teacher", "predictions/student",
         "predictions/undistilled",
     }  # fmt: skip
     assert all(seconds > 0 for seconds in report["timings"].values())
@@ -131,7 +155,9 @@ def test_soft_labels_say_what_they_were_made_from(tiny_recipe, tmp_path):
 
 def test_student_and_twin_start_alike_and_with_hard_labels_alone_end_alike(tiny_recipe, tmp_path):
     """With hard_label_weight 1 distillation changes nothing: same start, same batches, same steps."""
-    run(tiny_recipe(distillation={"hard_label_weight": 1.0}), tmp_path / "run")
+    report, _ = run(tiny_recipe(distillation={"hard_label_weight": 1.0}), tmp_path / "run")
+    assert report["verdict"]["helped"] == "not shown"
+    assert report["verdict"]["gain"] == {"metric": "macro_f1", "mean": 0.0, "low": 0.0, "high": 0.0, "per_seed": [0.0]}
     assert weights(tmp_path / "run" / "student") == weights(tmp_path / "run" / "undistilled")
 
 
@@ -153,6 +179,7 @@ def test_several_seeds_have_rooms_of_their_own_and_the_best_on_valid_is_kept(tin
     reached = report["models"]["student"]["valid"]["macro_f1"]["per_seed"]
     assert len(reached) == 2
     assert report["models"]["student"]["valid"]["macro_f1"]["mean"] == pytest.approx(sum(reached) / 2)
+    assert report["verdict"]["counts"] == "rows and seeds"
     kept = report["seeds"]["kept"]
     assert kept == (3 if reached[0] >= reached[1] else 4)
     assert weights(out / "student") == weights(out / "seeds" / str(kept) / "student")

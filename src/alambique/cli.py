@@ -32,13 +32,15 @@ def distill(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.")] = "quickstart",
     out: Annotated[Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.")] = None,
     sets: Set = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Train with so many seeds, from 0.")] = None,
     *,
     quiet: Quiet = False,
 ) -> None:
     """The main job: teacher, student, its undistilled twin, and a comparison."""
     from alambique.recipe import Recipe  # noqa: PLC0415 - each command imports what it needs
 
-    loaded = Recipe.load(recipe, tuple(sets or ()))
+    several = [] if seeds is None else [f"seeds={list(range(seeds))}"]
+    loaded = Recipe.load(recipe, (*(sets or ()), *several))
     folder = out or Path("runs") / Path(recipe).stem
     from alambique.pipeline import distill as run_recipe  # noqa: PLC0415 - torch takes seconds; a bad recipe none
 
@@ -97,6 +99,23 @@ def predict(
 
 
 @app.command()
+def doctor(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.")],
+    sets: Set = None,
+    *,
+    quiet: Quiet = False,
+) -> None:
+    """Check data and models, and estimate time and memory, before hours are spent; trains and writes nothing."""
+    from alambique.recipe import Recipe  # noqa: PLC0415
+
+    loaded = Recipe.load(recipe, tuple(sets or ()))
+    from alambique.doctor.diagnosis import diagnose  # noqa: PLC0415
+    from alambique.doctor.text import as_text  # noqa: PLC0415
+
+    print(as_text(diagnose(loaded, show=reporter(quiet=quiet))))  # noqa: T201
+
+
+@app.command()
 def report(run: Run) -> None:
     """Write report.json and the model card again, from the artefacts."""
     from alambique.report import write_report  # noqa: PLC0415
@@ -116,9 +135,10 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
 def _print_comparison(report: dict[str, Any]) -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    from alambique.report.table import comparison  # noqa: PLC0415
+    from alambique.report.table import comparison, sentence  # noqa: PLC0415
 
     Console(width=None if sys.stdout.isatty() else WIDE).print(comparison(report))
+    print(sentence(report))  # noqa: T201
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from alambique.errors import DamagedArtefactError, RunFolderError
 from alambique.inference import predict_logits, to_device
 from alambique.logits import read_predictions, write_predictions
 from alambique.manifest import Artefact, write_text
-from alambique.metrics import accuracy, agreement, macro_f1
 from alambique.progress import Reporter, Step
 from alambique.recipe import Recipe
 from alambique.run import MODELS, PREDICTIONS, RunFolder
@@ -121,19 +120,6 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
     if size == 0:
         raise RunFolderError(f"{run.path / name} holds no weights. Run alambique distill again.")
     return Predictions(name, logits, parameters, size)
-
-
-def figures(predictions: Predictions, teacher: Predictions, splits: Splits) -> dict[str, dict[str, float]]:
-    """Accuracy, macro-F1 and agreement with the teacher, by split."""
-    result = {}
-    for split in (splits.valid, splits.test):
-        logits = predictions.logits[split.name]
-        result[split.name] = {
-            "accuracy": accuracy(logits, split.labels),
-            "macro_f1": macro_f1(logits, split.labels),
-            "agreement_with_teacher": agreement(logits, teacher.logits[split.name]),
-        }
-    return result
 
 
 def weight_bytes(folder: Path) -> int:

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from alambique.benchmark import measure
 from alambique.data import load_splits, locate
 from alambique.data.store import store_data
 from alambique.evaluate import evaluate, evaluate_baselines, read_scored
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe import Recipe
 from alambique.report import best_seed, write_report
-from alambique.run import STUDENT, TEACHER, UNDISTILLED, RunFolder
+from alambique.run import MODELS, STUDENT, TEACHER, UNDISTILLED, RunFolder
 from alambique.soft_labels import label
 from alambique.student import find_student, train_student
 from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
@@ -51,4 +52,5 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
                 )
                 evaluate(room, recipe, name, model, splits, show=show)
         run.promote(run.seed(best_seed(run, recipe, splits), alone=alone))
+        measure(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, show=show)
         return write_report(run)

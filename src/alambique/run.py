@@ -16,13 +16,13 @@ from typing import Any, Self
 
 import yaml
 
-from alambique.errors import RunFolderError, UserInputError
+from alambique.errors import DamagedArtefactError, RunFolderError, UserInputError
 from alambique.manifest import MANIFEST, Artefact, read_artefact, read_json, write_manifest, write_text
 from alambique.recipe import Recipe
 
 RECIPE, WORK, KEY = "recipe.yaml", ".work", "key.json"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
-PREDICTIONS, SEEDS = "predictions", "seeds"
+PREDICTIONS, BENCHMARK, SEEDS = "predictions", "benchmark", "seeds"
 REPORT_JSON, MODEL_CARD = "report.json", "README.md"
 MODELS = (TEACHER, STUDENT, UNDISTILLED)
 SEED_STAGES = (TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED, *(f"{PREDICTIONS}/{name}" for name in MODELS))
@@ -141,6 +141,17 @@ class RunFolder:
         if made is None:
             raise RuntimeError(f"{folder} changed while it was being written")
         return made
+
+    def artefact(self, name: str) -> Artefact:
+        """What stands in a stage's folder, whatever it was made from.
+
+        Raises:
+            DamagedArtefactError: it is absent or damaged.
+        """
+        found = read_artefact(self.path / name, None)
+        if found is None:
+            raise DamagedArtefactError(f"{self.path / name} is damaged. Run alambique distill again.")
+        return found
 
     def finished(self, name: str) -> Path:
         """The folder of a stage that is there.

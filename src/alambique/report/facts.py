@@ -3,18 +3,20 @@
 import json
 from typing import Any
 
-import numpy as np
 import torch
 
 import alambique
 from alambique.baselines import MAJORITY
+from alambique.benchmark import COST
 from alambique.data import Splits, read_splits
 from alambique.data.store import LINT
 from alambique.errors import RunFolderError
-from alambique.evaluate import ALL, figures, read_scored
+from alambique.evaluate import ALL, read_scored
 from alambique.manifest import MANIFEST, environment, read_json
+from alambique.metrics import macro_f1
 from alambique.recipe import Recipe
-from alambique.run import DATA, MODELS, RECIPE, SEED_STAGES, STUDENT, TEACHER, RunFolder
+from alambique.run import BENCHMARK, DATA, MODELS, RECIPE, SEED_STAGES, STUDENT, TEACHER, RunFolder
+from alambique.verdict import Scored, calibration, figures, verdict
 
 CHOSEN_BY = "macro_f1"
 
@@ -30,7 +32,8 @@ def gather(run: RunFolder) -> dict[str, Any]:
     rooms = {seed: run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds}
     for room in rooms.values():
         _check_made_from(room, recipe)
-    per_seed = [_scores(run, room, splits) for room in rooms.values()]
+    seeds, cost = read_seeds(run, recipe, splits), _cost(run)
+    models = {name: _model(name, list(seeds.values()), splits, cost) for name in ALL}
     return {
         "alambique": alambique.__version__,
         "run_id": run.run_id(),
@@ -40,27 +43,22 @@ def gather(run: RunFolder) -> dict[str, Any]:
             "label_names": list(splits.label_names),
             "ordinal": splits.ordinal,
             "label_counts": splits.counts(),
-            "notes": [*splits.notes, *_weakness(recipe, per_seed)],
+            "notes": [*splits.notes, *_weakness(recipe, models)],
             "findings": findings,
         },
-        "models": {name: _model([scores[name] for scores in per_seed]) for name in ALL},
-        "verdict": None,
+        "models": models,
+        "verdict": verdict(seeds, splits.test),
         "seeds": {"all": list(recipe.seeds), "kept": best_seed(run, recipe, splits), "chosen_by": f"valid {CHOSEN_BY}"},
         "timings": _timings(run, list(rooms.values())),
-        "environment": _environment(),
+        "environment": _environment() | {"gflops_matmul": cost["gflops_matmul"]},
     }
 
 
 def best_seed(run: RunFolder, recipe: Recipe, splits: Splits) -> int:
     """The seed whose student has the best macro-F1 on valid; the first of equals."""
-    alone = len(recipe.seeds) == 1
-
-    def reached(seed: int) -> float:
-        room = run.seed(seed, alone=alone)
-        teacher = read_scored(room, TEACHER, splits)
-        return figures(read_scored(room, STUDENT, splits), teacher, splits)["valid"][CHOSEN_BY]
-
-    return max(recipe.seeds, key=reached)
+    seeds = read_seeds(run, recipe, splits)
+    labels = splits.valid.labels
+    return max(recipe.seeds, key=lambda seed: macro_f1(seeds[seed][STUDENT].logits["valid"], labels))
 
 
 def _check_made_from(room: RunFolder, recipe: Recipe) -> None:
@@ -90,44 +88,53 @@ def run_data(run: RunFolder) -> tuple[Splits, list[dict[str, Any]]]:
         ) from error
 
 
-def _scores(run: RunFolder, room: RunFolder, splits: Splits) -> dict[str, dict[str, Any]]:
-    teacher = read_scored(room, TEACHER, splits)
-    scores = {}
-    for name in ALL:
-        predictions = read_scored(room if name in MODELS else run, name, splits)
-        scores[name] = {
-            "parameters": predictions.parameters, "bytes": predictions.size, **figures(predictions, teacher, splits),
-        }  # fmt: skip
-    return scores
+def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scored]:
+    """Every model's kept logits, by seed; the baselines are the same for all.
+
+    Raises:
+        RunFolderError: some are missing.
+    """
+    alone = len(recipe.seeds) == 1
+    baselines = {name: read_scored(run, name, splits) for name in ALL if name not in MODELS}
+    return {
+        seed: {name: read_scored(run.seed(seed, alone=alone), name, splits) for name in MODELS} | baselines
+        for seed in recipe.seeds
+    }
 
 
-def _weakness(recipe: Recipe, per_seed: list[dict[str, dict[str, Any]]]) -> list[str]:
-    weak = [s for s in per_seed if s[TEACHER]["valid"]["accuracy"] <= s[MAJORITY]["valid"]["accuracy"]]
-    if not weak or not recipe.teacher.allow_weak:
+def _model(name: str, seeds: list[Scored], splits: Splits, cost: dict[str, Any]) -> dict[str, Any]:
+    """One model's entry. Calibration and cost are of the models we train; a baseline's stay null."""
+    ours = name in MODELS
+    return {
+        "parameters": seeds[0][name].parameters,
+        "bytes": seeds[0][name].size,
+        **{split.name: figures(name, seeds, split, ordinal=splits.ordinal) for split in (splits.valid, splits.test)},
+        "calibration": calibration(name, seeds, splits) if ours else None,
+        "latency_ms": cost[name]["latency_ms"] if ours else None,
+        "throughput_per_s": cost[name]["throughput_per_s"] if ours else None,
+    }
+
+
+def _cost(run: RunFolder) -> dict[str, Any]:
+    cost = read_json(run.path / BENCHMARK / COST)
+    if not isinstance(cost, dict):
+        raise RunFolderError(
+            f"{run.path / BENCHMARK} does not hold the cost of the models. Run alambique distill again."
+        )
+    return cost
+
+
+def _weakness(recipe: Recipe, models: dict[str, Any]) -> list[str]:
+    reached, majority = (models[name]["valid"]["accuracy"]["per_seed"] for name in (TEACHER, MAJORITY))
+    if not recipe.teacher.allow_weak or all(a > b for a, b in zip(reached, majority, strict=True)):
         return []
     return ["The teacher is no better on valid than always giving the most frequent label (teacher.allow_weak)."]
-
-
-def _model(seeds: list[dict[str, Any]]) -> dict[str, Any]:
-    """One model's entry; intervals, calibration and cost are not computed yet and stay null."""
-    first = seeds[0]
-    entry: dict[str, Any] = {"parameters": first["parameters"], "bytes": first["bytes"]}
-    for split in ("valid", "test"):
-        entry[split] = {
-            metric: _quality([scores[split][metric] for scores in seeds])
-            for metric in ("accuracy", "macro_f1", "agreement_with_teacher")
-        }
-        entry[split]["expected_calibration_error"] = None
-    return entry | {"latency_ms": None, "throughput_per_s": None}
-
-
-def _quality(per_seed: list[float]) -> dict[str, Any]:
-    return {"mean": float(np.mean(per_seed)), "low": None, "high": None, "per_seed": per_seed}
 
 
 def _timings(run: RunFolder, rooms: list[RunFolder]) -> dict[str, float]:
     """Seconds a stage, summed over seeds."""
     timings = {DATA: run.seconds(DATA) or 0.0}
+    timings[BENCHMARK] = run.seconds(BENCHMARK) or 0.0
     for name in SEED_STAGES:
         timings[name] = sum(room.seconds(name) or 0.0 for room in rooms)
     return timings

@@ -7,6 +7,21 @@ from rich.table import Table
 from alambique.report.card import NAMES
 
 
+def sentence(report: dict[str, Any]) -> str:
+    """The verdict in one sentence."""
+    verdict = report["verdict"]
+    gain = verdict["gain"]
+    answer = {
+        "yes": "Distillation helped",
+        "no": "Distillation hurt",
+        "not shown": "It is not shown that distillation helped",
+    }
+    return (
+        f"{answer[verdict['helped']]}: {100 * gain['mean']:+.1f} points of macro-F1 on test over the undistilled student "
+        f"(95 % interval {100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}, over {verdict['counts']})."
+    )
+
+
 def comparison(report: dict[str, Any]) -> Table:
     """One row a model: size and quality on valid and test, in percent."""
     several = len(report["seeds"]["all"]) > 1
