@@ -24,7 +24,7 @@ ONE_SEED = sorted(
     + [f"soft_labels/{f}" for f in ("logits.npy", "manifest.json", "soft_labels.json")]
     + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
     + ["benchmark/cost.json", "benchmark/manifest.json"]
-    + ["README.md", "recipe.yaml", "report.json"]
+    + ["README.md", "recipe.yaml", "report.html", "report.json"]
 )
 
 
@@ -89,6 +89,7 @@ def test_the_report_is_as_pinned(tiny_recipe, tmp_path):
     for name, model in report["models"].items():
         assert set(model) == {
             "parameters", "bytes", "valid", "test", "latency_ms", "throughput_per_s", "calibration",
+            "temperature",
         }  # fmt: skip
         if name in ("tfidf", "majority"):
             assert (model["latency_ms"], model["throughput_per_s"], model["calibration"]) == (None, None, None)

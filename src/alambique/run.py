@@ -23,7 +23,7 @@ from alambique.recipe import Recipe
 RECIPE, WORK, KEY = "recipe.yaml", ".work", "key.json"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
 PREDICTIONS, BENCHMARK, SEEDS = "predictions", "benchmark", "seeds"
-REPORT_JSON, MODEL_CARD = "report.json", "README.md"
+REPORT_JSON, REPORT_HTML, MODEL_CARD = "report.json", "report.html", "README.md"
 MODELS = (TEACHER, STUDENT, UNDISTILLED)
 SEED_STAGES = (TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED, *(f"{PREDICTIONS}/{name}" for name in MODELS))
 
@@ -93,7 +93,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if (self.path / RECIPE).is_file() and (self.path / RECIPE).read_text("utf-8") != text:
-                for stale in (REPORT_JSON, MODEL_CARD):  # what they say is no longer what stands here
+                for stale in (REPORT_JSON, REPORT_HTML, MODEL_CARD):  # what they say is no longer what stands here
                     (self.path / stale).unlink(missing_ok=True)
             write_text(self.path / RECIPE, text)
         except OSError as error:

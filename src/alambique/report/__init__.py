@@ -1,18 +1,20 @@
-"""From the artefacts of a run to report.json, the model card and a table; nothing is trained or scored here."""
+"""From the artefacts of a run to report.json, a page, the model card and a table; nothing is trained or scored here."""
 
 import json
 from typing import Any
 
 from alambique.manifest import write_text
 from alambique.report.card import model_card
+from alambique.report.details import gather_details
 from alambique.report.facts import best_seed, gather
-from alambique.run import MODEL_CARD, REPORT_JSON, RunFolder
+from alambique.report.page import html_page
+from alambique.run import MODEL_CARD, REPORT_HTML, REPORT_JSON, RunFolder
 
 __all__ = ["best_seed", "gather", "model_card", "write_report"]
 
 
 def write_report(run: RunFolder) -> dict[str, Any]:
-    """Write report.json and README.md (the model card) of a run.
+    """Write report.json, report.html and README.md (the model card) of a run.
 
     Returns:
         The content of report.json.
@@ -23,4 +25,5 @@ def write_report(run: RunFolder) -> dict[str, Any]:
     report = gather(run)
     write_text(run.path / REPORT_JSON, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     write_text(run.path / MODEL_CARD, model_card(report))
+    write_text(run.path / REPORT_HTML, html_page(report, gather_details(run, report["seeds"]["kept"])))
     return report

@@ -19,7 +19,7 @@ def model_card(report: dict[str, Any]) -> str:
         loader=PackageLoader("alambique", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters |= {"percent": _percent, "plain": _plain}
-    return pages.get_template("card.md.jinja").render(report=report, names=NAMES, source=_source(report))
+    return pages.get_template("card.md.jinja").render(report=report, names=NAMES, source=source_name(report))
 
 
 def _percent(value: float | None) -> str:
@@ -34,7 +34,7 @@ def _plain(text: object) -> str:
     return kept
 
 
-def _source(report: dict[str, Any]) -> str:
+def source_name(report: dict[str, Any]) -> str:
     """The data's name, without the folders of this machine."""
     source = report["recipe"]["data"]["source"]
     if isinstance(source, dict):

@@ -33,7 +33,8 @@ def gather(run: RunFolder) -> dict[str, Any]:
     for room in rooms.values():
         _check_made_from(room, recipe)
     seeds, cost = read_seeds(run, recipe, splits), _cost(run)
-    models = {name: _model(name, list(seeds.values()), splits, cost) for name in ALL}
+    kept = best_seed(run, recipe, splits)
+    models = {name: _model(name, seeds, kept, splits, cost) for name in ALL}
     return {
         "alambique": alambique.__version__,
         "run_id": run.run_id(),
@@ -48,7 +49,7 @@ def gather(run: RunFolder) -> dict[str, Any]:
         },
         "models": models,
         "verdict": verdict(seeds, splits.test),
-        "seeds": {"all": list(recipe.seeds), "kept": best_seed(run, recipe, splits), "chosen_by": f"valid {CHOSEN_BY}"},
+        "seeds": {"all": list(recipe.seeds), "kept": kept, "chosen_by": f"valid {CHOSEN_BY}"},
         "timings": _timings(run, list(rooms.values())),
         "environment": _environment() | {"gflops_matmul": cost["gflops_matmul"]},
     }
@@ -102,14 +103,19 @@ def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scor
     }
 
 
-def _model(name: str, seeds: list[Scored], splits: Splits, cost: dict[str, Any]) -> dict[str, Any]:
+def _model(name: str, seeds: dict[int, Scored], kept: int, splits: Splits, cost: dict[str, Any]) -> dict[str, Any]:
     """One model's entry. Calibration and cost are of the models we train; a baseline's stay null."""
     ours = name in MODELS
+    fitted = calibration(name, list(seeds.values()), splits) if ours else None
     return {
-        "parameters": seeds[0][name].parameters,
-        "bytes": seeds[0][name].size,
-        **{split.name: figures(name, seeds, split, ordinal=splits.ordinal) for split in (splits.valid, splits.test)},
-        "calibration": calibration(name, seeds, splits) if ours else None,
+        "parameters": seeds[kept][name].parameters,
+        "bytes": seeds[kept][name].size,
+        **{
+            split.name: figures(name, list(seeds.values()), split, ordinal=splits.ordinal)
+            for split in (splits.valid, splits.test)
+        },
+        "temperature": None if fitted is None else fitted[list(seeds).index(kept)]["temperature"],
+        "calibration": fitted,
         "latency_ms": cost[name]["latency_ms"] if ours else None,
         "throughput_per_s": cost[name]["throughput_per_s"] if ours else None,
     }
