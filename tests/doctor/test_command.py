@@ -1,0 +1,107 @@
+"""``alambique doctor``: findings and estimates on standard output, nothing trained, nothing written."""
+
+import json
+import re
+import sys
+
+import pytest
+import torch
+import yaml
+
+from alambique import cli
+from alambique.doctor.diagnosis import diagnose
+from alambique.doctor.measure import Rows, cost
+from alambique.inference import tokenize
+from alambique.recipe import Recipe
+from conftest import rows
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alambique.doctor.diagnosis._BUDGET", 0.1)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["alambique", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+            raise SystemExit(0)
+        out, err = capsys.readouterr()
+        return stopped.value.code or 0, out, err
+
+    return call
+
+
+@pytest.fixture
+def recipe_file(tiny_recipe, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tiny_recipe()))
+    return path
+
+
+def files_in(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_findings_and_estimates(run, recipe_file, data_folder, tmp_path):
+    train = data_folder / "train.jsonl"
+    first = json.loads(train.read_text().splitlines()[0])
+    with (data_folder / "test.jsonl").open("a") as stream:
+        stream.write(json.dumps(first) + "\n")
+    before = files_in(tmp_path)
+    status, out, err = run("doctor", recipe_file)
+    assert status == 0
+    assert "  shared-with-train (test)\n    1 of 49 rows of test have a text that is also in train.\n" in out
+    assert "head-not-trained" not in out  # it is yet to be fine-tuned
+    for stage in ("teacher", "soft labels", "student", "undistilled", "scoring", "all"):
+        assert re.search(rf"^  {stage} +\d+ s +\d+(\.\d)? [MG]B memory$", out, re.MULTILINE), stage
+    assert re.search(r"^  disk +\d+ MB needed, ", out, re.MULTILINE)
+    assert "doctor: measures" in err
+    assert files_in(tmp_path) == before
+    assert run("doctor", recipe_file, "--quiet")[2] == ""
+    status, out, _ = run("doctor", recipe_file, "--quiet", "--set", "data.max_length=4")
+    assert (status, out.count("  everything-cut (")) == (0, 3)
+
+
+def test_a_finished_teacher_and_a_pretrained_student(run, recipe_file, tmp_path, tiny_bert, tiny_distilbert, tokenizer):
+    for name, model in (("teacher", tiny_bert()), ("student", tiny_distilbert())):
+        model.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+    status, out, _ = run(
+        "doctor", recipe_file, "--quiet", "--set", f"teacher.model={tmp_path / 'teacher'}",
+        "--set", "teacher.fine_tune=false", "--set", f"student.model={tmp_path / 'student'}",
+    )  # fmt: skip
+    assert status == 0
+    assert "  head-not-trained (teacher)\n" in out
+    assert not re.search(r"^  teacher ", out, re.MULTILINE)  # it is not trained again
+
+
+def test_the_users_errors_are_status_2(run, recipe_file):
+    assert run("doctor", "lair")[0] == 2
+    status, out, err = run("doctor", recipe_file, "--set", "data.text=label", "--set", "data.label=text")
+    assert (status, out) == (2, "")
+    status, out, err = run("doctor", recipe_file, "--quiet", "--set", "teacher.model=/nowhere/at/all")
+    assert (status, out) == (2, "")
+    assert err == "alambique: teacher.model: there is no folder /nowhere/at/all.\n"
+
+
+def test_a_small_disk_and_little_memory_are_named(tiny_recipe, monkeypatch):
+    monkeypatch.setattr("alambique.doctor.diagnosis.available", lambda _: 1000)
+    monkeypatch.setattr("alambique.doctor.diagnosis.busy", lambda: (3.0, 2))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    found = diagnose(Recipe.from_dict(tiny_recipe(seeds=[0, 1]))).findings
+    codes = [finding.code for finding in found]
+    assert codes[-3:] == ["disk-space", "memory", "machine-busy"]
+
+
+def test_measuring_moves_no_weight_and_counts_what_is_kept(tiny_bert, tokenizer):
+    model = tiny_bert(layers=2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    segments = [(row["text"],) for row in rows(64, 3)]
+    read = Rows(tokenizer, tokenize(tokenizer, segments, max_length=32, model=model))
+    small, large = (cost(model, read, batch_size=size, scored=16, budget=0.1) for size in (8, 32))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert small.weights == 4 * model.num_parameters()
+    kept = [each.memory - 4 * each.weights for each in (small, large)]
+    assert 3.9 < kept[1] / kept[0] < 4.1
+    assert min(small.step, small.row) > 0
