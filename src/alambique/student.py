@@ -1,5 +1,6 @@
 """The student, and its undistilled twin: the same start, the same batches, the same steps, hard labels only."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -96,7 +97,14 @@ def train_student(
     }
 
     def make(work: Path) -> None:
-        model, tokenizer = build_student(recipe, start, teacher.folder, splits.label_names, seed=seed)
+        model, tokenizer = build_student(
+            recipe,
+            start,
+            lambda: load_finished(teacher.folder, key="teacher"),
+            load_tokenizer(teacher.folder, key="teacher"),
+            splits.label_names,
+            seed=seed,
+        )
         with show.stage(f"{name} (seed {seed})") as step:
             fit(
                 model,
@@ -116,18 +124,32 @@ def train_student(
 
 
 def build_student(
-    recipe: Recipe, start: StudentStart, teacher: Path, label_names: tuple[str, ...], *, seed: int
+    recipe: Recipe,
+    start: StudentStart,
+    load_teacher: Callable[[], PreTrainedModel],
+    teachers_tokenizer: PreTrainedTokenizerBase,
+    label_names: tuple[str, ...],
+    *,
+    seed: int,
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The untrained student and its tokenizer; the same arguments give the same weights."""
+    """The untrained student and its tokenizer; the same arguments give the same weights.
+
+    Args:
+        recipe: names the student's form.
+        start: its checkpoint, if that is its form.
+        load_teacher: gives the teacher, for a student made of its layers.
+        teachers_tokenizer: becomes the student's unless it has a checkpoint of its own; changed in place.
+        label_names: the classes.
+        seed: of all weights that are not taken over.
+    """
     if start.checkpoint is not None:
         model = load_to_train(start.checkpoint, label_names, key=KEY, seed=seed)
         return model, load_tokenizer(start.checkpoint.folder, key=KEY)
-    tokenizer = load_tokenizer(teacher, key="teacher")
     form = recipe.student
     if form.from_teacher is not None:
-        model = student_from_teacher(load_finished(teacher, key="teacher"), form.from_teacher, label_names, seed=seed)
+        model = student_from_teacher(load_teacher(), form.from_teacher, label_names, seed=seed)
     else:
-        model = model_from_scratch(cast("Scratch", form.from_scratch), tokenizer, label_names, seed=seed)
+        model = model_from_scratch(cast("Scratch", form.from_scratch), teachers_tokenizer, label_names, seed=seed)
     if model.config.model_type == "distilbert":
-        tokenizer.model_input_names = ["input_ids", "attention_mask"]  # DistilBERT has no token types
-    return model, tokenizer
+        teachers_tokenizer.model_input_names = ["input_ids", "attention_mask"]  # DistilBERT has no token types
+    return model, teachers_tokenizer

@@ -2,6 +2,7 @@
 
 import copy
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -9,16 +10,16 @@ from typing import cast
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
-from alambique.building import model_from_scratch, student_from_teacher
-from alambique.checkpoints import Checkpoint, load_finished, load_to_train, load_tokenizer
+from alambique.building import model_from_scratch
+from alambique.checkpoints import Checkpoint, load_finished, load_to_train
 from alambique.data import Splits, load_splits, locate
 from alambique.doctor.examination import examine
 from alambique.doctor.measure import Cost, Rows, available, busy, cost, resident
 from alambique.findings import Finding
 from alambique.inference import to_device, tokenize
 from alambique.progress import Reporter, quiet_libraries
-from alambique.recipe import Recipe, Scratch, Training
-from alambique.student import find_student
+from alambique.recipe import Recipe, Training
+from alambique.student import build_student, find_student
 from alambique.teacher import TeacherStart, find_teacher, reorder_labels
 
 _SCORED = 64  # rows a batch when scoring
@@ -69,10 +70,13 @@ def diagnose(recipe: Recipe, *, show: Reporter | None = None) -> Diagnosis:
         show.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
         start = find_teacher(recipe, splits)
-        find_student(recipe, start.checkpoint)
+        student_start = find_student(recipe, start.checkpoint)
         process = resident()
         teacher = _teacher(recipe, start, splits)
-        student, student_tokenizer = _student(recipe, start, teacher, splits)
+        student, student_tokenizer = build_student(
+            recipe, student_start, _giving(teacher), copy.deepcopy(start.tokenizer), splits.label_names,
+            seed=recipe.seeds[0],
+        )  # fmt: skip
         show.say("doctor: examines them")
         findings = examine(
             teacher, student, splits, None, DataCollatorWithPadding(start.tokenizer),
@@ -104,19 +108,8 @@ def _teacher(recipe: Recipe, start: TeacherStart, splits: Splits) -> PreTrainedM
     return model
 
 
-def _student(
-    recipe: Recipe, start: TeacherStart, teacher: PreTrainedModel, splits: Splits
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The untrained student, built from the teacher in memory, and its tokenizer."""
-    form, seed, names = recipe.student, recipe.seeds[0], splits.label_names
-    found = find_student(recipe, start.checkpoint).checkpoint
-    if found is not None:
-        key = "student.model"
-        return load_to_train(found, names, key=key, seed=seed), load_tokenizer(found.folder, key=key)
-    tokenizer = copy.deepcopy(start.tokenizer)
-    if form.from_teacher is not None:
-        return student_from_teacher(teacher, form.from_teacher, names, seed=seed), tokenizer
-    return model_from_scratch(cast("Scratch", form.from_scratch), tokenizer, names, seed=seed), tokenizer
+def _giving(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:
+    return lambda: model
 
 
 def _cost(
