@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from alambique.doctor.reader import IDS, logits_of
 
 _PLACES = (0.25, 0.75, 0.1, 0.9, 0.5)  # where in the rows, sorted by length, a batch is taken
 _ROUNDS = 20
-_FEWEST = 2
+_FEWEST = 3
+_WARM_UP = 3
 _LONGEST = 8  # rows whose activations are counted
 _BUSY = 0.25
 _UNKNOWN = 600_000_000  # bytes of a process with torch in it, where the system does not say
@@ -78,7 +78,7 @@ def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int, scored: int, bu
         scored: batch size of scoring.
         budget: seconds after which no further batch is begun, for each of the two.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.0, fused=True)
     device = model.device
 
     def step(batch: dict[str, Tensor]) -> None:
@@ -112,12 +112,13 @@ def _per_batch(
 ) -> float:
     """Seconds a batch, on average over batches of all lengths.
 
-    Of several rounds the faster half counts: other work on the machine slows single batches tenfold.
+    Of several rounds the fastest counts: other work on the machine slows single batches tenfold, and nothing hastens one.
     """
     seconds: dict[float, list[float]] = defaultdict(list)
     tokens: dict[float, int] = {}
+    for _ in range(_WARM_UP):  # the first are slower: memory is claimed, kernels are chosen
+        run(rows.batch(max(_PLACES), size))
     begun = time.perf_counter()
-    run(rows.batch(_PLACES[0], size))  # the first is slower: memory is claimed, kernels are chosen
     for place in _PLACES * _ROUNDS:
         batch = rows.batch(place, size)
         _wait(device)
@@ -128,7 +129,7 @@ def _per_batch(
         tokens[place] = batch[IDS].numel()
         if len(tokens) >= _FEWEST and time.perf_counter() - begun > budget:
             break
-    typical = [mean(sorted(each)[: (len(each) + 1) // 2]) for each in seconds.values()]
+    typical = [min(each) for each in seconds.values()]
     return sum(typical) / sum(tokens.values()) * rows.mean_tokens(size)
 
 
