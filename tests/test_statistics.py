@@ -11,6 +11,7 @@ from alambique.statistics import (
     interval,
     macro_f1_contributions,
     mcnemar,
+    pseudo_values,
     retention_contributions,
 )
 
@@ -86,6 +87,19 @@ def test_retention_is_the_ratio():
     assert parts[7] == pytest.approx(60 * ratio - 59 * without)
 
 
+def test_a_teacher_that_gets_nothing_right_has_nothing_to_retain():
+    labels = np.array([0, 1, 0, 1])
+    ratio, parts = retention_contributions(np.eye(2)[[0, 1, 0, 1]], np.eye(2)[[1, 0, 1, 0]], labels)
+    assert np.isnan(ratio)
+    assert np.isnan(parts).all()
+
+
+def test_contributions_are_the_pseudo_values():
+    logits, labels = random_case(4)
+    whole, without = macro_f1_without(logits.argmax(-1), labels, CLASSES)
+    assert macro_f1_contributions(logits, labels).tolist() == pseudo_values(whole, without).tolist()
+
+
 def test_mcnemar_by_hand():
     labels = np.array([0] * 6)
     found = mcnemar(np.eye(2)[[0, 0, 0, 0, 0, 1]], np.eye(2)[[1, 1, 1, 1, 1, 1]], labels)
@@ -123,9 +137,9 @@ def test_intervals_cover_the_truth(seeds, seed_spread):
     world = World(2)
     for _ in range(DRAWS):
         labels, (student, twin, teacher) = world.draw(seeds, (0.4, 0.2, 0.6), seed_spread)
-        gains = [macro_f1(s, labels) - macro_f1(t, labels) for s, t in zip(student, twin, strict=True)]
-        parts = [macro_f1_contributions(s, labels) - macro_f1_contributions(t, labels)
-                 for s, t in zip(student, twin, strict=True)]  # fmt: skip
+        mine, theirs = ([macro_f1_without(z.argmax(-1), labels, CLASSES) for z in model] for model in (student, twin))
+        gains = [s[0] - t[0] for s, t in zip(mine, theirs, strict=True)]
+        parts = [pseudo_values(*s) - pseudo_values(*t) for s, t in zip(mine, theirs, strict=True)]
         kept = [retention_contributions(s, t, labels) for s, t in zip(student, teacher, strict=True)]
         right = np.stack([accuracy_contributions(s, labels) for s in student])
         found = {

@@ -96,10 +96,15 @@ def macro_f1_contributions(logits: np.ndarray, labels: np.ndarray) -> np.ndarray
 
 
 def retention_contributions(student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-    """Student's macro-F1 as a fraction of the teacher's, and its (N,) pseudo-values."""
+    """Student's macro-F1 as a fraction of the teacher's, and its (N,) pseudo-values.
+
+    NaN where the teacher's macro-F1 is 0, or would be without some row: there is nothing to retain.
+    """
     classes = student.shape[-1]
     mine, mine_without = macro_f1_without(student.argmax(-1), labels, classes)
     theirs, theirs_without = macro_f1_without(teacher.argmax(-1), labels, classes)
+    if theirs == 0 or not theirs_without.all():
+        return float("nan"), np.full(len(labels), np.nan)
     return mine / theirs, pseudo_values(mine / theirs, mine_without / theirs_without)
 
 

@@ -85,10 +85,12 @@ def verdict(seeds: dict[int, Scored], test: Split) -> dict[str, Any]:
         kept.append(ratio)
         kept_parts.append(parts)
         tests.append({"seed": seed, **mcnemar(student, twin, labels)})
-    gain, retention = interval(gains, np.stack(gain_parts)), interval(kept, np.stack(kept_parts))
+    gain = interval(gains, np.stack(gain_parts))
+    nothing: dict[str, Any] = {"mean": None, "low": None, "high": None, "per_seed": []}
+    retention = nothing if np.isnan(kept).any() else interval(kept, np.stack(kept_parts)).as_dict()
     return {
         "gain": {"metric": "macro_f1", **gain.as_dict()},
-        "retention": {"metric": "macro_f1", **retention.as_dict()},
+        "retention": {"metric": "macro_f1", **retention},
         "helped": helped(gain),
         "rule": RULE,
         "counts": "rows and seeds" if len(seeds) > 1 else "rows only",

@@ -17,7 +17,7 @@ from alambique.doctor.reader import IDS, logits_of
 
 _PLACES = (0.25, 0.75, 0.1, 0.9, 0.5)  # where in the rows, sorted by length, a batch is taken
 _ROUNDS = 20
-_FEWEST = 3
+_FEWEST = 2
 _WARM_UP = 3
 _LONGEST = 8  # rows whose activations are counted
 _BUSY = 0.25
@@ -116,8 +116,11 @@ def _per_batch(
     """
     seconds: dict[float, list[float]] = defaultdict(list)
     tokens: dict[float, int] = {}
+    started = time.perf_counter()
     for _ in range(_WARM_UP):  # the first are slower: memory is claimed, kernels are chosen
         run(rows.batch(max(_PLACES), size))
+        if time.perf_counter() - started > budget / 2:
+            break
     begun = time.perf_counter()
     for place in _PLACES * _ROUNDS:
         batch = rows.batch(place, size)
