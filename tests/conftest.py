@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from transformers import (
     DistilBertForSequenceClassification,
 )
 
+from alambique import cli
 from alambique.labels import label_config
 from alambique.wordpiece import train_wordpiece
 
@@ -117,3 +119,19 @@ def tiny_recipe(data_folder):
         return raw
 
     return build
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Call the command in this process: (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["alambique", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+            raise SystemExit(0)
+        out, err = capsys.readouterr()
+        return stopped.value.code or 0, out, err
+
+    return call

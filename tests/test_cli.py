@@ -7,24 +7,6 @@ import sys
 import pytest
 import yaml
 
-from alambique import cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Call the command in this process: (status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["alambique", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-            raise SystemExit(0)
-        out, err = capsys.readouterr()
-        return stopped.value.code or 0, out, err
-
-    return call
-
 
 @pytest.fixture
 def recipe_file(tiny_recipe, tmp_path):

@@ -2,13 +2,11 @@
 
 import json
 import re
-import sys
 
 import pytest
 import torch
 import yaml
 
-from alambique import cli
 from alambique.doctor.diagnosis import diagnose
 from alambique.doctor.measure import Rows, cost
 from alambique.inference import tokenize
@@ -16,20 +14,9 @@ from alambique.recipe import Recipe
 from conftest import rows
 
 
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _brief(monkeypatch):
     monkeypatch.setattr("alambique.doctor.diagnosis._BUDGET", 0.1)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["alambique", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-            raise SystemExit(0)
-        out, err = capsys.readouterr()
-        return stopped.value.code or 0, out, err
-
-    return call
 
 
 @pytest.fixture
