@@ -9,7 +9,7 @@ from alambique.data.store import store_data
 from alambique.evaluate import evaluate, evaluate_baselines, read_scored
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe import Recipe
-from alambique.report import best_seed, write_report
+from alambique.report import best_seed, read_seeds, write_report
 from alambique.run import MODELS, STUDENT, TEACHER, UNDISTILLED, RunFolder
 from alambique.soft_labels import label
 from alambique.student import find_student, train_student
@@ -51,6 +51,6 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
                     room, recipe, student_start, teacher, splits, soft_labels=soft, seed=seed, show=show
                 )
                 evaluate(room, recipe, name, model, splits, show=show)
-        run.promote(run.seed(best_seed(run, recipe, splits), alone=alone))
+        run.promote(run.seed(best_seed(read_seeds(run, recipe, splits), splits), alone=alone))
         measure(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, show=show)
         return write_report(run)

@@ -33,7 +33,7 @@ def gather(run: RunFolder) -> dict[str, Any]:
     for room in rooms.values():
         _check_made_from(room, recipe)
     seeds, cost = read_seeds(run, recipe, splits), _cost(run)
-    kept = best_seed(run, recipe, splits)
+    kept = best_seed(seeds, splits)
     models = {name: _model(name, seeds, kept, splits, cost) for name in ALL}
     return {
         "alambique": alambique.__version__,
@@ -55,11 +55,10 @@ def gather(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def best_seed(run: RunFolder, recipe: Recipe, splits: Splits) -> int:
+def best_seed(seeds: dict[int, Scored], splits: Splits) -> int:
     """The seed whose student has the best macro-F1 on valid; the first of equals."""
-    seeds = read_seeds(run, recipe, splits)
     labels = splits.valid.labels
-    return max(recipe.seeds, key=lambda seed: macro_f1(seeds[seed][STUDENT].logits["valid"], labels))
+    return max(seeds, key=lambda seed: macro_f1(seeds[seed][STUDENT].logits["valid"], labels))
 
 
 def _check_made_from(room: RunFolder, recipe: Recipe) -> None:
