@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from safetensors.torch import load_file
 
-from alambique.recipe import Recipe, shipped_recipes
+from alambique.recipe import DEFAULT_STUDENT, Distillation, Recipe, Student, Training, shipped_recipes
+from alambique.recipe_reference import meaning, page
 from conftest import rows
 
 ROOT = Path(__file__).parents[1]
@@ -58,11 +60,42 @@ def test_every_shipped_recipe_is_told_of(document):
     assert all(f"`{name}`" in text for name in shipped_recipes())
 
 
-def test_the_recipe_page_names_every_key():
-    text = (ROOT / "docs" / "recipe.md").read_text("utf-8")
-    for name, section in Recipe.model_fields.items():
-        for key in getattr(section.annotation, "model_fields", {}):
-            assert f"`{name}.{key}`" in text
+def test_the_recipe_page_is_the_generated_one():
+    done = subprocess.run(
+        [sys.executable, "-m", "alambique.recipe_reference"], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert (ROOT / "docs" / "recipe.md").read_text("utf-8") == done.stdout, (
+        "write it again: python -m alambique.recipe_reference > docs/recipe.md"
+    )
+
+
+def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
+    lines = re.findall(r"^\| `([\w.]+)` \| (.+) \| (.+) \| (.+) \|$", page(), re.MULTILINE)
+    assert {key for key, *_ in lines} == keys_of(Recipe) - {"data", "teacher", "student", "distillation"}
+    assert len(lines) == len({key for key, *_ in lines})
+    assert ("teacher.batch_size", "32", "a whole number of at least 1", "Rows a micro-batch.") in lines  # inherited
+    assert ("student.model", DEFAULT_STUDENT, "text", meaning(Student, "model")) in lines
+    assert ("teacher.from_scratch.width", "(required)", "a whole number of at least 1",
+            "Hidden size of each layer.") in lines  # fmt: skip
+    assert ("distillation.loss", "kl", "`kl` or `mse`", meaning(Distillation, "loss")) in lines
+    assert ("teacher.learning_rate", "5e-5", "a number above 0", "The peak; linear decay.") in lines
+
+
+def keys_of(section, prefix=""):
+    keys = set()
+    for key, field in section.model_fields.items():
+        keys.add(prefix + key)
+        for kind in (field.annotation, *get_args(field.annotation)):
+            keys |= keys_of(kind, f"{prefix}{key}.") if hasattr(kind, "model_fields") else set()
+    return keys
+
+
+def test_a_key_without_a_text_has_no_meaning():
+    class Later(Student):
+        extra: int = 0
+
+    assert meaning(Later, "extra") == ""
+    assert meaning(Later, "warmup") == meaning(Training, "warmup") != ""
 
 
 def test_the_changelog_knows_this_version():

@@ -8,8 +8,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "alambique"
 FLOORS = (
     {"errors", "findings", "manifest"},
     {"yaml_reader", "recipe_problems", "hub", "labels", "losses", "metrics", "wordpiece", "logits", "progress"},
+    {"recipe_sections"},
     {"recipe"},
-    {"run", "inference", "trainer"},
+    {"run", "inference", "trainer", "recipe_reference"},
     {"data", "checkpoints"},
     {"building", "training", "baselines", "statistics"},
     {"teacher", "soft_labels", "student", "evaluate", "benchmark"},

@@ -4,214 +4,47 @@ import contextlib
 import os
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from alambique.errors import RecipeError
 from alambique.recipe_problems import listed, problems_of
+from alambique.recipe_sections import (
+    DEFAULT_STUDENT,
+    DEFAULT_TEACHER,
+    FORMS,
+    Data,
+    Distillation,
+    FromTeacher,
+    Scratch,
+    Section,
+    Student,
+    Teacher,
+    TeacherScratch,
+    Training,
+    as_tuple,
+)
 from alambique.yaml_reader import read_yaml
 
-DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
-DEFAULT_TEACHER = "google-bert/bert-base-uncased"
+__all__ = [
+    "DEFAULT_STUDENT",
+    "DEFAULT_TEACHER",
+    "EMBEDDED",
+    "Data",
+    "Distillation",
+    "FromTeacher",
+    "Recipe",
+    "Scratch",
+    "Student",
+    "Teacher",
+    "TeacherScratch",
+    "Training",
+    "shipped_recipes",
+]
+
 EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder has its name
-FORMS = {"teacher": ("model", "from_scratch"), "student": ("model", "from_teacher", "from_scratch")}
-
-
-def _listed(value: Any) -> Any:
-    """A list becomes a tuple and a lone text a tuple of one: ``text: statement`` is ``text: [statement]``."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _layers(value: Any) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and value >= 1:
-        return value
-    if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) and v >= 0 for v in value):
-        if len(set(value)) < len(value) or sorted(value) != list(value):
-            raise ValueError("must name each layer once, in rising order")
-        return tuple(value)
-    raise ValueError("must be a count of at least 1 or a list of the teacher's layer numbers, from 0")
-
-
-def _groups(value: Any) -> Any:
-    if value is None or value in ("six", "three", "two"):
-        return value
-    if isinstance(value, dict) and value and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        return value
-    raise ValueError("must be six, three or two (LIAR), a mapping {old name: new name}, or null")
-
-
-def _source(value: Any) -> Any:
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, dict):
-        strange = sorted(set(value) - {"train", "valid", "test"})
-        if strange:
-            raise ValueError(f"names files for train, valid and test; {strange[0]!r} is none of them")
-        if not value.get("train"):
-            raise ValueError("must name a train file")
-        if all(isinstance(v, str) and v for v in value.values() if v is not None):
-            return {split: name for split, name in value.items() if name is not None}
-    raise ValueError("must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}")
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
-
-
-class Section(BaseModel):
-    """A frozen part of the recipe that knows all of its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Data(Section):
-    """Where the rows come from and how they are read."""
-
-    source: Annotated[str | dict[str, str], BeforeValidator(_source)]
-    text: Annotated[Texts, Field(min_length=1, max_length=2)]
-    label: Annotated[str, Field(min_length=1)]
-    label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(_groups)] = None
-    label_order: Annotated[Texts, Field(min_length=2)] | None = None
-    metadata: Texts = ()
-    max_rows: Count | None = None
-    columns: Texts = ()
-    encoding: str = "utf-8"
-    max_length: Annotated[int, Field(ge=4)] = 128
-    subset: str | None = None
-    revision: str | None = None
-    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-
-    @field_validator("text", "label_order", "metadata", "columns")
-    @classmethod
-    def _once_each(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        twice = sorted({v for v in value or () if value is not None and value.count(v) > 1})
-        if twice:
-            raise ValueError(f"names {twice[0]!r} twice")
-        return value
-
-    @field_validator("label", "metadata")
-    @classmethod
-    def _apart_from_text(cls, value: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
-        taken = {"data.text": info.data.get("text", ())}
-        if info.field_name == "metadata":
-            taken["data.label"] = (info.data.get("label"),)
-        for key, columns in taken.items():
-            for column in (value,) if isinstance(value, str) else value:
-                if column in columns:
-                    raise ValueError(f"names column {column!r}, which is also {key}")
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            "".encode(value)  # codecs.lookup would let base64 pass, which is no encoding of text
-        except LookupError as error:
-            raise ValueError(f"{value!r} is no encoding that Python knows; try utf-8, latin-1 or cp1252") from error
-        return value
-
-
-class Scratch(Section):
-    """The size of a model made from scratch: layers, width, heads."""
-
-    architecture: Literal["distilbert", "bert"] = "distilbert"
-    layers: Count
-    width: Count
-    heads: Count
-    feed_forward: Count | None = None
-
-    @field_validator("heads")
-    @classmethod
-    def _heads_divide_width(cls, value: int, info: ValidationInfo) -> int:
-        width = info.data.get("width")
-        if width is not None and width % value:
-            raise ValueError(f"must divide width ({width}); {value} does not")
-        return value
-
-
-class TeacherScratch(Scratch):
-    """A teacher from scratch, with a WordPiece tokenizer trained on the train split."""
-
-    architecture: Literal["distilbert", "bert"] = "bert"
-    vocabulary: Annotated[int, Field(ge=100)] = 8000
-
-
-class FromTeacher(Section):
-    """A student that starts from some of the teacher's layers."""
-
-    architecture: Literal["distilbert", "bert"] = "distilbert"
-    layers: Layers
-
-
-class Training(Section):
-    """What every training has."""
-
-    epochs: Count
-    batch_size: Count = 32
-    gradient_accumulation: Count = 1
-    learning_rate: Rate = 5e-5
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
-
-
-class Teacher(Training):
-    """The large model: a checkpoint to fine-tune, a finished classifier, or one from scratch."""
-
-    model: Annotated[str, Field(min_length=1)] | None = None
-    from_scratch: TeacherScratch | None = None
-    fine_tune: bool = True
-    epochs: Count = 3
-    allow_weak: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_form(cls, raw: Any) -> Any:
-        return _with_default_form(raw, "teacher", DEFAULT_TEACHER)
-
-    @field_validator("fine_tune")
-    @classmethod
-    def _scratch_is_trained(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
-        if not value and info.data.get("from_scratch") is not None:
-            raise ValueError("must be true for a teacher made from_scratch: it has learnt nothing yet")
-        return value
-
-
-class Student(Training):
-    """The small model: a checkpoint, some of the teacher's layers, or one from scratch."""
-
-    model: Annotated[str, Field(min_length=1)] | None = None
-    from_teacher: FromTeacher | None = None
-    from_scratch: Scratch | None = None
-    epochs: Count = 6
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_form(cls, raw: Any) -> Any:
-        return _with_default_form(raw, "student", DEFAULT_STUDENT)
-
-
-class Distillation(Section):
-    """How soft and hard labels are mixed."""
-
-    loss: Literal["kl", "mse"] = "kl"
-    temperature: Rate = 2.0
-    hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
 class Recipe(Section):
@@ -222,8 +55,10 @@ class Recipe(Section):
     student: Student = Field(default_factory=Student)
     distillation: Distillation = Field(default_factory=Distillation)
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(_listed), Field(min_length=1)
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(as_tuple), Field(min_length=1)
     ] = (0,)
+    """With several, teacher, student and twin are trained for each under `seeds/N/`; the report gives the mean and each
+    seed's figure, and `student/` holds the seed whose student is best on valid."""
 
     @field_validator("seeds")
     @classmethod
@@ -345,12 +180,6 @@ def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
             if not isinstance(place, dict):
                 raise RecipeError(f"--set {'.'.join(path)}: {'.'.join(path[:depth])} holds a value, not further keys.")
         place[path[-1]] = value
-
-
-def _with_default_form(raw: Any, section: str, default: str) -> Any:
-    if isinstance(raw, dict) and all(raw.get(form) is None for form in FORMS[section]):
-        return {**raw, "model": default}
-    return raw
 
 
 def _two_forms(raw: dict[str, Any]) -> list[str]:
