@@ -3,12 +3,17 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from transformers import DataCollatorWithPadding
 
+from alambique.data.splits import Split
 from alambique.doctor.diagnosis import diagnose
-from alambique.doctor.measure import Rows, cost
+from alambique.doctor.measure import Rows, cost, fitting
+from alambique.doctor.reader import reader
+from alambique.doctor.teacher import _scored
 from alambique.inference import tokenize
 from alambique.recipe import Recipe
 from conftest import rows
@@ -92,3 +97,73 @@ def test_measuring_moves_no_weight_and_counts_what_is_kept(tiny_bert, tokenizer)
     kept = [each.memory - 4 * each.weights for each in (small, large)]
     assert 3.9 < kept[1] / kept[0] < 4.1
     assert min(small.step, small.row) > 0
+
+
+def test_a_model_that_is_not_trained_is_only_scored(tiny_bert, tokenizer):
+    model = tiny_bert(layers=2)
+    read = Rows(tokenizer, tokenize(tokenizer, [(row["text"],) for row in rows(64, 3)], max_length=32, model=model))
+    found = cost(model, read, batch_size=None, scored=16, budget=0.1)
+    assert (found.step, found.memory) == (0.0, 2 * found.weights)
+    assert found.row > 0
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "budget", "rows_measured"),
+    [
+        (32, 0.1, 4.0, 32),  # a batch of 32 takes 0.4 s, four of them 1.6 s
+        (32, 0.25, 4.0, 32),  # four take 4 s: just right
+        (32, 0.26, 4.0, 16),
+        (32, 0.6, 4.0, 8),
+        (32, 60.0, 4.0, 8),  # never fewer than were tried
+        (20, 0.7, 4.0, 10),
+        (10, 5.0, 4.0, 8),  # half would be fewer than were tried
+        (4, 60.0, 4.0, 4),  # a batch smaller than that is measured whole
+    ],
+)
+def test_batches_are_halved_until_four_fit_into_the_budget(size, seconds, budget, rows_measured):
+    assert fitting(size, tried=min(8, size), seconds=seconds, budget=budget) == rows_measured
+
+
+class Clock:
+    """Time as the model spends it: so many seconds for each token of a batch."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        self.sizes = []
+        monkeypatch.setattr("time.perf_counter", lambda: self.now)
+
+    def spend(self, each):
+        def run(model, args, inputs):
+            self.sizes.append(len(inputs["input_ids"]))
+            self.now += each * inputs["input_ids"].numel()
+
+        return run
+
+
+def test_measuring_keeps_to_its_budget_and_gives_the_time_a_row(monkeypatch, tiny_bert, tokenizer):
+    model = tiny_bert(layers=2)
+    read = Rows(tokenizer, tokenize(tokenizer, [(row["text"],) for row in rows(256, 3)], max_length=32, model=model))
+    clock = Clock(monkeypatch)
+    model.register_forward_pre_hook(clock.spend(0.001), with_kwargs=True)
+    found = cost(model, read, batch_size=None, scored=64, budget=1.2)
+    assert found.row == pytest.approx(0.001 * read.mean_tokens(64) / 64)
+    assert clock.now <= 1.2
+    assert clock.sizes[:3] == [8, 8, 32]  # tried twice; 64 rows would be too slow for four rounds
+    assert set(clock.sizes[2:]) == {32}
+    assert len(clock.sizes) >= 5
+
+
+def test_a_slow_teacher_is_judged_on_fewer_rows(monkeypatch, tiny_bert, tokenizer):
+    chosen = rows(320, 3)
+    split = Split("valid", tuple(map(str, range(320))), tuple(row["text"] for row in chosen), None, np.arange(320) % 3)
+    teacher = tiny_bert().eval()
+    source = reader(DataCollatorWithPadding(tokenizer), [teacher])
+    everything, labels = _scored(teacher, source, split)
+    assert everything.shape == (320, 3)
+    assert labels.tolist() == [i % 3 for first in range(5) for i in range(first, 320, 5)]
+    clock = Clock(monkeypatch)
+    teacher.register_forward_pre_hook(clock.spend(0.02), with_kwargs=True)
+    some, labels = _scored(teacher, source, split)
+    assert 64 <= len(some) < 320
+    assert np.allclose(some, everything[: len(some)], atol=1e-5)
+    assert labels.tolist() == [i % 3 for first in range(5) for i in range(first, 320, 5)][: len(some)]

@@ -23,7 +23,7 @@ from alambique.student import build_student, find_student
 from alambique.teacher import TeacherStart, find_teacher, reorder_labels
 
 _SCORED = 64  # rows a batch when scoring
-_BUDGET = 5.0  # seconds of measuring, for training and for scoring of each model
+_BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
 _CHECKPOINTS = 3  # the best, the last, and the one being written; each with Adam's two moments
 _OVERHEAD = 2.0  # seconds of a stage to load and save
 
@@ -85,7 +85,7 @@ def diagnose(recipe: Recipe, *, show: Reporter | None = None) -> Diagnosis:
         )  # fmt: skip
         show.say("doctor: measures a few batches of each")
         device = to_device(teacher).device
-        teachers = _cost(teacher, start.tokenizer, recipe.teacher, recipe, splits)
+        teachers = _cost(teacher, start.tokenizer, recipe.teacher if recipe.teacher.fine_tune else None, recipe, splits)
         del teacher
         students = _cost(to_device(student), student_tokenizer, recipe.student, recipe, splits)
         estimates = _estimates(recipe, splits, teachers, students, process if device.type == "cpu" else 0)
@@ -113,10 +113,15 @@ def _giving(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:
 
 
 def _cost(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: Training, recipe: Recipe, splits: Splits
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    settings: Training | None,
+    recipe: Recipe,
+    splits: Splits,
 ) -> Cost:
     encoded = tokenize(tokenizer, splits.train.segments(), max_length=recipe.data.max_length, model=model)
-    return cost(model, Rows(tokenizer, encoded), batch_size=settings.batch_size, scored=_SCORED, budget=_BUDGET)
+    size = settings.batch_size if settings else None
+    return cost(model, Rows(tokenizer, encoded), batch_size=size, scored=_SCORED, budget=_BUDGET)
 
 
 def _estimates(recipe: Recipe, splits: Splits, teacher: Cost, student: Cost, process: int) -> list[Estimate]:

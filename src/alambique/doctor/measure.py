@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from alambique.doctor.reader import IDS, logits_of
 
 _PLACES = (0.25, 0.75, 0.1, 0.9, 0.5)  # where in the rows, sorted by length, a batch is taken
 _ROUNDS = 20
-_FEWEST = 2
-_WARM_UP = 3
-_LONGEST = 8  # rows whose activations are counted
+_FEWEST = 2  # batches; of more the fastest at each place counts
+_TRIED = 8  # rows of the batches that come first, and tell how large those measured may be
+_ROOM = 4  # batches that should fit into the budget
+_LONGEST = 4  # rows whose activations are counted
 _BUSY = 0.25
 _UNKNOWN = 600_000_000  # bytes of a process with torch in it, where the system does not say
 
@@ -29,7 +31,7 @@ class Cost:
     """What one model takes.
 
     Attributes:
-        step: seconds of a training step at the batch size, on average over an epoch.
+        step: seconds of a training step at the batch size, on average over an epoch; 0 for a model that is not trained.
         row: seconds to score a row.
         memory: bytes of training beside the process itself: weights, gradients, Adam's two moments, activations.
         scoring_memory: bytes of scoring: the weights, twice while they are loaded.
@@ -66,74 +68,105 @@ class Rows:
         return float(np.mean([part.max() * min(size, len(self.order)) for part in sizes]))
 
 
-def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int, scored: int, budget: float) -> Cost:
+def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int | None, scored: int, budget: float) -> Cost:
     """Time training steps and scoring, and count what a backward pass must keep.
 
     The steps have a learning rate of 0: they cost what training costs, and move nothing.
 
     Args:
-        model: on its device; it is left in eval mode, with gradients.
+        model: on its device; it is left in eval mode, without gradients.
         rows: of train, cut as in training.
-        batch_size: of training.
+        batch_size: of training; None for a model that is not trained.
         scored: batch size of scoring.
-        budget: seconds after which no further batch is begun, for each of the two.
+        budget: seconds for each of the two; where batches are too large for it, smaller ones are measured.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.0, fused=True)
-    device = model.device
-
-    def step(batch: dict[str, Tensor]) -> None:
-        logits = logits_of(model, batch)
-        cross_entropy(logits.float(), torch.zeros(len(logits), dtype=torch.int64, device=device)).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
+    weights = sum(weight.nbytes for weight in model.parameters())
+    step, memory = 0.0, 2 * weights
+    if batch_size is not None:
+        model.train()
+        memory = 4 * weights + _activations(model, rows, batch_size)
+        step = _step(model, rows, batch_size, budget)
+    model.eval()
 
     def score(batch: dict[str, Tensor]) -> None:
         with torch.inference_mode():
             logits_of(model, batch).cpu()
 
-    model.train()
-    activations = _activations(model, rows, batch_size)
-    training = _per_batch(step, rows, batch_size, budget, device)
-    model.eval()
-    scoring = _per_batch(score, rows, scored, budget, device)
-    weights = sum(weight.nbytes for weight in model.parameters())
+    scoring = _per_token(score, rows, scored, budget, model.device) * rows.mean_tokens(scored)
     return Cost(
-        step=training,
+        step=step,
         row=scoring / min(scored, len(rows.order)),
-        memory=4 * weights + activations,
+        memory=memory,
         scoring_memory=2 * weights,
         weights=weights,
     )
 
 
-def _per_batch(
+def _step(model: PreTrainedModel, rows: Rows, size: int, budget: float) -> float:
+    """Seconds of a training step: what its tokens take, and an update of the weights, whatever the batch."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.0, fused=True)
+    device = model.device
+
+    def learn(batch: dict[str, Tensor]) -> None:
+        optimizer.zero_grad()
+        logits = logits_of(model, batch)
+        cross_entropy(logits.float(), torch.zeros(len(logits), dtype=torch.int64, device=device)).backward()
+
+    def update() -> None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+
+    passes = _per_token(learn, rows, size, budget, device) * rows.mean_tokens(size)
+    updates = min(_seconds(update, device) for _ in range(2))  # the first makes room for the moments
+    optimizer.zero_grad()
+    return passes + updates
+
+
+def fitting(size: int, *, tried: int, seconds: float, budget: float) -> int:
+    """The rows of a batch to be measured: ``size``, halved until :data:`_ROOM` of them fit into the budget.
+
+    Args:
+        size: rows of a batch in the run.
+        tried: rows of a batch that was timed; never fewer are measured.
+        seconds: what that batch took.
+        budget: seconds.
+    """
+    while size > tried and _ROOM * size * seconds > budget * tried:
+        size = max(size // 2, tried)
+    return size
+
+
+def _per_token(
     run: Callable[[dict[str, Tensor]], None], rows: Rows, size: int, budget: float, device: torch.device
 ) -> float:
-    """Seconds a batch, on average over batches of all lengths.
+    """Seconds a token, padding included, over batches of all lengths.
 
     Of several rounds the fastest counts: other work on the machine slows single batches tenfold, and nothing hastens one.
     """
+    begun = time.perf_counter()
     seconds: dict[float, list[float]] = defaultdict(list)
     tokens: dict[float, int] = {}
-    started = time.perf_counter()
-    for _ in range(_WARM_UP):  # the first are slower: memory is claimed, kernels are chosen
-        run(rows.batch(max(_PLACES), size))
-        if time.perf_counter() - started > budget / 2:
-            break
-    begun = time.perf_counter()
+    tried = min(_TRIED, size)
+    for _ in range(2):  # the first is slower: memory is claimed, kernels are chosen
+        trial = _seconds(partial(run, rows.batch(max(_PLACES), tried)), device)
+    measured = fitting(size, tried=tried, seconds=trial, budget=budget)
+    if measured > tried:
+        run(rows.batch(max(_PLACES), measured))  # claims memory for its size
     for place in _PLACES * _ROUNDS:
-        batch = rows.batch(place, size)
-        _wait(device)
-        before = time.perf_counter()
-        run(batch)
-        _wait(device)
-        seconds[place].append(time.perf_counter() - before)
+        batch = rows.batch(place, measured)
+        seconds[place].append(_seconds(partial(run, batch), device))
         tokens[place] = batch[IDS].numel()
-        if len(tokens) >= _FEWEST and time.perf_counter() - begun > budget:
+        if len(tokens) >= _FEWEST and time.perf_counter() - begun + seconds[place][-1] > budget:
             break
-    typical = [min(each) for each in seconds.values()]
-    return sum(typical) / sum(tokens.values()) * rows.mean_tokens(size)
+    return sum(min(each) for each in seconds.values()) / sum(tokens.values())
+
+
+def _seconds(run: Callable[[], None], device: torch.device) -> float:
+    _wait(device)
+    before = time.perf_counter()
+    run()
+    _wait(device)
+    return time.perf_counter() - before
 
 
 def _wait(device: torch.device) -> None:

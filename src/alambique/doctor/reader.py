@@ -131,13 +131,17 @@ def logits_of(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
 
 
 def all_logits(model: PreTrainedModel, source: Reader, rows: list[Row]) -> np.ndarray:
-    """Logits of encoded rows through the collator's batches, in eval mode: (rows, C) float32."""
+    """Logits of encoded rows through the collator's batches, in eval mode: (rows, C) float32, in the order of the rows.
+
+    A batch has rows of similar length: padding takes time too.
+    """
+    order = np.argsort([len(row[IDS]) for row in rows], kind="stable")
     with evaluating(model), torch.no_grad():
         parts = [
-            logits_of(model, source.batch(rows[start : start + BATCH])).float().cpu().numpy()
+            logits_of(model, source.batch([rows[i] for i in order[start : start + BATCH]])).float().cpu().numpy()
             for start in range(0, len(rows), BATCH)
         ]
-    return np.concatenate(parts)
+    return np.concatenate(parts)[np.argsort(order)]
 
 
 @contextmanager

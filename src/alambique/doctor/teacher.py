@@ -1,5 +1,7 @@
 """Whether the teacher is fit to teach: finite, deterministic, apart from the student, better than guessing."""
 
+import time
+
 import numpy as np
 import torch
 from transformers import PreTrainedModel
@@ -12,6 +14,8 @@ from alambique.labels import label_names_of
 from alambique.teacher import match_labels
 
 SCORED = 320  # rows of valid
+_PART = 64  # rows, after which the time is looked at
+_BUDGET = 15.0  # seconds
 _GLANCED = 32  # where they need not be right
 _SAME = 1e-5
 _FLAT_ENTROPY = 0.9  # of ln C
@@ -80,17 +84,30 @@ def check_head(
     Args:
         teacher: with as many classes as ``names``.
         source: makes its batches.
-        valid: at most :data:`SCORED` of its rows are read.
+        valid: at most :data:`SCORED` of its rows are read, and fewer where that would take long.
         names: the data's classes.
         trained: whether it should know the task already.
     """
-    chosen = sample(valid, SCORED if trained else _GLANCED)
-    logits = all_logits(teacher, source, source.encode(chosen))
+    logits, labels = _scored(teacher, source, sample(valid, SCORED if trained else _GLANCED))
     findings = check_logits(logits, "teacher")
     if findings or not trained:
         return findings
-    findings = check_behaviour(logits, chosen.labels, "teacher")
-    return findings or _untrained(teacher, logits, chosen.labels, valid, names)
+    findings = check_behaviour(logits, labels, "teacher")
+    return findings or _untrained(teacher, logits, labels, valid, names)
+
+
+def _scored(teacher: PreTrainedModel, source: Reader, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and labels of the rows, in parts that each reach over the whole split, as many as there is time for."""
+    parts = -(-len(split) // _PART)
+    logits, labels = [], []
+    begun = time.perf_counter()
+    for first in range(parts):
+        part = split.take(np.arange(first, len(split), parts))
+        logits.append(all_logits(teacher, source, source.encode(part)))
+        labels.append(part.labels)
+        if time.perf_counter() - begun > _BUDGET:
+            break
+    return np.concatenate(logits), np.concatenate(labels)
 
 
 def _untrained(
