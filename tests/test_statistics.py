@@ -35,6 +35,21 @@ def test_seeds_and_rows_by_hand():
     assert found.per_seed == (1.0, 3.0)
 
 
+def test_two_seeds_that_happen_to_be_alike_are_no_proof_that_seeds_are():
+    # means: rows 0, 1.5, 1.5; seeds 1, 1. Squares: rows 2·(1 + .25 + .25)/2 = 1.5; seeds 0; rest 4·.25/2 = .5, of which
+    # .9 counts for the seeds. Variance 1.5/6; freedom .25² / ((1.5²/2 + .45²/1) / 6²) = 2.25/1.3275
+    found = interval([1.0, 1.0], np.array([[0.0, 1.0, 2.0], [0.0, 2.0, 1.0]]))
+    reach = stats.t.ppf(0.975, 2.25 / 1.3275) * np.sqrt(1.5 / 6)
+    assert (found.low, found.high) == pytest.approx((1 - reach, 1 + reach))
+
+
+def test_four_seeds_that_happen_to_be_alike_are_pooled():
+    # as above, each seed twice: rows 4·1.5/2 = 3; seeds 0
+    found = interval([1.0] * 4, np.array([[0.0, 1.0, 2.0], [0.0, 2.0, 1.0]] * 2))
+    reach = stats.t.ppf(0.975, 2) * np.sqrt(3 / 12)
+    assert (found.low, found.high) == pytest.approx((1 - reach, 1 + reach))
+
+
 def test_nothing_varies():
     assert interval([0.0, 0.0], np.zeros((2, 5))) == Interval(0.0, 0.0, 0.0, (0.0, 0.0))
 
@@ -126,9 +141,15 @@ class World:
         return labels, models
 
 
-@pytest.mark.parametrize(("seeds", "seed_spread"), [(1, 0.0), (5, 0.0), (5, 0.2)])
-def test_intervals_cover_the_truth(seeds, seed_spread):
-    """Of 1,000 draws 93 to 97 % cover the gain in macro-F1, the retention and the accuracy of the population."""
+@pytest.mark.parametrize(
+    ("seeds", "seed_spread", "most"),
+    [(1, 0.0, 970), (5, 0.0, 970), (5, 0.2, 970), (2, 0.2, DRAWS), (2, 0.4, DRAWS), (3, 0.2, DRAWS)],
+)
+def test_intervals_cover_the_truth(seeds, seed_spread, most):
+    """Of 1,000 draws 93 to 97 % cover the gain in macro-F1, the retention and the accuracy of the population.
+
+    With two or three seeds it may be more: they cannot tell whether seeds differ.
+    """
     population = World(1)
     labels, (student, twin, teacher) = population.draw(60, (0.4, 0.2, 0.6), seed_spread, rows=8000)
     f1 = [np.mean([macro_f1(z, labels) for z in model]) for model in (student, twin, teacher)]
@@ -150,4 +171,4 @@ def test_intervals_cover_the_truth(seeds, seed_spread):
         for name, value in truth.items():
             covered[name] += found[name].low <= value <= found[name].high
     for name, count in covered.items():
-        assert 930 <= count <= 970, (name, count)
+        assert 930 <= count <= most, (name, count)
