@@ -113,6 +113,7 @@ def tiny_recipe(data_folder):
                 "from_scratch": {"layers": 1, "width": 16, "heads": 2},
                 "epochs": 1, "batch_size": 16, "learning_rate": 5e-3,
             },
+            "export": {"formats": []},  # takes seconds, and is tested where it is meant
         }  # fmt: skip
         for section, keys in sections.items():
             raw[section] = {**raw.get(section, {}), **keys} if isinstance(keys, dict) else keys

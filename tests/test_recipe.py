@@ -141,6 +141,14 @@ def test_defaults():
             "weight_decay": 0.01,
         },
         "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
+        "export": {
+            "formats": ("onnx", "int8"),
+            "onnx_max_drift": 1e-4,
+            "int8_mean_drift": 0.02,
+            "int8_agreement": 0.99,
+            "confident_margin": 0.05,
+            "int8_macro_f1_drop": 0.005,
+        },
         "seeds": (0,),
     }
 

@@ -2,13 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from alambique.errors import AlambiqueError, DataError
+from alambique.errors import AlambiqueError
 from alambique.progress import quiet_libraries, reporter
 
 app = typer.Typer(
@@ -23,6 +22,7 @@ Set = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+EXPORTS = ("onnx", "int8")
 INTERRUPTED = 130
 WIDE = 110  # columns, where nobody's terminal sets them
 
@@ -81,21 +81,52 @@ def evaluate(
 
 
 @app.command()
+def export(
+    run: Run,
+    to: Annotated[list[str] | None, typer.Option("--to", help="onnx or int8; repeats. Both by default.")] = None,
+    *,
+    quiet: Quiet = False,
+) -> None:
+    """Export the student as files for ONNX Runtime, each compared with PyTorch before it is kept."""
+    formats = list(dict.fromkeys(to or EXPORTS))
+    if not set(formats) <= set(EXPORTS):
+        raise typer.BadParameter(f"must be {' or '.join(EXPORTS)}", param_hint="--to")
+    from alambique.pipeline import export as export_run  # noqa: PLC0415
+
+    facts = export_run(run, formats, show=reporter(quiet=quiet))
+    for name in formats:
+        model = facts["models"][name]
+        parity = model["parity"]
+        print(f"{run / 'onnx' / model['file']}   {model['bytes'] / 1e6:.1f} MB   {model['scheme']}")  # noqa: T201
+        print(  # noqa: T201
+            f"  on {parity['rows']} rows of valid: same label as PyTorch on {100 * parity['agreement']:.1f} %, "
+            f"probabilities drift by {parity['mean_drift']:.2g} in the mean, {parity['max_drift']:.2g} at most"
+        )
+
+
+@app.command()
 def predict(
     run: Run,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard "
                      "input. A tab parts the two texts of a pair.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="int8, onnx or torch; the first of these that is there by "
+                     "default.")] = None,
     *,
+    calibrated: Annotated[bool, typer.Option("--calibrated", help="Scale probabilities as fitted on valid.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
 ) -> None:  # fmt: skip
     """Classify texts with the student."""
+    from alambique.classifier import MODELS  # noqa: PLC0415
+    from alambique.lines import waiting_lines  # noqa: PLC0415
+    from alambique.predict import CHUNK, chunked  # noqa: PLC0415
     from alambique.predict import predict as classify  # noqa: PLC0415
 
-    lines = iter(texts) if texts else _lines(sys.stdin.buffer)
-    with quiet_libraries():
-        for answer in classify(run, lines):
-            print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
-                  else f"{answer['label']}\t{answer['probability']:.4f}", flush=True)  # fmt: skip
+    if model is not None and model not in MODELS:
+        raise typer.BadParameter(f"must be {', '.join(MODELS)}", param_hint="--model")
+    chunks = chunked(texts) if texts else waiting_lines(sys.stdin.buffer, CHUNK)
+    for answer in classify(run, chunks, model=model, calibrated=calibrated):
+        print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
+              else f"{answer['label']}\t{answer['probability']:.4f}", flush=True)  # fmt: skip
 
 
 @app.command()
@@ -122,14 +153,6 @@ def report(run: Run) -> None:
     from alambique.run import RunFolder  # noqa: PLC0415
 
     _print_comparison(write_report(RunFolder.existing(run)))
-
-
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    for number, line in enumerate(stream, start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"standard input, line {number}: not UTF-8 text.") from error
 
 
 def _print_comparison(report: dict[str, Any]) -> None:

@@ -39,3 +39,7 @@ class WeakTeacherError(AlambiqueError):
 
 class DamagedArtefactError(AlambiqueError):
     """A stored artefact no longer holds what its manifest says."""
+
+
+class ParityError(AlambiqueError):
+    """An exported model does not do what the model in PyTorch does, and is not kept."""

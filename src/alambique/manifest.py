@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = "manifest.json"
-LIBRARIES = ("alambique", "torch", "transformers", "datasets", "accelerate", "tokenizers", "scikit-learn", "numpy")
+LIBRARIES = ("alambique", "torch", "transformers", "datasets", "accelerate", "tokenizers", "scikit-learn", "numpy",
+             "onnxruntime")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,25 @@ def read_artefact(folder: Path, key: dict[str, Any] | None) -> Artefact | None:
     if {name: _hash(folder / name) for name in files} != files:
         return None
     return Artefact(folder, digest_of(files), float(manifest["seconds"]))
+
+
+def recorded_digest(folder: Path) -> str | None:
+    """The digest that an artefact had when it was made, its files not looked at; None if it has no manifest."""
+    manifest = read_json(folder / MANIFEST)
+    return digest_of(manifest["files"]) if isinstance(manifest, dict) and "files" in manifest else None
+
+
+def file_damage(folder: Path, name: str) -> str | None:
+    """What is wrong with one file of an artefact, by the hash in its manifest; None if nothing is."""
+    manifest = read_json(folder / MANIFEST)
+    files = manifest.get("files") if isinstance(manifest, dict) else None
+    wanted = files.get(name) if isinstance(files, dict) else None
+    if wanted is None:
+        return f"{folder / MANIFEST} does not name {name}"
+    if not (folder / name).is_file():
+        return f"{folder / name} is missing"
+    found = _hash(folder / name)
+    return None if found == wanted else f"{folder / name} has SHA-256 {found[:16]}…, its manifest {wanted[:16]}…"
 
 
 def _hash(path: Path) -> str:

@@ -1,16 +1,18 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from alambique.benchmark import measure
-from alambique.data import load_splits, locate
+from alambique.data import Splits, load_splits, locate
 from alambique.data.store import store_data
 from alambique.evaluate import evaluate, evaluate_baselines, read_scored
+from alambique.export import export_student
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe import Recipe
-from alambique.report import best_seed, read_seeds, write_report
-from alambique.run import MODELS, STUDENT, TEACHER, UNDISTILLED, RunFolder
+from alambique.report import best_seed, read_seeds, run_data, write_report
+from alambique.run import MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, RunFolder
 from alambique.soft_labels import label
 from alambique.student import find_student, train_student
 from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
@@ -53,4 +55,38 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
                 evaluate(room, recipe, name, model, splits, show=show)
         run.promote(run.seed(best_seed(read_seeds(run, recipe, splits), splits), alone=alone))
         measure(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, show=show)
+        if recipe.export.formats:
+            _export(run, recipe, splits, recipe.export.formats, strict=False, show=show)
         return write_report(run)
+
+
+def export(folder: Path, formats: Sequence[str], *, show: Reporter | None = None) -> dict[str, Any]:
+    """Export the student of a run that is done, and write its report again.
+
+    Args:
+        folder: the run.
+        formats: ``onnx``, ``int8``.
+        show: where progress goes; nowhere by default.
+
+    Returns:
+        The content of ``onnx/export.json``.
+
+    Raises:
+        RunFolderError: the folder is no complete run.
+        ParityError: a format does not pass the parity gate; nothing of it is kept.
+    """
+    run = RunFolder.existing(folder)
+    run.finished(STUDENT)
+    recipe = Recipe.load(run.path / RECIPE)
+    with quiet_libraries():
+        facts = _export(run, recipe, run_data(run)[0], formats, strict=True, show=show or Reporter())
+        write_report(run)
+    return facts
+
+
+def _export(
+    run: RunFolder, recipe: Recipe, splits: Splits, formats: Sequence[str], *, strict: bool, show: Reporter
+) -> dict[str, Any]:
+    reference = read_scored(run, STUDENT, splits).logits["valid"]
+    student = run.artefact(STUDENT)
+    return export_student(run, recipe, student, splits, reference, formats, strict=strict, show=show)

@@ -1,51 +1,47 @@
 """Classify texts with the student of a run."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from alambique.checkpoints import load_finished, load_tokenizer
-from alambique.inference import predict_logits, to_device
-from alambique.labels import label_names_of
-from alambique.recipe import Recipe
-from alambique.run import RECIPE, STUDENT, RunFolder
+from alambique.classifier import open_classifier
 
 CHUNK = 256
 
 
-def predict(folder: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Answers in the order of the lines, a bounded number of them in memory at a time.
+def predict(
+    folder: Path, chunks: Iterable[list[str]], *, model: str | None = None, calibrated: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Answers in the order of the lines, one chunk of them in memory at a time.
 
     Args:
         folder: a run.
-        lines: one text each; a tab parts the two segments of a pair.
+        chunks: texts, a few or many at a time, answered together; a tab parts the two segments of a pair.
+        model: ``int8``, ``onnx`` or ``torch``; the fastest that is there by default.
+        calibrated: divide the logits by the temperature fitted on valid.
 
     Yields:
         ``label``, its ``probability``, and ``scores``: every label's probability.
 
     Raises:
-        RunFolderError: the folder is no run.
+        RunFolderError: the folder is no run, or has no such model.
         ModelError: its student cannot be loaded.
+        DamagedArtefactError: the model's file is damaged.
     """
-    run = RunFolder.existing(folder)
-    recipe = Recipe.load(run.path / RECIPE)
-    folder = run.finished(STUDENT)
-    tokenizer = load_tokenizer(folder, key=STUDENT)
-    model = to_device(load_finished(folder, key=STUDENT))
-    pairs = len(recipe.data.text) > 1 or bool(recipe.data.metadata)
-    names = label_names_of(model)
-    remaining = iter(lines)
-    while chunk := list(islice(remaining, CHUNK)):
-        segments = [(*line.split("\t", 1), "")[:2] if pairs else (line,) for line in chunk]
-        logits = predict_logits(model, tokenizer, segments, max_length=recipe.data.max_length)
-        exponentials = np.exp(logits - logits.max(-1, keepdims=True))
-        for row in exponentials / exponentials.sum(-1, keepdims=True):
+    classifier = open_classifier(folder, model)
+    names = classifier.label_names
+    for lines in chunks:
+        segments = [classifier.segments(line) for line in lines]
+        for row in classifier.probabilities(segments, calibrated=calibrated):
             best = int(row.argmax())
             yield {
                 "label": names[best],
                 "probability": float(row[best]),
                 "scores": {name: float(value) for name, value in zip(names, row, strict=True)},
             }
+
+
+def chunked(texts: list[str]) -> Iterator[list[str]]:
+    """Texts that are there already, :data:`CHUNK` at a time."""
+    for start in range(0, len(texts), CHUNK):
+        yield texts[start : start + CHUNK]

@@ -17,6 +17,7 @@ from alambique.recipe_sections import (
     FORMS,
     Data,
     Distillation,
+    Export,
     FromTeacher,
     Scratch,
     Section,
@@ -34,6 +35,7 @@ __all__ = [
     "EMBEDDED",
     "Data",
     "Distillation",
+    "Export",
     "FromTeacher",
     "Recipe",
     "Scratch",
@@ -54,6 +56,7 @@ class Recipe(Section):
     teacher: Teacher = Field(default_factory=Teacher)
     student: Student = Field(default_factory=Student)
     distillation: Distillation = Field(default_factory=Distillation)
+    export: Export = Field(default_factory=Export)
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(as_tuple), Field(min_length=1)
     ] = (0,)

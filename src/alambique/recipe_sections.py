@@ -250,3 +250,28 @@ class Distillation(Section):
     """T; `mse` has no use for it."""
     hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     """From 0 (soft labels only) to 1 (hard labels only); the soft loss has the rest."""
+
+
+class Export(Section):
+    """What is exported of the student when a run ends, and how near to PyTorch it must be on valid."""
+
+    formats: Annotated[tuple[Literal["onnx", "int8"], ...], BeforeValidator(as_tuple)] = ("onnx", "int8")
+    """`onnx`: fp32; `int8`: smaller and faster, see `docs/export.md`. `[]`: none; `alambique export` makes them later."""
+    onnx_max_drift: Annotated[float, Field(ge=0, le=1)] = 1e-4
+    """The most that any probability of the fp32 file may differ from PyTorch's."""
+    int8_mean_drift: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """The most that the probabilities of the int8 file may differ from PyTorch's in the mean, over rows and labels."""
+    int8_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
+    """The least share of the confident rows on which the int8 file must choose the same label as PyTorch."""
+    confident_margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """A row is confident if the two best probabilities in PyTorch differ by at least this."""
+    int8_macro_f1_drop: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """The most that the int8 file may lose in macro-F1; it fails if the whole 95 % interval of the loss lies above."""
+
+    @field_validator("formats")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {twice[0]!r} twice")
+        return value

@@ -22,7 +22,9 @@ from alambique.recipe import Recipe
 
 RECIPE, WORK, KEY = "recipe.yaml", ".work", "key.json"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
-PREDICTIONS, BENCHMARK, SEEDS = "predictions", "benchmark", "seeds"
+PREDICTIONS, BENCHMARK, SEEDS, ONNX = "predictions", "benchmark", "seeds", "onnx"
+EXPORT_FACTS = "export.json"
+ONNX_FILES = {"onnx": "model.onnx", "int8": "model_int8.onnx"}  # by format
 REPORT_JSON, REPORT_HTML, MODEL_CARD = "report.json", "report.html", "README.md"
 MODELS = (TEACHER, STUDENT, UNDISTILLED)
 SEED_STAGES = (TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED, *(f"{PREDICTIONS}/{name}" for name in MODELS))
@@ -141,6 +143,11 @@ class RunFolder:
         if made is None:
             raise RuntimeError(f"{folder} changed while it was being written")
         return made
+
+    def discard(self, name: str) -> None:
+        """Remove what an attempt at a stage left behind."""
+        shutil.rmtree(self.path / WORK / name, ignore_errors=True)
+        self._tidy()
 
     def artefact(self, name: str) -> Artefact:
         """What stands in a stage's folder, whatever it was made from.

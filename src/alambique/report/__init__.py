@@ -6,11 +6,11 @@ from typing import Any
 from alambique.manifest import write_text
 from alambique.report.card import model_card
 from alambique.report.details import gather_details
-from alambique.report.facts import best_seed, gather, read_seeds
+from alambique.report.facts import best_seed, gather, read_seeds, run_data
 from alambique.report.page import html_page
 from alambique.run import MODEL_CARD, REPORT_HTML, REPORT_JSON, RunFolder
 
-__all__ = ["best_seed", "gather", "model_card", "read_seeds", "write_report"]
+__all__ = ["best_seed", "gather", "model_card", "read_seeds", "run_data", "write_report"]
 
 
 def write_report(run: RunFolder) -> dict[str, Any]:

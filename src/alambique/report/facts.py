@@ -12,10 +12,22 @@ from alambique.data import Splits, read_splits
 from alambique.data.store import LINT
 from alambique.errors import RunFolderError
 from alambique.evaluate import ALL, read_scored
-from alambique.manifest import MANIFEST, environment, read_json
+from alambique.findings import Finding
+from alambique.manifest import MANIFEST, environment, read_json, recorded_digest
 from alambique.metrics import macro_f1
 from alambique.recipe import Recipe
-from alambique.run import BENCHMARK, DATA, MODELS, RECIPE, SEED_STAGES, STUDENT, TEACHER, RunFolder
+from alambique.run import (
+    BENCHMARK,
+    DATA,
+    EXPORT_FACTS,
+    MODELS,
+    ONNX,
+    RECIPE,
+    SEED_STAGES,
+    STUDENT,
+    TEACHER,
+    RunFolder,
+)
 from alambique.verdict import Scored, calibration, figures, verdict
 
 CHOSEN_BY = "macro_f1"
@@ -49,6 +61,7 @@ def gather(run: RunFolder) -> dict[str, Any]:
         },
         "models": models,
         "verdict": verdict(seeds, splits.test),
+        "export": _export(run),
         "seeds": {"all": list(recipe.seeds), "kept": kept, "chosen_by": f"valid {CHOSEN_BY}"},
         "timings": _timings(run, list(rooms.values())),
         "environment": _environment() | {"gflops_matmul": cost["gflops_matmul"]},
@@ -129,6 +142,24 @@ def _cost(run: RunFolder) -> dict[str, Any]:
     return cost
 
 
+def _export(run: RunFolder) -> dict[str, Any] | None:
+    """What was exported of the student that stands here, with a finding for each format that did not pass."""
+    facts = read_json(run.path / ONNX / EXPORT_FACTS)
+    if not isinstance(facts, dict) or facts["student"] != recorded_digest(run.path / STUDENT):
+        return None
+    refused = [(name, model) for name, model in facts["models"].items() if model["file"] is None]
+    findings = [
+        Finding(
+            f"{name}_refused", "export",
+            f"The {name} export of the student does not do what PyTorch does on valid, so it is not kept: "
+            f"{'; '.join(model['problems'])}.",
+            "Ship another format, or set the limit that is named, if you can do with less.",
+        ).as_dict()
+        for name, model in refused
+    ]  # fmt: skip
+    return {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {"findings": findings}
+
+
 def _weakness(recipe: Recipe, models: dict[str, Any]) -> list[str]:
     reached, majority = (models[name]["valid"]["accuracy"]["per_seed"] for name in (TEACHER, MAJORITY))
     if not recipe.teacher.allow_weak or all(a > b for a, b in zip(reached, majority, strict=True)):
@@ -140,6 +171,8 @@ def _timings(run: RunFolder, rooms: list[RunFolder]) -> dict[str, float]:
     """Seconds a stage, summed over seeds."""
     timings = {DATA: run.seconds(DATA) or 0.0}
     timings[BENCHMARK] = run.seconds(BENCHMARK) or 0.0
+    if run.seconds(ONNX) is not None:
+        timings[ONNX] = run.seconds(ONNX) or 0.0
     for name in SEED_STAGES:
         timings[name] = sum(room.seconds(name) or 0.0 for room in rooms)
     return timings

@@ -1,0 +1,148 @@
+"""A run's student, opened to classify: the int8 file if there is one, else fp32 ONNX, else PyTorch.
+
+What imports this imports neither torch nor transformers, unless the model is opened in PyTorch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alambique.errors import DamagedArtefactError, RunFolderError
+from alambique.manifest import file_damage, read_json, recorded_digest
+from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, STUDENT, RunFolder
+
+TORCH = "torch"
+MODELS = ("int8", "onnx", TORCH)  # from the fastest
+TOKENIZER = "tokenizer.json"
+Segments = Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model that is ready.
+
+    Attributes:
+        model: ``int8``, ``onnx`` or ``torch``.
+        label_names: its classes, by index.
+        pairs: whether a text has two segments.
+        max_length: where texts are cut, in tokens.
+        logits: from one or two segments a text to (texts, classes) float32, in the order of the texts.
+        fit: gives the temperature; :attr:`temperature` calls it once.
+    """
+
+    model: str
+    label_names: tuple[str, ...]
+    pairs: bool
+    max_length: int
+    logits: Callable[[Segments], np.ndarray]
+    fit: Callable[[], float]
+
+    @cached_property
+    def temperature(self) -> float:
+        """What logits are divided by for calibrated probabilities; fitted on valid."""
+        return self.fit()
+
+    def segments(self, line: str) -> tuple[str, ...]:
+        """A line as the model reads it: a tab parts the two segments of a pair."""
+        if not self.pairs:
+            return (line,)
+        first, _, second = line.partition("\t")
+        return (first, second)
+
+    def probabilities(self, segments: Segments, *, calibrated: bool = False) -> np.ndarray:
+        """(texts, classes) float32, in the order of the texts."""
+        scaled = self.logits(segments) / (self.temperature if calibrated else 1.0)
+        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+        return np.asarray(powers / powers.sum(-1, keepdims=True), dtype=np.float32)
+
+
+def open_classifier(folder: Path, model: str | None = None) -> Classifier:
+    """Open a run's student.
+
+    Args:
+        folder: the run.
+        model: ``int8``, ``onnx`` or ``torch``; the first of these that stands there by default.
+
+    Raises:
+        RunFolderError: the folder is no run, or has no such model.
+        DamagedArtefactError: the file to be used does not hold what its manifest says.
+        ModelError: the student in PyTorch cannot be loaded.
+    """
+    run = RunFolder.existing(folder)
+    facts = read_json(run.path / ONNX / EXPORT_FACTS)
+    there = _exported(run, facts)
+    chosen = model or next((name for name in MODELS if name in there), TORCH)
+    if chosen == TORCH:
+        return _in_torch(run)
+    if chosen not in there:
+        raise RunFolderError(
+            f"{run.path} has no {chosen} export of its student. Make it with alambique export {folder} --to {chosen}."
+        )
+    return _in_onnx(run, chosen, facts)
+
+
+def _exported(run: RunFolder, facts: Any) -> set[str]:
+    """The formats that were exported from the student that stands here, not from one before it."""
+    student = recorded_digest(run.path / STUDENT)
+    if not isinstance(facts, dict) or student not in (facts["student"], None):
+        return set()
+    return {name for name, one in facts["models"].items() if one["file"] is not None}
+
+
+def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any]) -> Classifier:
+    from alambique.onnx_model import OnnxModel  # noqa: PLC0415 - a run may be opened in PyTorch
+
+    folder = run.path / ONNX
+    for name in (ONNX_FILES[chosen], TOKENIZER, EXPORT_FACTS):
+        damage = file_damage(folder, name)
+        if damage is not None:
+            raise DamagedArtefactError(
+                f"{damage}: it is damaged and is not used. Make it again with alambique export {run.path}."
+            )
+    loaded = OnnxModel(
+        folder / ONNX_FILES[chosen], folder / TOKENIZER, max_length=facts["max_length"], pad_id=facts["pad_id"]
+    )
+    return Classifier(
+        chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
+        lambda: float(facts["temperature"]),
+    )  # fmt: skip
+
+
+def _in_torch(run: RunFolder) -> Classifier:
+    from alambique.checkpoints import load_finished, load_tokenizer  # noqa: PLC0415 - torch takes seconds
+    from alambique.inference import predict_logits, to_device  # noqa: PLC0415
+    from alambique.labels import label_names_of  # noqa: PLC0415
+    from alambique.progress import quiet_libraries  # noqa: PLC0415
+    from alambique.recipe import Recipe  # noqa: PLC0415
+
+    data = Recipe.load(run.path / RECIPE).data
+    folder = run.finished(STUDENT)
+    with quiet_libraries():
+        tokenizer = load_tokenizer(folder, key=STUDENT)
+        network = to_device(load_finished(folder, key=STUDENT))
+
+    def logits(segments: Segments) -> np.ndarray:
+        return predict_logits(network, tokenizer, segments, max_length=data.max_length)
+
+    pairs = len(data.text) > 1 or bool(data.metadata)
+    names = tuple(label_names_of(network))
+    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run))
+
+
+def _temperature(run: RunFolder) -> float:
+    """From the logits on valid that the run keeps."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from alambique.metrics import fit_temperature  # noqa: PLC0415 - scipy and scikit-learn
+
+    path = run.finished(f"{PREDICTIONS}/{STUDENT}") / "valid.parquet"
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise DamagedArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
+    logits = np.asarray(table["logits"].to_pylist(), dtype=np.float32)
+    return fit_temperature(logits, np.asarray(table["label"].to_pylist()))

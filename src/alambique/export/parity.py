@@ -1,0 +1,92 @@
+"""How near an exported model is to PyTorch, and whether that is near enough."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from alambique.metrics import agreement, macro_f1, softmax
+from alambique.recipe import Export
+from alambique.statistics import Interval, interval, macro_f1_contributions
+
+
+@dataclass(frozen=True)
+class Parity:
+    """An exported model against PyTorch on the same rows.
+
+    Attributes:
+        rows: how many.
+        agreement: share of them on which both choose the same label.
+        max_drift: the largest difference of a probability.
+        mean_drift: the mean absolute difference, over rows and labels.
+        confident_rows: those whose two best probabilities in PyTorch differ by the margin or more.
+        confident_agreement: share of these on which both choose the same label; None if there are none.
+        macro_f1: the exported model's.
+        macro_f1_drop: PyTorch's less the exported model's, with its paired 95 % interval over rows.
+    """
+
+    rows: int
+    agreement: float
+    max_drift: float
+    mean_drift: float
+    confident_rows: int
+    confident_agreement: float | None
+    macro_f1: float
+    macro_f1_drop: Interval
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        drop = self.macro_f1_drop
+        return asdict(self) | {"macro_f1_drop": {"mean": drop.mean, "low": drop.low, "high": drop.high}}
+
+
+def compare(logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, *, margin: float) -> Parity:
+    """Compare the logits of an exported model with PyTorch's, (N, C) each, on rows with these labels, (N,).
+
+    Logits that are not finite count as the greatest drift there is.
+    """
+    ours, theirs = softmax(np.nan_to_num(logits, nan=0.0, posinf=1e4, neginf=-1e4)), softmax(reference)
+    drift = np.where(np.isfinite(logits).all(-1, keepdims=True), np.abs(ours - theirs), 1.0)
+    best = np.sort(theirs, axis=-1)
+    confident = best[:, -1] - best[:, -2] >= margin
+    drop = macro_f1(theirs, labels) - macro_f1(ours, labels)
+    parts = macro_f1_contributions(theirs, labels) - macro_f1_contributions(ours, labels)
+    return Parity(
+        rows=len(labels),
+        agreement=agreement(ours, theirs),
+        max_drift=float(drift.max()),
+        mean_drift=float(drift.mean()),
+        confident_rows=int(confident.sum()),
+        confident_agreement=agreement(ours[confident], theirs[confident]) if confident.any() else None,
+        macro_f1=macro_f1(ours, labels),
+        macro_f1_drop=interval([drop], parts[None]),
+    )
+
+
+def onnx_problems(parity: Parity, limits: Export) -> list[str]:
+    """Why an fp32 file is refused; empty if it is not."""
+    if parity.max_drift <= limits.onnx_max_drift:
+        return []
+    return [f"a probability drifts by {parity.max_drift:.2g} (export.onnx_max_drift is {limits.onnx_max_drift:g})"]
+
+
+def int8_problems(parity: Parity, limits: Export) -> list[str]:
+    """Why an int8 file is refused; empty if it is not."""
+    problems = []
+    if parity.mean_drift > limits.int8_mean_drift:
+        problems.append(
+            f"probabilities drift by {parity.mean_drift:.4f} in the mean "
+            f"(export.int8_mean_drift is {limits.int8_mean_drift:g})"
+        )
+    confident = parity.confident_agreement
+    if confident is not None and confident < limits.int8_agreement:
+        problems.append(
+            f"it agrees on {100 * confident:.2f} % of {parity.confident_rows} confident rows "
+            f"(export.int8_agreement is {limits.int8_agreement:g})"
+        )
+    if parity.macro_f1_drop.low > limits.int8_macro_f1_drop:
+        problems.append(
+            f"macro-F1 drops by {100 * parity.macro_f1_drop.mean:.1f} points, by at least "
+            f"{100 * parity.macro_f1_drop.low:.1f} (export.int8_macro_f1_drop is {limits.int8_macro_f1_drop:g})"
+        )
+    return problems

@@ -1,0 +1,102 @@
+"""A classifier's ONNX file run by ONNX Runtime, with its tokenizer: no torch, no transformers."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from tokenizers import Tokenizer
+
+from alambique.cores import available_cores
+
+BATCH = 32
+SHORTEST = 2  # tokens: the graph is exported for at least so many
+# ONNX Runtime fuses sum and layer norm into one operator that is several times slower on the processor than the two apart
+SLOWER_WHEN_FUSED = ["SkipLayerNormFusion"]
+Segments = Sequence[tuple[str, ...]]
+
+
+class OnnxModel:
+    """From texts to logits, in the order of the texts."""
+
+    def __init__(
+        self, graph: Path | bytes, tokenizer: Path, *, max_length: int, pad_id: int, threads: int | None = None
+    ) -> None:
+        """Load both files.
+
+        Args:
+            graph: the model, a file or its content.
+            tokenizer: a ``tokenizer.json``.
+            max_length: where texts are cut, in tokens.
+            pad_id: of the padding token.
+            threads: of one run; by default one a core that this process may use.
+        """
+        self.session = session(graph, threads=threads)
+        self.encode = TokenBatches(tokenizer, max_length=max_length, pad_id=pad_id, inputs=input_names(self.session))
+        self.classes = int(self.session.get_outputs()[0].shape[-1])
+
+    def logits(
+        self, segments: Segments, *, batch_size: int = BATCH, advance: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """Logits of each row: (rows, classes) float32, in the order of ``segments``.
+
+        Args:
+            segments: one or two texts a row.
+            batch_size: rows a batch; they are of similar length, and padded to the longest of each.
+            advance: called with the rows done after each batch.
+        """
+        logits = np.zeros((len(segments), self.classes), dtype=np.float32)
+        for rows, batch in self.encode(segments, batch_size):
+            logits[rows] = self.session.run(None, batch)[0]
+            if advance is not None:
+                advance(len(rows))
+        return logits
+
+
+class TokenBatches:
+    """From texts to padded batches of token ids, rows of similar length together."""
+
+    def __init__(self, tokenizer: Path, *, max_length: int, pad_id: int, inputs: Sequence[str]) -> None:
+        """``inputs`` are the names of the graph's; see :class:`OnnxModel` for the rest."""
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+        self.tokenizer.no_padding()
+        self.tokenizer.enable_truncation(max_length)
+        self.pad_id, self.inputs = pad_id, tuple(inputs)
+
+    def __call__(self, segments: Segments, batch_size: int) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """The rows' places, and what the graph reads of them, batch by batch from the longest."""
+        encoded = self.tokenizer.encode_batch_fast([row[0] if len(row) == 1 else tuple(row) for row in segments])
+        order = np.argsort([-len(one.ids) for one in encoded], kind="stable")
+        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        return [(rows, self._padded([encoded[row] for row in rows])) for rows in batches]
+
+    def _padded(self, encoded: list[Any]) -> dict[str, np.ndarray]:
+        length = max(SHORTEST, *(len(one.ids) for one in encoded))
+        batch = {name: np.zeros((len(encoded), length), dtype=np.int64) for name in self.inputs}
+        batch["input_ids"][:] = self.pad_id
+        for row, one in enumerate(encoded):
+            size = len(one.ids)
+            batch["input_ids"][row, :size] = one.ids
+            batch["attention_mask"][row, :size] = 1
+            if "token_type_ids" in batch:
+                batch["token_type_ids"][row, :size] = one.type_ids
+        return batch
+
+
+def session(graph: Path | bytes, *, threads: int | None = None) -> ort.InferenceSession:
+    """ONNX Runtime on the processor: one thread a core, which sleeps when there is nothing to do."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or available_cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(
+        graph if isinstance(graph, bytes) else str(graph), options,
+        providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER_WHEN_FUSED,
+    )  # fmt: skip
+
+
+def input_names(loaded: ort.InferenceSession) -> list[str]:
+    """What the graph reads, by name."""
+    return [one.name for one in loaded.get_inputs()]
