@@ -21,7 +21,13 @@ ONE_SEED = sorted(
         for f in ("lint.json", "manifest.json", "splits.json", "test.parquet", "train.parquet", "valid.parquet")
     ]
     + [f"{model}/{f}" for model in ("teacher", "student", "undistilled") for f in MODEL_FILES]
-    + [f"soft_labels/{f}" for f in ("logits.npy", "manifest.json", "soft_labels.json")]
+    + [f"soft_labels/{f}" for f in ("ids.npy", "logits.npy", "manifest.json", "soft_labels.json")]
+    + ["tokens/teacher/manifest.json"]
+    + [
+        f"tokens/teacher/{split}/{f}"
+        for split in ("train", "valid")
+        for f in ("input_ids.i32", "starts.npy", "token_type_ids.i32", "tokens.json")
+    ]
     + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
     + ["benchmark/cost.json", "benchmark/manifest.json"]
     + ["README.md", "recipe.yaml", "report.html", "report.json"]

@@ -5,7 +5,8 @@ import pytest
 
 from alambique.data import Split
 from alambique.progress import Step
-from alambique.recipe import Distillation, Training
+from alambique.recipe import Compute, Distillation, Training
+from alambique.tokens import tokenize_rows
 from alambique.training import fit
 from conftest import LABELS, rows
 
@@ -34,10 +35,12 @@ def trained(tiny_distilbert, tokenizer, tmp_path):
     def train(name, step=None, **options):
         work = tmp_path / name
         work.mkdir(exist_ok=True)
+        parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
+        tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
         fit(
-            tiny_distilbert(dropout=0.1), tokenizer, train=split("train", 60, 1), valid=split("valid", 20, 2),
-            settings=Training(epochs=3, batch_size=8, learning_rate=5e-3), max_length=24, seed=4, work=work,
-            step=step or Step(), **options,
+            tiny_distilbert(dropout=0.1), tokenizer, **parts, tokens=tokens,
+            settings=Training(epochs=3, batch_size=8, learning_rate=5e-3), compute=Compute(), max_length=24, seed=4,
+            work=work, step=step or Step(), **options,
         )  # fmt: skip
         return work
 

@@ -1,7 +1,8 @@
 """From texts to token ids, and from a classifier to logits in the order of the rows."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import cast
 
 import numpy as np
@@ -10,8 +11,12 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.labels import label_names_of
+from alambique.last_layer import first_token_only
+from alambique.tokens import Segments, Tokens, tokenize_rows
 
-Segments = Sequence[tuple[str, ...]]
+__all__ = ["Segments", "predict_logits", "predict_tokens", "to_device", "token_lengths", "tokenize"]
+
+BATCH = 64
 
 
 def tokenize(
@@ -50,7 +55,7 @@ def predict_logits(
     segments: Segments,
     *,
     max_length: int,
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     advance: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """Logits of each row, without gradient, in eval mode, in batches of similar length.
@@ -66,18 +71,42 @@ def predict_logits(
     Returns:
         (rows, classes) float32, in the order of ``segments``.
     """
+    tokens = tokenize_rows(tokenizer, segments, max_length=max_length)
+    return predict_tokens(model, tokens, batch_size=batch_size, advance=advance)
+
+
+def predict_tokens(
+    model: PreTrainedModel,
+    tokens: Tokens,
+    *,
+    batch_size: int = BATCH,
+    advance: Callable[[int], None] | None = None,
+    plain: bool = False,
+    half: bool = False,
+) -> np.ndarray:
+    """Logits of rows that are tokenised already, as :func:`predict_logits` gives them.
+
+    Args:
+        model: a classifier; it is left in eval mode.
+        tokens: of the rows.
+        batch_size: rows a batch.
+        advance: called with the rows done after each batch.
+        plain: let the model's own code compute the last layer for every token.
+        half: compute in bfloat16.
+
+    Returns:
+        (rows, classes) float32, in the order of the rows.
+    """
     model.eval()
-    if not segments:
-        return np.zeros((0, len(label_names_of(model))), dtype=np.float32)
-    encoded = tokenize(tokenizer, segments, max_length=max_length, model=model)
-    lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-    logits = np.zeros((len(segments), len(label_names_of(model))), dtype=np.float32)
-    order = np.argsort(-lengths, kind="stable")
-    with torch.inference_mode():
+    names = set(inspect.signature(model.forward).parameters)
+    logits = np.zeros((len(tokens), len(label_names_of(model))), dtype=np.float32)
+    order = np.argsort(-tokens.lengths, kind="stable")
+    exact = nullcontext() if plain else first_token_only(model)
+    with exact, torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            batch = tokenizer.pad({name: [ids[i] for i in rows] for name, ids in encoded.items()}, return_tensors="pt")
-            logits[rows] = model(**batch.to(model.device)).logits.float().cpu().numpy()
+            batch = {name: values.to(model.device) for name, values in tokens.batch(rows, names).items()}
+            logits[rows] = model(**batch).logits.float().cpu().numpy()
             if advance is not None:
                 advance(len(rows))
     return logits

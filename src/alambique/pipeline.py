@@ -16,6 +16,7 @@ from alambique.run import MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, RunFold
 from alambique.soft_labels import label
 from alambique.student import find_student, train_student
 from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
+from alambique.tokenization import tokenize_splits
 
 
 def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) -> dict[str, Any]:
@@ -40,18 +41,23 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
         student_start = find_student(recipe, teacher_start.checkpoint)
         run.mark(recipe)
         store_data(run, recipe, splits, teacher_start.tokenizer)
+        teachers_tokens = tokenize_splits(run, recipe, teacher_start.tokenizer, splits, role=TEACHER)
+        students_tokens = teachers_tokens
+        if student_start.tokenizer is not None:
+            students_tokens = tokenize_splits(run, recipe, student_start.tokenizer, splits, role=STUDENT)
         evaluate_baselines(run, splits, show=show)
         alone = len(recipe.seeds) == 1
         for seed in recipe.seeds:
             room = run.seed(seed, alone=alone)
-            teacher = finetune_teacher(room, recipe, teacher_start, splits, seed=seed, show=show)
+            teacher = finetune_teacher(room, recipe, teacher_start, splits, teachers_tokens, seed=seed, show=show)
             evaluate(room, recipe, TEACHER, teacher, splits, show=show)
             refuse_weak(recipe, splits, read_scored(room, TEACHER, splits).logits["valid"], teacher.folder)
-            soft_labels = label(room, recipe, teacher, splits, show=show)
+            soft_labels = label(room, recipe, teacher, splits, teachers_tokens["train"], show=show)
             for name, soft in ((STUDENT, soft_labels), (UNDISTILLED, None)):
                 model = train_student(
-                    room, recipe, student_start, teacher, splits, soft_labels=soft, seed=seed, show=show
-                )
+                    room, recipe, student_start, teacher, splits, students_tokens,
+                    soft_labels=soft, seed=seed, show=show,
+                )  # fmt: skip
                 evaluate(room, recipe, name, model, splits, show=show)
         run.promote(run.seed(best_seed(read_seeds(run, recipe, splits), splits), alone=alone))
         measure(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, show=show)

@@ -15,6 +15,7 @@ from alambique.recipe_sections import (
     DEFAULT_STUDENT,
     DEFAULT_TEACHER,
     FORMS,
+    Compute,
     Data,
     Distillation,
     Export,
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_STUDENT",
     "DEFAULT_TEACHER",
     "EMBEDDED",
+    "Compute",
     "Data",
     "Distillation",
     "Export",
@@ -56,6 +58,7 @@ class Recipe(Section):
     teacher: Teacher = Field(default_factory=Teacher)
     student: Student = Field(default_factory=Student)
     distillation: Distillation = Field(default_factory=Distillation)
+    compute: Compute = Field(default_factory=Compute)
     export: Export = Field(default_factory=Export)
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(as_tuple), Field(min_length=1)

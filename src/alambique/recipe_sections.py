@@ -252,6 +252,18 @@ class Distillation(Section):
     """From 0 (soft labels only) to 1 (hard labels only); the soft loss has the rest."""
 
 
+class Compute(Section):
+    """How the arithmetic of training and labelling is done."""
+
+    plain: bool = False
+    """true: the models' own code for every layer, token and word. false leaves out what the result does not need (the last
+    layer's other tokens, embeddings of words that never occur), and is equal but for rounding."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`bf16`: half precision where it is safe; `auto`: that on a GPU which has it, else `fp32`."""
+    compile: bool = False
+    """true: `torch.compile` the models in training. It takes minutes first, and pays in long trainings on a GPU."""
+
+
 class Export(Section):
     """What is exported of the student when a run ends, and how near to PyTorch it must be on valid."""
 

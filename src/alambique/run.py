@@ -22,7 +22,7 @@ from alambique.recipe import Recipe
 
 RECIPE, WORK, KEY = "recipe.yaml", ".work", "key.json"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
-PREDICTIONS, BENCHMARK, SEEDS, ONNX = "predictions", "benchmark", "seeds", "onnx"
+TOKENS, PREDICTIONS, BENCHMARK, SEEDS, ONNX = "tokens", "predictions", "benchmark", "seeds", "onnx"
 EXPORT_FACTS = "export.json"
 ONNX_FILES = {"onnx": "model.onnx", "int8": "model_int8.onnx"}  # by format
 REPORT_JSON, REPORT_HTML, MODEL_CARD = "report.json", "report.html", "README.md"
@@ -191,7 +191,7 @@ class RunFolder:
         self._tidy()
 
     def _tidy(self) -> None:
-        for folder in (self.path / WORK / PREDICTIONS, self.path / WORK):
+        for folder in (self.path / WORK / TOKENS, self.path / WORK / PREDICTIONS, self.path / WORK):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 

@@ -1,36 +1,99 @@
-"""Soft labels: the teacher's logits on train, computed once."""
+"""Soft labels: the teacher's logits on train, computed once, shard by shard."""
 
+import os
 from pathlib import Path
 
-from alambique.checkpoints import load_finished, load_tokenizer, tokenizer_digest
+import numpy as np
+from transformers import PreTrainedModel
+
+from alambique.allocator import keep_freed_memory
+from alambique.checkpoints import load_finished, tokenizer_digest
 from alambique.data import Splits
-from alambique.inference import predict_logits, to_device
-from alambique.logits import SoftLabels, read_soft_labels, write_soft_labels
+from alambique.inference import BATCH, predict_tokens, to_device
+from alambique.labels import label_names_of
+from alambique.logits import LOGITS, SoftLabels, read_soft_labels, write_soft_labels
 from alambique.manifest import Artefact
-from alambique.progress import Reporter
-from alambique.recipe import Recipe
+from alambique.progress import Reporter, Step
+from alambique.recipe import Compute, Recipe
 from alambique.run import SOFT_LABELS, RunFolder
+from alambique.tokens import Tokens
+from alambique.training import half_precision
+
+SHARD = 8192  # rows: sorted by length among themselves, and lost if the process is killed
+_SHARDS = "shards"
 
 
-def label(run: RunFolder, recipe: Recipe, teacher: Artefact, splits: Splits, *, show: Reporter) -> SoftLabels:
+def label(
+    run: RunFolder, recipe: Recipe, teacher: Artefact, splits: Splits, tokens: Tokens, *, show: Reporter
+) -> SoftLabels:
     """Run the teacher over train once, in eval mode, with its own tokenizer and inputs, and keep the logits."""
     key = {
         "max_length": recipe.data.max_length,
+        "compute": recipe.compute.model_dump(mode="json", exclude={"compile"}),
         "inputs": {"teacher": teacher.digest, "train": splits.train.digest, "labels": splits.label_names},
     }
 
     def make(work: Path) -> None:
-        tokenizer = load_tokenizer(teacher.folder, key="teacher")
         model = to_device(load_finished(teacher.folder, key="teacher"))
         with show.stage("soft labels") as step:
-            step.start(len(splits.train))
-            logits = predict_logits(
-                model, tokenizer, splits.train.segments(), max_length=recipe.data.max_length, advance=step.advance
-            )
+            label_rows(model, tokens, work, compute=recipe.compute, step=step)
         made_from = {
             "teacher": teacher.digest, "tokenizer": tokenizer_digest(teacher.folder), "text": splits.train.digest,
         }  # fmt: skip
+        logits = np.load(work / LOGITS, mmap_mode="r", allow_pickle=False)
         write_soft_labels(SoftLabels(splits.train.ids, logits, splits.label_names, made_from), work)
 
     artefact = run.stage(SOFT_LABELS, key, make)
     return read_soft_labels(artefact.folder, artefact.digest)
+
+
+def label_rows(
+    model: PreTrainedModel, tokens: Tokens, work: Path, *, compute: Compute, step: Step, batch_size: int = BATCH
+) -> None:
+    """Write ``logits.npy``, (rows, C) float32 in the order of the rows; memory does not grow with their number.
+
+    The rows are done in shards of :data:`SHARD`, each sorted by length within itself and written when it is whole. Shards
+    found in ``work`` are kept, so that a killed run goes on at the first that is missing.
+
+    Args:
+        model: a classifier on its device; it is left in eval mode.
+        tokens: of the rows, perhaps mapped from disk.
+        work: an existing folder.
+        compute: precision, and whether the model's own code runs for every token.
+        step: told of the rows done.
+        batch_size: rows a batch.
+    """
+    keep_freed_memory()
+    shards = work / _SHARDS
+    shards.mkdir(exist_ok=True)
+    step.start(len(tokens))
+    starts = range(0, len(tokens), SHARD)
+    files = [shards / f"{start:012d}.npy" for start in starts]
+    for start, file in zip(starts, files, strict=True):
+        stop = min(start + SHARD, len(tokens))
+        if file.is_file():
+            step.advance(stop - start)
+            continue
+        logits = predict_tokens(
+            model, tokens.rows(start, stop), batch_size=batch_size, advance=step.advance,
+            plain=compute.plain, half=half_precision(compute),
+        )  # fmt: skip
+        _write_whole(file, logits)
+    joined = np.lib.format.open_memmap(
+        work / LOGITS, mode="w+", dtype=np.float32, shape=(len(tokens), len(label_names_of(model)))
+    )
+    for start, file in zip(starts, files, strict=True):
+        joined[start : start + SHARD] = np.load(file, allow_pickle=False)
+    joined.flush()
+    for file in (*files, *shards.glob("*.part")):
+        file.unlink(missing_ok=True)
+    shards.rmdir()
+
+
+def _write_whole(file: Path, logits: np.ndarray) -> None:
+    part = file.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.save(stream, logits, allow_pickle=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)

@@ -1,6 +1,6 @@
 """The student, and its undistilled twin: the same start, the same batches, the same steps, hard labels only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -26,6 +26,7 @@ from alambique.manifest import Artefact
 from alambique.progress import Reporter
 from alambique.recipe import Recipe, Scratch
 from alambique.run import STUDENT, UNDISTILLED, RunFolder
+from alambique.tokens import Tokens
 from alambique.training import HARD_ONLY, fit
 
 KEY = "student.model"
@@ -33,9 +34,15 @@ KEY = "student.model"
 
 @dataclass(frozen=True)
 class StudentStart:
-    """What the student begins as; with no checkpoint it is built from the teacher's layers or from scratch."""
+    """What the student begins as; with no checkpoint it is built from the teacher's layers or from scratch.
+
+    Attributes:
+        checkpoint: with weights and a tokenizer of its own.
+        tokenizer: of the checkpoint; None if it will be the teacher's.
+    """
 
     checkpoint: Checkpoint | None
+    tokenizer: PreTrainedTokenizerBase | None
 
 
 def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
@@ -47,8 +54,7 @@ def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
     if recipe.student.model is not None:
         checkpoint = find_checkpoint(recipe.student.model, key=KEY)
         check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
-        load_tokenizer(checkpoint.folder, key=KEY)
-        return StudentStart(checkpoint)
+        return StudentStart(checkpoint, load_tokenizer(checkpoint.folder, key=KEY))
     if recipe.student.from_teacher is not None:
         if teacher is not None:
             config = load_config(teacher.folder, key="teacher.model")
@@ -63,7 +69,7 @@ def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
         choose_layers(recipe.student.from_teacher.layers, layers)
     if recipe.student.from_scratch is not None:
         check_positions(recipe.data.max_length, POSITIONS, key="student.from_scratch")
-    return StudentStart(None)
+    return StudentStart(None, None)
 
 
 def train_student(
@@ -72,6 +78,7 @@ def train_student(
     start: StudentStart,
     teacher: Artefact,
     splits: Splits,
+    tokens: Mapping[str, Tokens],
     *,
     soft_labels: SoftLabels | None,
     seed: int,
@@ -83,6 +90,7 @@ def train_student(
     key = {
         "recipe": form.model_dump(mode="json", exclude={"model"}),
         "distillation": None if soft_labels is None else recipe.distillation.model_dump(mode="json"),
+        "compute": recipe.compute.model_dump(mode="json"),
         "max_length": recipe.data.max_length,
         "inputs": {
             "checkpoint": start.checkpoint.digest if start.checkpoint else None,
@@ -111,7 +119,9 @@ def train_student(
                 tokenizer,
                 train=splits.train,
                 valid=splits.valid,
+                tokens=tokens,
                 settings=form,
+                compute=recipe.compute,
                 max_length=recipe.data.max_length,
                 seed=seed,
                 work=work,

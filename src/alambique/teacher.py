@@ -1,5 +1,6 @@
 """The teacher: fine-tuned here, or a finished classifier brought into the data's label order."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,7 @@ from alambique.metrics import accuracy
 from alambique.progress import Reporter
 from alambique.recipe import DEFAULT_TEACHER, Recipe
 from alambique.run import TEACHER, RunFolder
+from alambique.tokens import Tokens
 from alambique.training import fit
 from alambique.wordpiece import train_wordpiece
 
@@ -66,7 +68,14 @@ def find_teacher(recipe: Recipe, splits: Splits) -> TeacherStart:
 
 
 def finetune_teacher(
-    run: RunFolder, recipe: Recipe, start: TeacherStart, splits: Splits, *, seed: int, show: Reporter
+    run: RunFolder,
+    recipe: Recipe,
+    start: TeacherStart,
+    splits: Splits,
+    tokens: Mapping[str, Tokens],
+    *,
+    seed: int,
+    show: Reporter,
 ) -> Artefact:
     """Fine-tune the teacher, or take a finished one as it is with its classes in the data's order."""
     settings = recipe.teacher
@@ -75,6 +84,7 @@ def finetune_teacher(
         inputs |= {"train": splits.train.digest, "valid": splits.valid.digest}
     key = {
         "recipe": settings.model_dump(mode="json", exclude={"model", "allow_weak"}) if settings.fine_tune else None,
+        "compute": recipe.compute.model_dump(mode="json") if settings.fine_tune else None,
         "max_length": recipe.data.max_length,
         "inputs": inputs,
         "seed": seed if settings.fine_tune else None,
@@ -92,7 +102,8 @@ def finetune_teacher(
         else:
             model = load_to_train(cast("Checkpoint", start.checkpoint), splits.label_names, key=KEY, seed=seed)
         with show.stage(f"teacher (seed {seed})") as step:
-            fit(model, start.tokenizer, train=splits.train, valid=splits.valid, settings=settings,
+            fit(model, start.tokenizer, train=splits.train, valid=splits.valid, tokens=tokens,
+                settings=settings, compute=recipe.compute,
                 max_length=recipe.data.max_length, seed=seed, work=work, step=step)  # fmt: skip
 
     return run.stage(TEACHER, key, make)

@@ -1,6 +1,5 @@
 """The data stage: the rows of the run and the findings about them, kept in the run folder."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -12,19 +11,19 @@ from alambique.inference import token_lengths
 from alambique.manifest import write_text
 from alambique.recipe import Recipe
 from alambique.run import DATA, RunFolder
+from alambique.tokens import tokenizer_key
 
 LINT = "lint.json"
 
 
 def store_data(run: RunFolder, recipe: Recipe, splits: Splits, tokenizer: PreTrainedTokenizerBase) -> None:
     """Write the splits and, with the teacher's tokenizer to count what is cut, the lint findings."""
-    backend = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else str(sorted(tokenizer.get_vocab().items()))
     key = {
         "inputs": {split.name: split.digest for split in splits},
         "labels": splits.label_names,
         "ordinal": splits.ordinal,
         "notes": splits.notes,
-        "tokenizer": hashlib.sha256(backend.encode()).hexdigest(),
+        "tokenizer": tokenizer_key(tokenizer),
         "max_length": recipe.data.max_length,
         "metadata": recipe.data.metadata,
     }

@@ -1,14 +1,14 @@
 """One training, the same for teacher, student and twin: grouped by length, the best epoch on valid kept."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from datasets import Dataset
+from torch.utils.data import Sampler
 from transformers import (
-    DataCollatorWithPadding,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainerCallback,
@@ -19,13 +19,19 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
 
+from alambique.allocator import keep_freed_memory
 from alambique.data import Split
-from alambique.inference import tokenize
+from alambique.last_layer import read_all_tokens, read_first_token_only
 from alambique.manifest import write_text
 from alambique.metrics import accuracy, macro_f1
 from alambique.progress import Step
-from alambique.recipe import Distillation, Training
-from alambique.trainer import TEACHER_LOGITS, DistillationTrainer
+from alambique.recipe import Compute, Distillation, Training
+from alambique.tokens import Tokens
+from alambique.trainer import DistillationTrainer
+from alambique.training.batches import LengthGroupedBatches, LongestFirst
+from alambique.training.dropout import cheap_dropout
+from alambique.training.rows import Rows, as_it_is
+from alambique.training.vocabulary import Vocabulary, restore_vocabulary, shrink_vocabulary
 
 BEST = "macro_f1"
 HISTORY = "history.json"
@@ -40,7 +46,9 @@ def fit(
     *,
     train: Split,
     valid: Split,
+    tokens: Mapping[str, Tokens],
     settings: Training,
+    compute: Compute,
     max_length: int,
     seed: int,
     work: Path,
@@ -58,7 +66,9 @@ def fit(
         tokenizer: its own.
         train: what it learns from.
         valid: what the epoch is chosen on.
+        tokens: of train and valid, by the name of the split, cut at ``max_length``.
         settings: epochs, batch size, learning rate and the like.
+        compute: precision, and whether the model's own code runs for every layer, token and word.
         max_length: where texts are cut, in tokens.
         seed: of the order of rows and of dropout.
         work: an existing folder.
@@ -67,13 +77,16 @@ def fit(
         teacher_logits: (rows of train, C) float32, in the order of train.
     """
     checkpoints = work / _CHECKPOINTS
-    trainer = DistillationTrainer(
+    keep_freed_memory()
+    vocabulary = None if compute.plain else _spare(model, tokenizer, tokens)
+    places = None if vocabulary is None else vocabulary.places
+    trainer = _GroupedTrainer(
         model=model,
-        args=_arguments(settings, checkpoints, seed, rows=len(train)),
-        train_dataset=_dataset(tokenizer, train, max_length, model, teacher_logits),
-        eval_dataset=_dataset(tokenizer, valid, max_length, model, None),
+        args=_arguments(settings, compute, checkpoints, seed, rows=len(train)),
+        train_dataset=Rows(tokens["train"], train.labels, model, teacher_logits=teacher_logits, places=places),
+        eval_dataset=Rows(tokens["valid"], valid.labels, model, places=places),
         processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(tokenizer),
+        data_collator=as_it_is,
         compute_metrics=_metrics,
         callbacks=[_Tell(step)],
         loss=distillation.loss,
@@ -82,6 +95,9 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_whole_checkpoint(checkpoints))
+    read_all_tokens(model)
+    if vocabulary is not None:
+        restore_vocabulary(model, vocabulary)
     model.save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     tokenizer.save_pretrained(work)
@@ -94,7 +110,24 @@ def fit(
     _remove(checkpoints)
 
 
-def _arguments(settings: Training, folder: Path, seed: int, *, rows: int) -> TrainingArguments:
+def _spare(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens]
+) -> Vocabulary | None:
+    """Leave out arithmetic that changes nothing: the last layer's other tokens, words that never occur, costly chance."""
+    read_first_token_only(model)
+    cheap_dropout(model)
+    used = np.unique(np.concatenate([_distinct(part.columns["input_ids"]) for part in tokens.values()]))
+    special = np.intersect1d(used, tokenizer.all_special_ids)
+    return shrink_vocabulary(model, used, specials=int(max([tokenizer.pad_token_id, *special])))
+
+
+def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:
+    """Distinct values of an array that may be mapped from disk, a part in memory at a time."""
+    parts = [np.unique(ids[start : start + chunk]) for start in range(0, len(ids), chunk)]
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=ids.dtype)
+
+
+def _arguments(settings: Training, compute: Compute, folder: Path, seed: int, *, rows: int) -> TrainingArguments:
     steps = max(1, rows // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
     return TrainingArguments(
         output_dir=str(folder),
@@ -105,7 +138,8 @@ def _arguments(settings: Training, folder: Path, seed: int, *, rows: int) -> Tra
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
-        train_sampling_strategy="group_by_length",
+        bf16=half_precision(compute),
+        torch_compile=compute.compile,
         eval_strategy="epoch",
         save_strategy="epoch",
         save_total_limit=1,
@@ -115,25 +149,30 @@ def _arguments(settings: Training, folder: Path, seed: int, *, rows: int) -> Tra
         logging_steps=max(1, steps // 100),
         logging_nan_inf_filter=False,
         dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,  # a batch comes with what the model names and nothing else
         disable_tqdm=True,
         report_to="none",
         seed=seed,
     )
 
 
-def _dataset(
-    tokenizer: PreTrainedTokenizerBase,
-    split: Split,
-    max_length: int,
-    model: PreTrainedModel,
-    teacher_logits: np.ndarray | None,
-) -> Dataset:
-    columns: dict[str, Any] = dict(tokenize(tokenizer, split.segments(), max_length=max_length, model=model))
-    columns["labels"] = split.labels
-    dataset = Dataset.from_dict(columns)
-    if teacher_logits is not None:
-        dataset = dataset.add_column(TEACHER_LOGITS, list(teacher_logits))
-    return dataset
+def half_precision(compute: Compute) -> bool:
+    """Whether to train and label in bfloat16: if asked for, or by default on a GPU that has it."""
+    if compute.precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return compute.precision == "bf16"
+
+
+class _GroupedTrainer(DistillationTrainer):
+    """Draws its batches by length, in an order that depends on seed and epoch alone."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        rows = cast("Rows", train_dataset or self.train_dataset)
+        step_rows = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroupedBatches(rows.tokens.lengths, step_rows, seed=self.args.seed)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
+        return LongestFirst(eval_dataset.tokens.lengths)
 
 
 def _metrics(prediction: EvalPrediction) -> dict[str, float]:
