@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import sys
 
 import pytest
@@ -13,7 +14,7 @@ from transformers import (
     DistilBertForSequenceClassification,
 )
 
-from alambique import cli
+from alambique import Recipe, cli, distill
 from alambique.labels import label_config
 from alambique.wordpiece import train_wordpiece
 
@@ -120,6 +121,32 @@ def tiny_recipe(data_folder):
         return raw
 
     return build
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A finished run with its exports, the recipe and the report; what changes it asks for ``run_folder``."""
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "data").mkdir()
+    for name, count, seed in (("train", 160, 1), ("valid", 48, 2), ("test", 48, 3)):
+        write_jsonl(folder / "data" / f"{name}.jsonl", rows(count, seed))
+    training = {"epochs": 4, "batch_size": 8, "learning_rate": 5e-3}
+    size = {"layers": 2, "width": 32, "heads": 2}
+    recipe = Recipe.from_dict(
+        {
+            "data": {"source": str(folder / "data"), "text": "text", "label": "label", "max_length": 24},
+            "teacher": {"from_scratch": {**size, "vocabulary": 300}, **training},
+            "student": {"from_scratch": size, **training},
+        }
+    )
+    return folder / "run", recipe, distill(recipe, folder / "run")
+
+
+@pytest.fixture
+def run_folder(exported, tmp_path):
+    """A copy of the exported run."""
+    shutil.copytree(exported[0], tmp_path / "run")
+    return tmp_path / "run"
 
 
 @pytest.fixture

@@ -113,12 +113,12 @@ def _quantize_lookup(model: ModelProto, node: NodeProto, table: np.ndarray, bits
         _constant(model, f"{name}_i8", numbers)
         _constant(model, f"{name}_scale", steps)
         new = [
-            helper.make_node("Gather", [f"{name}_i8", rows], [f"{given}_i8"], name=f"{node.name}_i8", axis=0),
-            helper.make_node("Gather", [f"{name}_scale", rows], [f"{given}_scale"], name=f"{node.name}_scale", axis=0),
+            helper.make_node("Gather", [f"{name}_i8", rows], [f"{given}_read"], name=f"{node.name}_i8", axis=0),
+            helper.make_node("Gather", [f"{name}_scale", rows], [f"{given}_steps"], name=f"{node.name}_scale", axis=0),
             helper.make_node(
-                "Cast", [f"{given}_i8"], [f"{given}_cast"], name=f"{node.name}_cast", to=TensorProto.FLOAT
+                "Cast", [f"{given}_read"], [f"{given}_cast"], name=f"{node.name}_cast", to=TensorProto.FLOAT
             ),
-            helper.make_node("Mul", [f"{given}_cast", f"{given}_scale"], [given], name=f"{node.name}_mul"),
+            helper.make_node("Mul", [f"{given}_cast", f"{given}_steps"], [given], name=f"{node.name}_mul"),
         ]
     replace(model.graph, [node], new)
 
