@@ -77,6 +77,48 @@ def fit(
         teacher_logits: (rows of train, C) float32, in the order of train.
     """
     checkpoints = work / _CHECKPOINTS
+    trainer, vocabulary = prepare(
+        model, tokenizer, train=train, valid=valid, tokens=tokens, settings=settings, compute=compute, seed=seed,
+        checkpoints=checkpoints, step=step, distillation=distillation, teacher_logits=teacher_logits,
+    )  # fmt: skip
+    trainer.train(resume_from_checkpoint=_whole_checkpoint(checkpoints))
+    read_all_tokens(model)
+    if vocabulary is not None:
+        restore_vocabulary(model, vocabulary)
+    model.save_pretrained(work)
+    tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
+    tokenizer.save_pretrained(work)
+    history = [
+        {name: value for name, value in entry.items() if not name.endswith(_MEASURED_TIME)}
+        for entry in trainer.state.log_history
+        if "loss" in entry or "eval_loss" in entry
+    ]
+    (work / HISTORY).write_text(json.dumps(history, indent=1, sort_keys=True), "utf-8")
+    _remove(checkpoints)
+
+
+def prepare(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    train: Split,
+    valid: Split,
+    tokens: Mapping[str, Tokens],
+    settings: Training,
+    compute: Compute,
+    seed: int,
+    checkpoints: Path,
+    step: Step,
+    distillation: Distillation = HARD_ONLY,
+    teacher_logits: np.ndarray | None = None,
+) -> tuple[DistillationTrainer, Vocabulary | None]:
+    """The trainer of :func:`fit`, ready to run, and what its model's vocabulary is restored from afterwards.
+
+    Args:
+        model: changed in place: unless ``compute.plain``, it computes and trains only what the result needs.
+        checkpoints: where the trainer keeps them.
+        tokenizer, train, valid, tokens, settings, compute, seed, step, distillation, teacher_logits: as for :func:`fit`.
+    """
     keep_freed_memory()
     vocabulary = None if compute.plain else _spare(model, tokenizer, tokens)
     places = None if vocabulary is None else vocabulary.places
@@ -94,20 +136,7 @@ def fit(
         hard_label_weight=distillation.hard_label_weight,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_whole_checkpoint(checkpoints))
-    read_all_tokens(model)
-    if vocabulary is not None:
-        restore_vocabulary(model, vocabulary)
-    model.save_pretrained(work)
-    tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
-    tokenizer.save_pretrained(work)
-    history = [
-        {name: value for name, value in entry.items() if not name.endswith(_MEASURED_TIME)}
-        for entry in trainer.state.log_history
-        if "loss" in entry or "eval_loss" in entry
-    ]
-    (work / HISTORY).write_text(json.dumps(history, indent=1, sort_keys=True), "utf-8")
-    _remove(checkpoints)
+    return trainer, vocabulary
 
 
 def _spare(

@@ -2,12 +2,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from alambique.data import Split
 from alambique.progress import Step
 from alambique.recipe import Compute, Distillation, Training
 from alambique.tokens import tokenize_rows
-from alambique.training import fit
+from alambique.training import fit, fitting, half_precision
 from conftest import LABELS, rows
 
 
@@ -32,15 +34,15 @@ class Interrupt(Step):
 
 @pytest.fixture
 def trained(tiny_distilbert, tokenizer, tmp_path):
-    def train(name, step=None, **options):
+    def train(name, step=None, compute=None, dropout=0.1, **options):
         work = tmp_path / name
         work.mkdir(exist_ok=True)
         parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
         tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
         fit(
-            tiny_distilbert(dropout=0.1), tokenizer, **parts, tokens=tokens,
-            settings=Training(epochs=3, batch_size=8, learning_rate=5e-3), compute=Compute(), max_length=24, seed=4,
-            work=work, step=step or Step(), **options,
+            tiny_distilbert(layers=2, dropout=dropout), tokenizer, **parts, tokens=tokens,
+            settings=Training(epochs=3, batch_size=8, learning_rate=5e-3), compute=compute or Compute(),
+            max_length=24, seed=4, work=work, step=step or Step(), **options,
         )  # fmt: skip
         return work
 
@@ -93,3 +95,44 @@ def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):
 
 def test_history_holds_no_clock(trained):
     assert "second" not in (trained("run") / "history.json").read_text()
+
+
+def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained):
+    """The same batches in the same order; without dropout, whose draws differ, nothing else may."""
+    logits = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    options = {"distillation": Distillation(), "teacher_logits": logits, "dropout": 0.0}
+    spared, plain = (
+        load_file(trained(name, compute=compute, **options) / "model.safetensors")
+        for name, compute in (("spared", Compute()), ("plain", Compute(plain=True)))
+    )
+    assert spared.keys() == plain.keys()
+    for name, weight in plain.items():
+        # the plain model's key biases have gradients of rounding errors alone, which Adam makes steps of
+        tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
+        torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_only_words_that_occur_are_in_training(trained, tokenizer, monkeypatch):
+    sizes = []
+    real = fit_module.shrink_vocabulary
+    monkeypatch.setattr(
+        fitting, "shrink_vocabulary",
+        lambda model, used, *, specials: sizes.append((len(used), specials)) or real(model, used, specials=specials),
+    )  # fmt: skip
+    work = trained("run")
+    texts = [
+        text for name, count, seed in (("train", 60, 1), ("valid", 20, 2)) for text in split(name, count, seed).texts
+    ]
+    used = {token for ids in tokenizer(texts)["input_ids"] for token in ids}
+    assert sizes == [(len(used), max(tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id))]
+    saved = load_file(work / "model.safetensors")["distilbert.embeddings.word_embeddings.weight"]
+    assert saved.shape == (len(tokenizer), 16)
+
+
+def test_half_precision_is_for_those_who_ask_and_for_a_gpu_that_has_it(monkeypatch):
+    assert not half_precision(Compute())
+    assert half_precision(Compute(precision="bf16"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert half_precision(Compute())
+    assert not half_precision(Compute(precision="fp32"))
