@@ -114,7 +114,7 @@ def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained
 
 def test_only_words_that_occur_are_in_training(trained, tokenizer, monkeypatch):
     sizes = []
-    real = fit_module.shrink_vocabulary
+    real = fitting.shrink_vocabulary
     monkeypatch.setattr(
         fitting, "shrink_vocabulary",
         lambda model, used, *, specials: sizes.append((len(used), specials)) or real(model, used, specials=specials),

@@ -10,6 +10,7 @@ from typing import cast
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
+from alambique.allocator import keep_freed_memory
 from alambique.building import model_from_scratch
 from alambique.checkpoints import Checkpoint, load_finished, load_to_train
 from alambique.data import Splits, load_splits, locate
@@ -17,10 +18,12 @@ from alambique.doctor.examination import examine
 from alambique.doctor.measure import Cost, Rows, available, busy, cost, resident
 from alambique.findings import Finding
 from alambique.inference import to_device, tokenize
+from alambique.last_layer import first_token_only
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe import Recipe, Training
 from alambique.student import build_student, find_student
 from alambique.teacher import TeacherStart, find_teacher, reorder_labels
+from alambique.training import cheap_dropout
 
 _SCORED = 64  # rows a batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
@@ -121,7 +124,13 @@ def _cost(
 ) -> Cost:
     encoded = tokenize(tokenizer, splits.train.segments(), max_length=recipe.data.max_length, model=model)
     size = settings.batch_size if settings else None
-    return cost(model, Rows(tokenizer, encoded), batch_size=size, scored=_SCORED, budget=_BUDGET)
+    rows = Rows(tokenizer, encoded)
+    if recipe.compute.plain:
+        return cost(model, rows, batch_size=size, scored=_SCORED, budget=_BUDGET)
+    keep_freed_memory()
+    cheap_dropout(model)
+    with first_token_only(model):  # as training and scoring do
+        return cost(model, rows, batch_size=size, scored=_SCORED, budget=_BUDGET)
 
 
 def _estimates(recipe: Recipe, splits: Splits, teacher: Cost, student: Cost, process: int) -> list[Estimate]:

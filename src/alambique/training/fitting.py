@@ -116,8 +116,17 @@ def prepare(
 
     Args:
         model: changed in place: unless ``compute.plain``, it computes and trains only what the result needs.
-        checkpoints: where the trainer keeps them.
-        tokenizer, train, valid, tokens, settings, compute, seed, step, distillation, teacher_logits: as for :func:`fit`.
+        tokenizer: its own.
+        train: as for :func:`fit`, like all that follow but one.
+        valid: what the epoch is chosen on.
+        tokens: of both.
+        settings: epochs and the like.
+        compute: precision, and how much the model's own code does.
+        seed: of order and dropout.
+        checkpoints: where the trainer keeps its checkpoints.
+        step: told of the progress.
+        distillation: loss and mixture.
+        teacher_logits: (rows of train, C) float32.
     """
     keep_freed_memory()
     vocabulary = None if compute.plain else _spare(model, tokenizer, tokens)
