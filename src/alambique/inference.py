@@ -16,7 +16,8 @@ from alambique.tokens import Segments, Tokens, tokenize_rows
 
 __all__ = ["Segments", "predict_logits", "predict_tokens", "to_device", "token_lengths", "tokenize"]
 
-BATCH = 64
+_BATCH = {"cpu": 64}  # rows that keep two cores busy; more only leave the caches
+_LARGE_BATCH = 512  # for an accelerator
 
 
 def tokenize(
@@ -55,7 +56,7 @@ def predict_logits(
     segments: Segments,
     *,
     max_length: int,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> np.ndarray:
     """Logits of each row, without gradient, in eval mode, in batches of similar length.
@@ -65,7 +66,7 @@ def predict_logits(
         tokenizer: its own.
         segments: one or two texts a row.
         max_length: where texts are cut, in tokens.
-        batch_size: rows a batch.
+        batch_size: rows a batch; by default what suits the model's device.
         advance: called with the rows done after each batch.
 
     Returns:
@@ -79,7 +80,7 @@ def predict_tokens(
     model: PreTrainedModel,
     tokens: Tokens,
     *,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
     advance: Callable[[int], None] | None = None,
     plain: bool = False,
     half: bool = False,
@@ -89,7 +90,7 @@ def predict_tokens(
     Args:
         model: a classifier; it is left in eval mode.
         tokens: of the rows.
-        batch_size: rows a batch.
+        batch_size: rows a batch; by default what suits the model's device.
         advance: called with the rows done after each batch.
         plain: let the model's own code compute the last layer for every token.
         half: compute in bfloat16.
@@ -98,13 +99,14 @@ def predict_tokens(
         (rows, classes) float32, in the order of the rows.
     """
     model.eval()
+    size = batch_size or _BATCH.get(model.device.type, _LARGE_BATCH)
     names = set(inspect.signature(model.forward).parameters)
     logits = np.zeros((len(tokens), len(label_names_of(model))), dtype=np.float32)
     order = np.argsort(-tokens.lengths, kind="stable")
     exact = nullcontext() if plain else first_token_only(model)
     with exact, torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
             batch = {name: values.to(model.device) for name, values in tokens.batch(rows, names).items()}
             logits[rows] = model(**batch).logits.float().cpu().numpy()
             if advance is not None:

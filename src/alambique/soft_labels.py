@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from alambique.allocator import keep_freed_memory
 from alambique.checkpoints import load_finished, tokenizer_digest
 from alambique.data import Splits
-from alambique.inference import BATCH, predict_tokens, to_device
+from alambique.inference import predict_tokens, to_device
 from alambique.labels import label_names_of
 from alambique.logits import LOGITS, SoftLabels, read_soft_labels, write_soft_labels
 from alambique.manifest import Artefact
@@ -48,7 +48,7 @@ def label(
 
 
 def label_rows(
-    model: PreTrainedModel, tokens: Tokens, work: Path, *, compute: Compute, step: Step, batch_size: int = BATCH
+    model: PreTrainedModel, tokens: Tokens, work: Path, *, compute: Compute, step: Step, batch_size: int | None = None
 ) -> None:
     """Write ``logits.npy``, (rows, C) float32 in the order of the rows; memory does not grow with their number.
 
@@ -61,7 +61,7 @@ def label_rows(
         work: an existing folder.
         compute: precision, and whether the model's own code runs for every token.
         step: told of the rows done.
-        batch_size: rows a batch.
+        batch_size: rows a batch; by default what suits the model's device.
     """
     keep_freed_memory()
     shards = work / _SHARDS
