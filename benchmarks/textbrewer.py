@@ -1,0 +1,215 @@
+"""A distillation step against TextBrewer 0.2.1, as its documents say and at its best.
+
+    pip install --no-deps textbrewer==0.2.1 tensorboardX      (optional, for this benchmark alone)
+    python benchmarks/textbrewer.py [--data DIR] [--full] [--shapes small base]
+
+TextBrewer trains in a process of its own, in turn with ours, and in four ways: `default`, shuffled batches padded to
+their longest row and a live teacher (GeneralDistiller); `cache`, the same with its own cache of teacher outputs
+(BasicDistiller, is_caching_logits), whose making is not counted; `fed`, our grouped batches and our cached logits (its
+`teacher_cache`); and `fed_fused`, the same with torch's fused AdamW, which its documents do not use. Temperature 2,
+hard-label weight 0.5; its default of no clipping is left, though ours clips. Its batches are made by our fast padding,
+so its data cost no more than ours.
+
+Time: from one optimiser step's end to the next's, data and all. Five batches stand for each order of rows, one for each
+fifth of its batches by their padded size. The last line of the output is one JSON object.
+"""
+
+import argparse
+import importlib.machinery
+import importlib.util
+import json
+import logging
+import multiprocessing
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from common import (
+    SHAPES,
+    WARM_UP,
+    Strata,
+    Task,
+    arguments,
+    cached_logits,
+    grouped_batches,
+    load_task,
+    machine,
+    models,
+    padding,
+    processed,
+    rates_now,
+    shuffled_batches,
+    stratify,
+    train_ours,
+)
+from torch.utils.data import DataLoader
+from transformers import get_linear_schedule_with_warmup
+
+BATCH, PASSES = 32, 4
+TARGETS = {"default": 4.5, "cache": 2.4, "fed": 1.15, "fed_fused": 1.15}
+GROUPED = ("fed", "fed_fused")
+INSTALL = "TextBrewer is not installed: pip install --no-deps textbrewer==0.2.1 tensorboardX"
+
+
+def main() -> None:
+    """Measure in turn, print."""
+    parser = arguments(__doc__)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES)
+    parser.add_argument("--rounds", type=int, help="how often each way has its turn")
+    options = parser.parse_args()
+    if find_textbrewer() is None:
+        parser.exit(2, f"{INSTALL}\n")
+    task = load_task(options.data)
+    rates: list[float] = []
+    shapes = options.shapes or (SHAPES if options.full else ("small",))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = [compare(task, options, name, lambda *args: pool.apply(theirs, args), rates) for name in shapes]
+    print(json.dumps({"benchmark": "textbrewer", "batch": BATCH, "cases": found} | machine(rates)))
+
+
+def compare(
+    task: Task, options: argparse.Namespace, shapes: str, run: Callable[..., dict[int, list[float]]], rates: list[float]
+) -> dict[str, Any]:
+    """One pair of models, all ways in turn."""
+    lengths = task.tokens["train"].lengths
+    orders = {"shuffled": shuffled_batches(len(lengths), BATCH), "grouped": grouped_batches(lengths, BATCH)}
+    strata = {name: stratify(processed(batches, lengths)) for name, batches in orders.items()}
+    chosen = {name: [orders[name][i] for i in strata[name].chosen] for name in orders}
+    teacher, student = models(shapes)
+    logits = cached_logits(teacher, task.tokens["train"], np.concatenate(chosen["grouped"]))
+    times: dict[str, dict[int, list[float]]] = {way: {} for way in ("ours", *TARGETS)}
+    for turn in range(options.rounds or (4 if options.full else 3)):
+        for way, kept in times.items():
+            batches = order_of(chosen["grouped" if way in ("ours", *GROUPED) else "shuffled"], turn)
+            if way == "ours":
+                timed = train_ours(student, task, batches, logits)
+                widths = [int(lengths[rows].max()) for rows in batches]
+                found = by_width(widths[WARM_UP:], timed.whole[WARM_UP:])
+            else:
+                found = run(options.data, shapes, way, batches, logits if way in GROUPED else None)
+            for width, seconds in found.items():
+                kept.setdefault(width, []).extend(seconds)
+            rates += rates_now()
+    per_row = {
+        way: seconds_per_row(
+            kept, *((strata[name], chosen[name]) for name in ["grouped" if way in ("ours", *GROUPED) else "shuffled"]),
+            lengths=lengths,
+        )
+        for way, kept in times.items()
+    }  # fmt: skip
+    case: dict[str, Any] = {
+        "shapes": shapes,
+        "seconds_per_example": {way: round(value, 6) for way, value in per_row.items()},
+        "ratios": {way: round(per_row[way] / per_row["ours"], 3) for way in TARGETS},
+        "targets": TARGETS,
+        "padding": {name: round(padding(batches, lengths), 3) for name, batches in orders.items()},
+    }
+    print(f"{shapes} batch {BATCH}: ours {1000 * per_row['ours']:.2f} ms an example")
+    for way, target in TARGETS.items():
+        print(f"  {way}: {1000 * per_row[way]:.2f} ms, ratio {case['ratios'][way]:.2f} (target {target})", flush=True)
+    return case
+
+
+def order_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
+    """Steps of one turn: some that warm up, then every chosen batch a few times, mixed."""
+    order = [len(chosen) // 2] * WARM_UP
+    for i in range(PASSES):
+        order += random.Random(f"{turn} {i}").sample(range(len(chosen)), len(chosen))  # noqa: S311
+    return [chosen[i] for i in order]
+
+
+def by_width(widths: Sequence[int], seconds: Sequence[float]) -> dict[int, list[float]]:
+    """The seconds of all steps of one width."""
+    found: dict[int, list[float]] = {}
+    for width, value in zip(widths, seconds, strict=True):
+        found.setdefault(width, []).append(value)
+    return found
+
+
+def seconds_per_row(
+    times: dict[int, list[float]], stands_for: tuple[Strata, list[np.ndarray]], *, lengths: np.ndarray
+) -> float:
+    """What a row costs in the mean of an epoch."""
+    strata, chosen = stands_for
+    return strata.mean([statistics.median(times[int(lengths[rows].max())]) for rows in chosen]) / BATCH
+
+
+def find_textbrewer() -> importlib.machinery.ModuleSpec | None:
+    """The installed package; this file has its name, and its folder comes first on the path."""
+    here = Path(__file__).resolve().parent
+    return importlib.machinery.PathFinder.find_spec("textbrewer", [p for p in sys.path if Path(p).resolve() != here])
+
+
+@cache
+def _textbrewer() -> ModuleType:
+    spec = find_textbrewer()
+    if spec is None or spec.loader is None:
+        raise RuntimeError(INSTALL)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["textbrewer"] = module
+    spec.loader.exec_module(module)
+    logging.getLogger("Distillation").setLevel(logging.WARNING)
+    return module
+
+
+_task = cache(load_task)
+
+
+def theirs(
+    data: Path, shapes: str, way: str, batches: list[np.ndarray], logits: np.ndarray | None
+) -> dict[int, list[float]]:
+    """TextBrewer's steps on these batches, in a worker: seconds by the width of the batch."""
+    package, task = _textbrewer(), _task(data)
+    teacher, student = models(shapes)
+    device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+    teacher.to(device)
+    student.to(device)
+    optimiser = torch.optim.AdamW(student.parameters(), lr=5e-5, fused=True if way == "fed_fused" else None)
+    stamps, widths = [], []
+    optimiser.register_step_post_hook(lambda *_: stamps.append(time.perf_counter()))
+    student.register_forward_pre_hook(lambda _, __, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True)
+    loader = DataLoader(range(len(task.splits.train)), batch_sampler=batches, collate_fn=_collator(task, logits))
+    distiller = package.BasicDistiller if way == "cache" else package.GeneralDistiller
+    with tempfile.TemporaryDirectory() as folder:
+        made = distiller(
+            package.TrainingConfig(output_dir=folder, device=device),
+            package.DistillationConfig(
+                temperature=2, hard_label_weight=0.5, kd_loss_weight=0.5, is_caching_logits=way == "cache"
+            ),
+            teacher, student,
+            (lambda _, found: {"logits": found["logits"]}),
+            (lambda _, found: {"logits": found.logits, "losses": found.loss}),
+        )  # fmt: skip
+        with made:
+            made.train(
+                optimiser, loader, num_epochs=1, scheduler_class=get_linear_schedule_with_warmup,
+                scheduler_args={"num_warmup_steps": 1, "num_training_steps": len(batches)},
+            )  # fmt: skip
+    seconds = np.diff(stamps).tolist()
+    return by_width(widths[WARM_UP:], seconds[WARM_UP - 1 :])
+
+
+def _collator(task: Task, logits: np.ndarray | None) -> Callable[[list[int]], dict[str, Any]]:
+    labels, tokens = task.splits.train.labels, task.tokens["train"]
+
+    def collate(rows: list[int]) -> dict[str, Any]:
+        wanted = np.array(rows)
+        batch = tokens.batch(wanted, {"input_ids", "attention_mask"}) | {"labels": torch.from_numpy(labels[wanted])}
+        if logits is None:
+            return batch
+        return {"teacher": {}, "student": batch, "teacher_cache": {"logits": torch.from_numpy(logits[wanted])}}
+
+    return collate
+
+
+if __name__ == "__main__":
+    main()
