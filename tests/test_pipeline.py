@@ -26,7 +26,7 @@ ONE_SEED = sorted(
     + [
         f"tokens/teacher/{split}/{f}"
         for split in ("train", "valid")
-        for f in ("input_ids.i32", "starts.npy", "token_type_ids.i32", "tokens.json")
+        for f in ("input_ids.i32", "starts.npy", "tokens.json")
     ]
     + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
     + ["benchmark/cost.json", "benchmark/manifest.json"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ class Tokens:
     """What a tokenizer made of some rows, cut but not padded.
 
     Attributes:
-        columns: each input's values, (tokens of all rows,) integers; ``input_ids`` first. The attention mask is not kept.
+        columns: each input's values, (tokens of all rows,) integers; ``input_ids`` first. The attention mask is not kept;
+            nor, on disk, an input that is 0 throughout, as token types of single texts are: models take that for granted.
         starts: (rows + 1,) int64, where each row begins; the last is the number of tokens.
         padding: what each column is filled up with.
         left: rows are filled up at their left.
@@ -69,9 +71,12 @@ class Tokens:
         return made
 
     def rows(self, start: int, stop: int) -> "Tokens":
-        """The rows from ``start`` to ``stop``, copied into memory."""
+        """The rows from ``start`` to ``stop``, copied into memory; pages of a mapped file that were read are let go."""
         first, last = int(self.starts[start]), int(self.starts[stop])
         columns = {name: np.array(values[first:last]) for name, values in self.columns.items()}
+        for values in self.columns.values():
+            if isinstance(values.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # which only Unix has
+                values.base.madvise(mmap.MADV_DONTNEED)
         return Tokens(columns, np.array(self.starts[start : stop + 1]) - first, self.padding, self.left)
 
 
@@ -104,7 +109,7 @@ def write_tokens(
     lengths: list[np.ndarray] = [np.zeros(0, dtype=np.int64)]
     names = _names(tokenizer)
     streams = {name: (folder / f"{name}.i32").open("wb") for name in names}
-    written = dict.fromkeys(names, 0)
+    used = dict.fromkeys(names, False)
     try:
         for segments in chunks:
             parts = _encode(tokenizer, segments, max_length)
@@ -113,11 +118,11 @@ def write_tokens(
                 if name in parts:
                     values = _flat(parts[name])
                     streams[name].write(values.tobytes())
-                    written[name] += len(values)
+                    used[name] = used[name] or bool(values.any())
     finally:
         for stream in streams.values():
             stream.close()
-    kept = [name for name in names if written[name] or name == "input_ids"]
+    kept = [name for name in names if used[name] or name == "input_ids"]
     for name in set(names) - set(kept):
         (folder / f"{name}.i32").unlink()
     np.save(folder / STARTS, _starts(np.concatenate(lengths)), allow_pickle=False)
