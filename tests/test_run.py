@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from alambique.errors import DataError, RunFolderError, WeakTeacherError
+from alambique.errors import DamagedArtefactError, DataError, RunFolderError, WeakTeacherError
 from alambique.recipe import Recipe
 from alambique.run import SEED_STAGES, RunFolder
 
@@ -102,19 +102,145 @@ def test_what_an_interrupted_attempt_left_is_handed_on_for_the_same_key_only(tmp
     run = RunFolder(tmp_path)
 
     def interrupted(work):
-        (work / "checkpoint").write_text("half")
+        (work / "scratch").mkdir()
+        (work / "scratch" / "checkpoint").write_text("half")
+        (work / "model").write_text("torn")
         raise KeyboardInterrupt
+
+    def found(work):
+        handed = [path.relative_to(work).as_posix() for path in work.rglob("*")]
+        (work / "found.json").write_text(json.dumps(sorted(handed)))
+
+    def made(seed):
+        return json.loads((run.stage("student", {"seed": seed}, found).folder / "found.json").read_text())
 
     with pytest.raises(KeyboardInterrupt):
         run.stage("student", {"seed": 0}, interrupted)
     assert not (tmp_path / "student").exists()
-    found = []
-    run.stage("student", {"seed": 0}, lambda work: found.append((work / "checkpoint").read_text()))
-    assert found == ["half"]
+    assert made(0) == ["key.json", "scratch", "scratch/checkpoint"]
+    assert files(tmp_path) == ["student/found.json", "student/manifest.json"]
     with pytest.raises(KeyboardInterrupt):
         run.stage("student", {"seed": 1}, interrupted)
-    run.stage("student", {"seed": 2}, lambda work: found.append((work / "checkpoint").exists()))
-    assert found == ["half", False]
+    assert made(2) == ["key.json"]
+
+
+@pytest.mark.parametrize("moment", ["before the manifest", "after it", "old one aside"])
+def test_a_kill_between_making_and_moving_costs_nothing_that_was_made(tmp_path, monkeypatch, moment):
+    import alambique.run as module
+
+    run, calls = RunFolder(tmp_path), []
+    run.stage("teacher", {"seed": 0}, make(calls, "old"))
+    name = {"before the manifest": "write_manifest", "after it": "_put", "old one aside": "sync"}[moment]
+
+    def kill(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, name, kill)
+        run.stage("teacher", {"seed": 1}, make(calls, "new"))
+    if moment != "old one aside":
+        assert (tmp_path / "teacher" / "result.txt").read_text() == "old"
+    assert (run.stage("teacher", {"seed": 1}, make(calls, "new")).folder / "result.txt").read_text() == "new"
+    assert len(calls) == (3 if moment == "before the manifest" else 2)
+
+
+def test_a_damaged_artefact_is_named_when_it_is_made_again(tmp_path):
+    lines = []
+    run = RunFolder(tmp_path, say=lines.append)
+    run.stage("data", {}, make([]))
+    run.stage("data", {}, make([]))
+    assert lines == []
+    (tmp_path / "data" / "result.txt").write_text("mad3")
+    run.stage("data", {}, make([]))
+    assert lines == [
+        f"{tmp_path}/data/result.txt has SHA-256 08086ebf82102576…, its manifest ea0890697a77af0a…: "
+        "it is damaged, is not used, and is made again"
+    ]
+
+
+def test_another_key_is_no_damage(tmp_path):
+    lines = []
+    run = RunFolder(tmp_path, say=lines.append)
+    run.stage("data", {"k": 1}, make([]))
+    run.stage("data", {"k": 2}, make([]))
+    assert lines == []
+
+
+def outside(tmp_path, name, content="made"):
+    """A run whose artefact names a file that lies elsewhere, with the right hash."""
+    import hashlib
+
+    run = RunFolder(tmp_path / "run")
+    folder = run.stage("data", {}, make([])).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"] = {name: hashlib.sha256(content.encode()).hexdigest()}
+    del manifest["digest"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return run
+
+
+@pytest.mark.parametrize("name", ["../../secret", "{root}/secret", "link", "folder/secret"])
+def test_names_in_a_manifest_do_not_lead_out_of_the_folder(tmp_path, name):
+    (tmp_path / "secret").write_text("made")
+    name = name.format(root=tmp_path)
+    run = outside(tmp_path, name)
+    (tmp_path / "run" / "data" / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "run" / "data" / "folder").symlink_to(tmp_path)
+    with pytest.raises(DamagedArtefactError) as refused:
+        run.finished("data")
+    assert str(refused.value) == (
+        f"{tmp_path}/run/data/manifest.json names {name}, which is not a file of that folder itself: it is damaged and is "
+        "not used. Make it again with alambique distill."
+    )
+
+
+def test_folders_of_a_run_that_are_links_are_refused(tmp_path, recipe):
+    run = RunFolder(tmp_path / "run")
+    run.mark(recipe)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run" / ".work").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RunFolderError) as refused, RunFolder.claim(tmp_path / "run"):
+        pass
+    assert str(refused.value) == (
+        f"{tmp_path}/run/.work is a link: writing through it could change files elsewhere. Remove it, or choose another "
+        "folder with --out."
+    )
+
+
+def test_a_stage_that_is_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    made = run.stage("data", {}, make([])).folder
+    made.rename(tmp_path / "elsewhere")
+    made.symlink_to(tmp_path / "elsewhere")
+    run.stage("data", {}, make([]))
+    assert not made.is_symlink()
+    assert files(tmp_path / "elsewhere") == ["manifest.json", "result.txt"]
+
+
+def test_a_text_is_not_written_through_a_link(tmp_path, recipe):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".recipe.yaml.part").symlink_to(tmp_path / "mine.txt")
+    RunFolder(tmp_path / "run").mark(recipe)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("left", [".lock", ".recipe.yaml.part"])
+def test_a_run_killed_at_its_very_start_can_begin_again(tmp_path, recipe, left):
+    (tmp_path / left).write_text("{")
+    with RunFolder.claim(tmp_path) as run:
+        run.mark(recipe)
+    assert files(tmp_path) == ["recipe.yaml"]
+
+
+def test_a_recipe_that_was_damaged_in_a_run_is_written_again(tmp_path, recipe):
+    with RunFolder.claim(tmp_path) as run:
+        run.mark(recipe)
+        run.stage("data", {}, make([]))
+    (tmp_path / "recipe.yaml").write_bytes(b"\xff\x00")
+    with RunFolder.claim(tmp_path) as run:
+        run.mark(recipe)
+    assert Recipe.load(tmp_path / "recipe.yaml") == recipe
 
 
 def test_a_whole_stage_that_was_not_moved_yet_is_moved(tmp_path):

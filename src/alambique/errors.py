@@ -38,7 +38,21 @@ class WeakTeacherError(AlambiqueError):
 
 
 class DamagedArtefactError(AlambiqueError):
-    """A stored artefact no longer holds what its manifest says."""
+    """A stored artefact no longer holds what its manifest says; it is not used."""
+
+    exit_status = 2
+
+
+class DiskError(AlambiqueError):
+    """The run folder cannot be written: the disk is full, read-only or broken. What is done is kept."""
+
+
+class MemoryShortError(AlambiqueError):
+    """The machine has not enough memory for what the recipe asks."""
+
+
+class NumbersError(AlambiqueError):
+    """A loss, gradient or logit is not a finite number; what was good before is kept."""
 
 
 class ParityError(AlambiqueError):

@@ -1,12 +1,15 @@
 """Artefacts and their manifests: what a folder was made from, and a hash of each file in it."""
 
+import errno
 import hashlib
 import json
 import os
 import platform
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 MANIFEST = "manifest.json"
@@ -37,12 +40,38 @@ def read_artefact(folder: Path, key: dict[str, Any] | None) -> Artefact | None:
     manifest = read_json(folder / MANIFEST)
     if not isinstance(manifest, dict) or (key is not None and manifest.get("key") != key):
         return None
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all((folder / name).is_file() for name in files):
+    if damage(folder) is not None:
         return None
-    if {name: _hash(folder / name) for name in files} != files:
-        return None
-    return Artefact(folder, digest_of(files), float(manifest["seconds"]))
+    return Artefact(folder, digest_of(manifest["files"]), float(manifest["seconds"]))
+
+
+def damage(folder: Path) -> str | None:
+    """The first thing that is wrong with an artefact: its manifest, or a file that it names; None if nothing is."""
+    path = folder / MANIFEST
+    manifest = read_json(path)
+    if not path.is_file():
+        return f"{path} is missing"
+    if folder.is_symlink() or path.is_symlink():
+        return f"{folder if folder.is_symlink() else path} is a link, which a run folder never holds"
+    if not _well_formed(manifest):
+        return f"{path} is not what was written there"
+    return next((told for name in manifest["files"] if (told := file_damage(folder, name)) is not None), None)
+
+
+def _well_formed(manifest: Any) -> bool:
+    """Whether a manifest has its parts, and what it says of key and files is what was written."""
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("key"), dict):
+        return False
+    files, seconds = manifest.get("files"), manifest.get("seconds")
+    if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
+        return False
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        return False
+    return manifest.get("digest", _own_digest(manifest)) == _own_digest(manifest)
+
+
+def _own_digest(manifest: dict[str, Any]) -> str:
+    return digest_of({name: manifest[name] for name in ("key", "files", "seconds")})
 
 
 def recorded_digest(folder: Path) -> str | None:
@@ -58,10 +87,20 @@ def file_damage(folder: Path, name: str) -> str | None:
     wanted = files.get(name) if isinstance(files, dict) else None
     if wanted is None:
         return f"{folder / MANIFEST} does not name {name}"
+    if escapes(folder, name):
+        return f"{folder / MANIFEST} names {name}, which is not a file of that folder itself"
     if not (folder / name).is_file():
         return f"{folder / name} is missing"
     found = _hash(folder / name)
     return None if found == wanted else f"{folder / name} has SHA-256 {found[:16]}…, its manifest {wanted[:16]}…"
+
+
+def escapes(folder: Path, name: str) -> bool:
+    """Whether a name out of a manifest leads out of its folder: a path from the root, with ``..``, or through a link."""
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
+        return True
+    return any(folder.joinpath(*parts[: depth + 1]).is_symlink() for depth in range(len(parts)))
 
 
 def _hash(path: Path) -> str:
@@ -85,11 +124,33 @@ def read_json(path: Path) -> Any:
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     aside = path.with_name(f".{path.name}.part")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
+    try:
+        aside.unlink(missing_ok=True)  # were it a link, what it leads to would be written
+        with aside.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):  # the first error is the one to tell of
+            aside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file's content, or a folder's names, to the disk: what is renamed later is then whole."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows does not open folders
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF):  # some file systems do not know it for folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def environment() -> dict[str, Any]:
@@ -103,9 +164,17 @@ def environment() -> dict[str, Any]:
     }
 
 
-def write_manifest(folder: Path, key: dict[str, Any], seconds: float, *, leave_out: str) -> None:
-    """Say what ``folder`` was made from and what it holds, but for the file ``leave_out``."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (MANIFEST, leave_out))
-    files = {path.relative_to(folder).as_posix(): _hash(path) for path in paths}
-    manifest = {"key": key, "files": files, "seconds": seconds, "environment": environment()}
+def write_manifest(folder: Path, key: dict[str, Any], seconds: float, *, leave_out: Collection[str] = ()) -> None:
+    """Say what ``folder`` was made from and what it holds, but for the names ``leave_out`` at its top.
+
+    Everything it names is on the disk before the manifest is.
+    """
+    paths = sorted(
+        path for path in folder.rglob("*") if path.relative_to(folder).parts[0] not in (MANIFEST, *leave_out)
+    )
+    for path in paths:
+        sync(path)
+    files = {path.relative_to(folder).as_posix(): _hash(path) for path in paths if path.is_file()}
+    manifest: dict[str, Any] = {"key": key, "files": files, "seconds": seconds}
+    manifest |= {"digest": _own_digest(manifest), "environment": environment()}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=2))

@@ -12,7 +12,7 @@ from alambique.export import export_student
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe import Recipe
 from alambique.report import best_seed, read_seeds, run_data, write_report
-from alambique.run import MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, RunFolder
+from alambique.run import DATA, MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, RunFolder
 from alambique.soft_labels import label
 from alambique.student import find_student, train_student
 from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
@@ -35,7 +35,7 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
         WeakTeacherError: the teacher just trained does no better than the majority class; it is kept.
     """
     show = show or Reporter()
-    with quiet_libraries(), RunFolder.claim(Path(out)) as run:
+    with quiet_libraries(), RunFolder.claim(Path(out), say=show.say) as run:
         splits = load_splits(recipe.data, locate(recipe.data))
         teacher_start = find_teacher(recipe, splits)
         student_start = find_student(recipe, teacher_start.checkpoint)
@@ -84,10 +84,27 @@ def export(folder: Path, formats: Sequence[str], *, show: Reporter | None = None
     run = RunFolder.existing(folder)
     run.finished(STUDENT)
     recipe = Recipe.load(run.path / RECIPE)
-    with quiet_libraries():
+    run.finished(DATA)
+    with quiet_libraries(), run.writing():
         facts = _export(run, recipe, run_data(run)[0], formats, strict=True, show=show or Reporter())
         write_report(run)
     return facts
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """Write the report of a run again, from artefacts that are whole.
+
+    Returns:
+        The content of report.json.
+
+    Raises:
+        RunFolderError: the folder is no complete run.
+        DamagedArtefactError: an artefact does not hold what its manifest says.
+    """
+    run = RunFolder.existing(folder)
+    with run.writing():
+        run.check()
+        return write_report(run)
 
 
 def _export(

@@ -7,7 +7,7 @@ from alambique.metrics import accuracy, macro_f1
 from alambique.progress import Reporter
 from alambique.recipe import Recipe
 from alambique.report.facts import run_data
-from alambique.run import MODELS, RECIPE, RunFolder
+from alambique.run import DATA, MODELS, RECIPE, RunFolder
 
 
 def rescore(folder: Path, split_name: str, *, show: Reporter) -> dict[str, dict[str, float]]:
@@ -15,9 +15,11 @@ def rescore(folder: Path, split_name: str, *, show: Reporter) -> dict[str, dict[
 
     Raises:
         RunFolderError: the folder is no complete run.
+        DamagedArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
     recipe = Recipe.load(run.path / RECIPE)
+    run.finished(DATA)
     splits, _ = run_data(run)
     split = next(split for split in splits if split.name == split_name)
     scores = {}
