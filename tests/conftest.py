@@ -17,6 +17,7 @@ from transformers import (
 from alambique import Recipe, cli, distill
 from alambique.labels import label_config
 from alambique.wordpiece import train_wordpiece
+from browser import CHROMIUM, Browser
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where the machine is busy
 LABELS = ("bad", "fair", "good")
@@ -147,6 +148,16 @@ def run_folder(exported, tmp_path):
     """A copy of the exported run."""
     shutil.copytree(exported[0], tmp_path / "run")
     return tmp_path / "run"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One tab of a headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium")
+    opened = Browser(tmp_path_factory.mktemp("chromium"))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A run's student, opened to classify: the int8 file if there is one, else fp32 ONNX, else PyTorch.
+"""A run's student, opened to classify: the int8 file if there is one, else fp32 ONNX, else PyTorch; and its teacher.
 
 What imports this imports neither torch nor transformers, unless the model is opened in PyTorch.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from alambique.errors import DamagedArtefactError, RunFolderError
 from alambique.manifest import file_damage, read_json, recorded_digest
-from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, STUDENT, RunFolder
+from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, STUDENT, TEACHER, RunFolder
 
 TORCH = "torch"
 MODELS = ("int8", "onnx", TORCH)  # from the fastest
@@ -55,9 +55,23 @@ class Classifier:
 
     def probabilities(self, segments: Segments, *, calibrated: bool = False) -> np.ndarray:
         """(texts, classes) float32, in the order of the texts."""
-        scaled = self.logits(segments) / (self.temperature if calibrated else 1.0)
+        return self.probabilities_of(self.logits(segments), calibrated=calibrated)
+
+    def probabilities_of(self, logits: np.ndarray, *, calibrated: bool = False) -> np.ndarray:
+        """From (texts, classes) logits of this model to probabilities of the same shape, float32."""
+        scaled = logits / (self.temperature if calibrated else 1.0)
         powers = np.exp(scaled - scaled.max(-1, keepdims=True))
         return np.asarray(powers / powers.sum(-1, keepdims=True), dtype=np.float32)
+
+    def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
+        """One text's answer as JSON values: ``label``, its ``probability``, and ``scores``, every label's.
+
+        Args:
+            probabilities: (classes,).
+        """
+        best = int(probabilities.argmax())
+        scores = dict(zip(self.label_names, probabilities.tolist(), strict=True))
+        return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
 
 
 def open_classifier(folder: Path, model: str | None = None) -> Classifier:
@@ -77,12 +91,22 @@ def open_classifier(folder: Path, model: str | None = None) -> Classifier:
     there = _exported(run, facts)
     chosen = model or next((name for name in MODELS if name in there), TORCH)
     if chosen == TORCH:
-        return _in_torch(run)
+        return _in_torch(run, STUDENT)
     if chosen not in there:
         raise RunFolderError(
             f"{run.path} has no {chosen} export of its student. Make it with alambique export {folder} --to {chosen}."
         )
     return _in_onnx(run, chosen, facts)
+
+
+def open_teacher(folder: Path) -> Classifier:
+    """Open a run's teacher, in PyTorch.
+
+    Raises:
+        RunFolderError: the folder is no run, or has no teacher.
+        ModelError: it cannot be loaded.
+    """
+    return _in_torch(RunFolder.existing(folder), TEACHER)
 
 
 def _exported(run: RunFolder, facts: Any) -> set[str]:
@@ -112,7 +136,7 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any]) -> Classifier:
     )  # fmt: skip
 
 
-def _in_torch(run: RunFolder) -> Classifier:
+def _in_torch(run: RunFolder, role: str) -> Classifier:
     from alambique.checkpoints import load_finished, load_tokenizer  # noqa: PLC0415 - torch takes seconds
     from alambique.inference import predict_logits, to_device  # noqa: PLC0415
     from alambique.labels import label_names_of  # noqa: PLC0415
@@ -120,26 +144,26 @@ def _in_torch(run: RunFolder) -> Classifier:
     from alambique.recipe import Recipe  # noqa: PLC0415
 
     data = Recipe.load(run.path / RECIPE).data
-    folder = run.finished(STUDENT)
+    folder = run.finished(role)
     with quiet_libraries():
-        tokenizer = load_tokenizer(folder, key=STUDENT)
-        network = to_device(load_finished(folder, key=STUDENT))
+        tokenizer = load_tokenizer(folder, key=role)
+        network = to_device(load_finished(folder, key=role))
 
     def logits(segments: Segments) -> np.ndarray:
         return predict_logits(network, tokenizer, segments, max_length=data.max_length)
 
     pairs = len(data.text) > 1 or bool(data.metadata)
     names = tuple(label_names_of(network))
-    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run))
+    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role))
 
 
-def _temperature(run: RunFolder) -> float:
+def _temperature(run: RunFolder, role: str) -> float:
     """From the logits on valid that the run keeps."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     from alambique.metrics import fit_temperature  # noqa: PLC0415 - scipy and scikit-learn
 
-    path = run.finished(f"{PREDICTIONS}/{STUDENT}") / "valid.parquet"
+    path = run.finished(f"{PREDICTIONS}/{role}") / "valid.parquet"
     try:
         table = pq.read_table(path)
     except (OSError, ValueError) as error:

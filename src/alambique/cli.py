@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alambique.errors import AlambiqueError
+from alambique.errors import AlambiqueError, UserInputError
 from alambique.progress import quiet_libraries, reporter
 
 app = typer.Typer(
@@ -116,17 +116,41 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
 ) -> None:  # fmt: skip
     """Classify texts with the student."""
-    from alambique.classifier import MODELS  # noqa: PLC0415
     from alambique.lines import waiting_lines  # noqa: PLC0415
     from alambique.predict import CHUNK, chunked  # noqa: PLC0415
     from alambique.predict import predict as classify  # noqa: PLC0415
 
-    if model is not None and model not in MODELS:
-        raise typer.BadParameter(f"must be {', '.join(MODELS)}", param_hint="--model")
+    _check_model(model)
     chunks = chunked(texts) if texts else waiting_lines(sys.stdin.buffer, CHUNK)
     for answer in classify(run, chunks, model=model, calibrated=calibrated):
         print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
               else f"{answer['label']}\t{answer['probability']:.4f}", flush=True)  # fmt: skip
+
+
+@app.command()
+def serve(
+    run: Run,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    model: Annotated[str | None, typer.Option("--model", help="int8, onnx or torch; the first of these that is there by "
+                     "default.")] = None,
+    *,
+    no_teacher: Annotated[bool, typer.Option("--no-teacher", help="Do not offer the teacher.")] = False,
+) -> None:  # fmt: skip
+    """Serve the student over HTTP, with a page to try it; ends at Ctrl-C or SIGTERM, when all is answered."""
+    _check_model(model)
+    try:
+        from alambique.serve.server import serve as run_server  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise UserInputError(
+            f"alambique serve needs {error.name}, which is not installed. To have it: pip install 'alambique[serve]'"
+        ) from error
+
+    def listening(address: str) -> None:
+        print(f"alambique: serving {run} on {address} (a page to try it; the API is at {address}/docs). "  # noqa: T201
+              "Ctrl-C stops it.", file=sys.stderr, flush=True)  # fmt: skip
+
+    run_server(run, host=host, port=port, model=model, teacher=not no_teacher, listening=listening)
 
 
 @app.command()
@@ -153,6 +177,13 @@ def report(run: Run) -> None:
     from alambique.run import RunFolder  # noqa: PLC0415
 
     _print_comparison(write_report(RunFolder.existing(run)))
+
+
+def _check_model(model: str | None) -> None:
+    from alambique.classifier import MODELS  # noqa: PLC0415
+
+    if model is not None and model not in MODELS:
+        raise typer.BadParameter(f"must be {', '.join(MODELS)}", param_hint="--model")
 
 
 def _print_comparison(report: dict[str, Any]) -> None:

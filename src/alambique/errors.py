@@ -57,3 +57,7 @@ class NumbersError(AlambiqueError):
 
 class ParityError(AlambiqueError):
     """An exported model does not do what the model in PyTorch does, and is not kept."""
+
+
+class AddressError(AlambiqueError):
+    """The address to serve on cannot be had: a port in use, or a host that is not this machine."""

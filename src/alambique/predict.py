@@ -29,16 +29,10 @@ def predict(
         DamagedArtefactError: the model's file is damaged.
     """
     classifier = open_classifier(folder, model)
-    names = classifier.label_names
     for lines in chunks:
         segments = [classifier.segments(line) for line in lines]
         for row in classifier.probabilities(segments, calibrated=calibrated):
-            best = int(row.argmax())
-            yield {
-                "label": names[best],
-                "probability": float(row[best]),
-                "scores": {name: float(value) for name, value in zip(names, row, strict=True)},
-            }
+            yield classifier.answer(row)
 
 
 def chunked(texts: list[str]) -> Iterator[list[str]]:

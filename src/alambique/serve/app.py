@@ -1,0 +1,148 @@
+"""The service: /predict, /healthz, /openapi.json, /docs, and the page to try it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import alambique
+from alambique.classifier import Classifier
+from alambique.errors import AlambiqueError
+from alambique.page import SERVE_FILES, media_type, read
+from alambique.serve.batching import Batcher
+from alambique.serve.docs import docs_page
+from alambique.serve.limits import Limits, RequestProblem
+from alambique.serve.requests import STUDENT, TEACHER, BodyReader, parse
+from alambique.serve.schema import operation
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class SecurityHeaders:
+    """Adds :data:`HEADERS` to every answer, errors too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Around ``app``."""
+        self.app = app
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection's request."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self.headers]
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def build_app(
+    student: Classifier, open_teacher: Callable[[], Classifier] | None = None, limits: Limits | None = None
+) -> FastAPI:
+    """The service of one student, to be put behind :class:`SecurityHeaders`.
+
+    Args:
+        student: ready to answer.
+        open_teacher: opens the teacher when it is first asked for; None: there is none.
+        limits: on requests.
+    """
+    limits = limits or Limits()
+    batchers = {STUDENT: Batcher(lambda: student, capacity=limits.waiting)}
+    if open_teacher is not None:
+        batchers[TEACHER] = Batcher(open_teacher, capacity=limits.waiting)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        for batcher in batchers.values():
+            await asyncio.to_thread(batcher.close)
+
+    app = FastAPI(
+        title="Alambique", version=alambique.__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
+        description="A distilled text classifier.",
+    )  # fmt: skip
+    app.add_exception_handler(RequestProblem, _told)
+    app.add_exception_handler(Exception, _told)  # it is logged with its traceback nevertheless
+    _add_predict(app, student, batchers, limits)
+    _add_pages(app, _health(student, limits, teacher=open_teacher is not None))
+    return app
+
+
+def _add_predict(app: FastAPI, student: Classifier, batchers: dict[str, Batcher], limits: Limits) -> None:
+    reader = BodyReader(limits)
+    extra = operation(limits, pairs=student.pairs, labels=student.label_names)
+
+    @app.post("/predict", summary="Classify one text or many", openapi_extra=extra, response_class=JSONResponse)
+    async def predict(request: Request) -> Response:
+        asked = parse(await reader.read(request.headers, request.stream()), limits, pairs=student.pairs)
+        if asked.model not in batchers:
+            raise RequestProblem(
+                422, "This service has no teacher: the run has none, or it was started with --no-teacher."
+            )
+        batcher = batchers[asked.model]
+        try:
+            batched = await batcher.submit(asked.segments)
+        except AlambiqueError as error:
+            raise RequestProblem(500, f"The {asked.model} cannot be used; the service's log says why.") from error
+        model = batcher.classifier or student
+        rows = model.probabilities_of(batched.logits, calibrated=asked.calibrated)
+        answers = [model.answer(row) for row in rows]
+        timing = f"queue;dur={1000 * batched.waited:.3f}, model;dur={1000 * batched.ran:.3f}"
+        return _json({"predictions": answers} if asked.many else answers[0], {"Server-Timing": timing})
+
+
+def _add_pages(app: FastAPI, health: dict[str, Any]) -> None:
+    @app.get("/healthz", summary="What is served, and within which bounds", response_class=JSONResponse)
+    async def healthz() -> Response:
+        return _json(health)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(docs_page(app.openapi()))
+
+    for name in SERVE_FILES:
+        _add_file(app, "/" if name == "index.html" else f"/{name}", read(name), media_type(name))
+
+
+def _add_file(app: FastAPI, path: str, content: bytes, kind: str) -> None:
+    @app.get(path, include_in_schema=False)
+    async def file() -> Response:
+        return Response(content, media_type=kind)
+
+
+def _health(student: Classifier, limits: Limits, *, teacher: bool) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "version": alambique.__version__,
+        "model": student.model,
+        "label_names": list(student.label_names),
+        "pairs": student.pairs,
+        "max_length": student.max_length,
+        "teacher": teacher,
+        "limits": {"body_bytes": limits.body_bytes, "texts": limits.texts, "characters": limits.characters},
+    }
+
+
+def _json(content: dict[str, Any], headers: dict[str, str] | None = None, status: int = 200) -> Response:
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+    return Response(body, status, headers, "application/json")
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    problem = error if isinstance(error, RequestProblem) else RequestProblem(500, "The service failed.")
+    return _json({"detail": problem.message}, problem.headers, problem.status)

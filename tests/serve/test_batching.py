@@ -1,0 +1,151 @@
+"""Requests that wait run together, and each gets its own rows."""
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+from served import classifier, counting
+
+from alambique.serve.batching import Batcher
+from alambique.serve.limits import RequestProblem
+
+
+class Gated:
+    """A model that stops in its first batch until it is let go."""
+
+    def __init__(self):
+        self.batches, self.begun, self.go = [], threading.Event(), threading.Event()
+
+    def __call__(self, segments):
+        self.batches.append([row[0] for row in segments])
+        self.begun.set()
+        assert self.go.wait(30)
+        return counting(segments)
+
+
+def ran(scenario, model, capacity=1024):
+    async def whole():
+        batcher = Batcher(lambda: classifier(model), capacity=capacity)
+        try:
+            return await asyncio.wait_for(scenario(batcher), 30)
+        finally:
+            await asyncio.to_thread(batcher.close)
+
+    return asyncio.run(whole())
+
+
+def closed(batcher):
+    while not batcher._closed:
+        time.sleep(0.001)
+
+
+def best(batched):
+    return batched.logits.argmax(-1).tolist()
+
+
+def test_what_waits_runs_together_and_everyone_gets_their_own():
+    model = Gated()
+
+    async def scenario(batcher):
+        first = batcher.submit([("1",)])
+        await asyncio.to_thread(model.begun.wait)
+        others = [batcher.submit([(text,) for text in texts]) for texts in (["2", "0"], ["1"], ["0", "2", "1"])]
+        model.go.set()
+        return [best(await one) for one in (first, *others)]
+
+    assert ran(scenario, model) == [[1], [2, 0], [1], [0, 2, 1]]
+    assert model.batches == [["1"], ["2", "0", "1", "0", "2", "1"]]
+
+
+def test_a_run_takes_at_most_128_texts_and_keeps_requests_whole():
+    model = Gated()
+
+    async def scenario(batcher):
+        first = batcher.submit([("0",)])
+        await asyncio.to_thread(model.begun.wait)
+        others = [batcher.submit([("1",)] * size) for size in (100, 28, 1, 200)]
+        model.go.set()
+        await asyncio.gather(first, *others)
+
+    ran(scenario, model)
+    assert [len(batch) for batch in model.batches] == [1, 128, 1, 200]
+
+
+def test_what_does_not_fit_is_refused_until_there_is_room():
+    model = Gated()
+
+    async def scenario(batcher):
+        first = batcher.submit([("1",)] * 3)
+        await asyncio.to_thread(model.begun.wait)
+        second = batcher.submit([("1",)])
+        with pytest.raises(RequestProblem) as caught:
+            batcher.submit([("1",)] * 2)
+        model.go.set()
+        await asyncio.gather(first, second)
+        again = await batcher.submit([("2",)] * 5)
+        return caught.value, best(again)
+
+    problem, answers = ran(scenario, model, capacity=5)
+    assert (problem.status, problem.headers) == (503, {"Retry-After": "1"})
+    assert problem.message == "4 texts are waiting, and at most 5 may. Try again in a second."
+    assert answers == [2] * 5
+
+
+def test_what_was_accepted_is_answered_before_it_closes():
+    model = Gated()
+
+    async def scenario(batcher):
+        accepted = [batcher.submit([("1",)]), batcher.submit([("2",)])]
+        await asyncio.to_thread(model.begun.wait)
+        closing = asyncio.create_task(asyncio.to_thread(batcher.close))
+        await asyncio.to_thread(closed, batcher)
+        with pytest.raises(RequestProblem, match=r"^The service is stopping\.$"):
+            batcher.submit([("0",)])
+        model.go.set()
+        await closing
+        return [best(await one) for one in accepted]
+
+    assert ran(scenario, model) == [[1], [2]]
+
+
+def test_a_model_that_fails_fails_its_requests_and_not_the_next():
+    calls = []
+
+    def model(segments):
+        calls.append(len(segments))
+        if len(calls) == 1:
+            raise MemoryError("no room")
+        return counting(segments)
+
+    async def scenario(batcher):
+        with pytest.raises(MemoryError, match="no room"):
+            await batcher.submit([("1",)])
+        return best(await batcher.submit([("2",)]))
+
+    assert ran(scenario, model) == [2]
+
+
+def test_a_request_whose_client_has_gone_does_not_harm_the_others():
+    model = Gated()
+
+    async def scenario(batcher):
+        gone = batcher.submit([("1",)])
+        await asyncio.to_thread(model.begun.wait)
+        stays = batcher.submit([("2",)])
+        gone.cancel()
+        model.go.set()
+        return best(await stays)
+
+    assert ran(scenario, model) == [2]
+
+
+def test_probabilities_are_the_softmax_by_the_temperature():
+    model = classifier(temperature=2.0)
+    logits = np.log(np.array([[0.5, 0.25, 0.25]]))
+    assert model.probabilities_of(logits)[0].tolist() == pytest.approx([0.5, 0.25, 0.25])
+    # the square roots 0.7071, 0.5, 0.5, over their sum 1.7071
+    assert model.probabilities_of(logits, calibrated=True)[0].tolist() == pytest.approx(
+        [0.41421, 0.29289, 0.29289], abs=1e-5
+    )

@@ -1,0 +1,77 @@
+"""What a body asks, and what is said of one that asks nothing."""
+
+import pytest
+
+from alambique.serve.limits import Limits, RequestProblem
+from alambique.serve.requests import Asked, parse
+
+LIMITS = Limits(texts=3, characters=10)
+
+
+@pytest.mark.parametrize(
+    ("body", "pairs", "asked"),
+    [
+        (b'{"text": "a"}', False, ([("a",)], False, "student", False)),
+        (b'{"texts": ["a"]}', False, ([("a",)], True, "student", False)),
+        ('{"texts": ["é\U0001f600", ""], "model": "teacher", "calibrated": true}'.encode(), False,
+         ([("é\U0001f600",), ("",)], True, "teacher", True)),
+        (b'{"text": "a\\tb"}', False, ([("a\tb",)], False, "student", False)),
+        (b'{"text": ["a", "b"]}', True, ([("a", "b")], False, "student", False)),
+        (b'{"texts": [["a", "b"], "c\\td", "e"]}', True,
+         ([("a", "b"), ("c", "d"), ("e", "")], True, "student", False)),
+    ],
+)  # fmt: skip
+def test_what_is_asked(body, pairs, asked):
+    segments, many, model, calibrated = asked
+    assert parse(body, LIMITS, pairs=pairs) == Asked(segments, many=many, model=model, calibrated=calibrated)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"", 400, "The body is not JSON: EOF while parsing a value at line 1 column 0."),
+        (b'{"text": "\xff"}', 400, "The body is not JSON: invalid unicode code point at line 1 column 11."),
+        (b'{"text": NaN}', 400, "The body is not JSON: expected value at line 1 column 10."),
+        (
+            b'{"text": "\\ud800"}',
+            400,
+            "The body is not JSON: unexpected end of hex escape at line 1 column 17.",
+        ),
+        (b"[" * 100_000, 400, "The body is not JSON: recursion limit exceeded at line 1 column 202."),
+        (b'["a"]', 422, "body must be an object, not a list."),
+        (b"{}", 422, "Send either text or texts."),
+        (b'{"text": "a", "texts": ["a"]}', 422, "Send either text or texts."),
+        (b'{"txt": "a"}', 422, '"txt" is no key; there are calibrated, model, text, texts.'),
+        (b'{"text": null}', 422, "text must be a string, not null."),
+        (b'{"text": ["a", "b"]}', 422, "text must be a string, not a list."),
+        (b'{"text": 1' + b"0" * 400 + b"}", 422, "text must be a string, not a number."),
+        (b'{"text": "12345678901"}', 422, "text has 11 characters; at most 10 are taken."),
+        (b'{"texts": "a"}', 422, 'texts must be a list, not "a".'),
+        (b'{"texts": []}', 422, "texts holds 0 texts; from 1 to 3 can be sent."),
+        (b'{"texts": ["a", "b", "c", "d"]}', 422, "texts holds 4 texts; from 1 to 3 can be sent."),
+        (b'{"texts": ["a", {}]}', 422, "texts[1] must be a string, not an object."),
+        (b'{"texts": ["a", "b", "12345678901"]}', 422, "texts[2] has 11 characters; at most 10 are taken."),
+        (b'{"text": "a", "model": "best"}', 422, 'model must be "student" or "teacher", not "best".'),
+        (b'{"text": "a", "model": []}', 422, 'model must be "student" or "teacher", not a list.'),
+        (b'{"text": "a", "calibrated": 1}', 422, "calibrated must be true or false, not 1."),
+    ],
+)
+def test_what_is_wrong(body, status, message):
+    with pytest.raises(RequestProblem) as caught:
+        parse(body, LIMITS, pairs=False)
+    assert (caught.value.status, caught.value.message) == (status, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"text": ["a"]}', "text must be a string or a list of two strings, not a list."),
+        (b'{"text": 3}', "text must be a string or a list of two strings, not 3."),
+        (b'{"texts": [["a", 4]]}', "texts[0][1] must be a string, not 4."),
+        (b'{"texts": [["a", "12345678901"]]}', "texts[0][1] has 11 characters; at most 10 are taken."),
+    ],
+)
+def test_what_is_wrong_with_pairs(body, message):
+    with pytest.raises(RequestProblem) as caught:
+        parse(body, LIMITS, pairs=True)
+    assert (caught.value.status, caught.value.message) == (422, message)
