@@ -22,8 +22,11 @@ from transformers import (
     PreTrainedModel,
 )
 
+from alambique.allocator import keep_freed_memory
+from alambique.last_layer import read_first_token_only
 from alambique.losses import distillation_loss
 from alambique.recipe import Recipe
+from alambique.training import cheap_dropout
 
 ROWS, SCORED, TOKENS, CLASSES = 10_269, 1_284 + 1_283, 24, 6
 
@@ -37,6 +40,10 @@ def main() -> None:
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
     teacher = BertForSequenceClassification(BertConfig(num_labels=CLASSES)).to(device)
     student = DistilBertForSequenceClassification(DistilBertConfig(num_labels=CLASSES)).to(device)
+    keep_freed_memory()
+    for model in (teacher, student):  # as training and labelling do
+        read_first_token_only(model)
+        cheap_dropout(model)
     seconds = {
         "teacher_row": training(teacher, recipe.teacher.batch_size, steps, device),
         "student_row": training(student, recipe.student.batch_size, steps, device),
