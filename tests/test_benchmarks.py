@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import random
 import runpy
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
 from alambique.last_layer import read_first_token_only
+from alambique.serve.limits import Limits, RequestProblem
+from alambique.serve.requests import parse
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-SCRIPTS = ("epoch", "textbrewer", "efficiency", "labelling", "walltime")
+SCRIPTS = ("epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference")
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def bench(monkeypatch):
     before = set(sys.modules)
     yield importlib.import_module
     for name in set(sys.modules) - before:
-        if name in (*SCRIPTS, "common"):
+        if name in (*SCRIPTS, "common", "service"):
             del sys.modules[name]
 
 
@@ -161,6 +164,31 @@ def test_generated_texts_come_in_chunks_and_again_the_same(bench, monkeypatch):
     assert first == second
     assert [len(chunk) for chunk in first] == [40, 40, 20]
     assert {word for chunk in first for (text,) in chunk for word in text.split()} == {"a", "bc"}
+
+
+def test_every_malformed_body_is_one(bench):
+    bad_body, maker = bench("service").bad_body, random.Random(3)
+    seen = set()
+    for _ in range(2000):
+        with pytest.raises(RequestProblem) as refused:
+            parse(bad_body(maker), Limits(), pairs=False)
+        seen.add(refused.value.status)
+    assert seen == {400, 422}
+
+
+def test_a_request_carries_its_length(bench):
+    module = bench("service")
+    head, _, body = module.request(b'{"text": "a"}').partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[0] == b"POST /predict HTTP/1.1"
+    assert module._length(head) == len(body) == 13
+
+
+def test_speeds_keep_three_figures(bench):
+    assert bench("inference").rounded({"a": 1234.56, "b": 1.23456, "c": 0.012345}) == {
+        "a": 1230,
+        "b": 1.23,
+        "c": 0.0123,
+    }
 
 
 def manifest(folder, seconds):

@@ -1,0 +1,203 @@
+"""`alambique serve` in a process of its own, and what its clients see: latency, load, refusals."""
+
+import asyncio
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+
+from alambique.manifest import read_json
+from alambique.onnx_model import OnnxModel
+from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES
+
+CLIENTS, SECONDS, BODIES = 200, 30.0, 10_000
+SINGLES, WARM_UP = 300, 20
+CONNECTIONS = 16  # that send malformed bodies
+MEGABYTE = 1e6
+
+
+class Service(NamedTuple):
+    """Where it listens, and its process."""
+
+    port: int
+    process: psutil.Process
+
+
+@contextmanager
+def serving(run: Path) -> Iterator[Service]:
+    """Run the command on a free port."""
+    command = [sys.executable, "-m", "alambique", "serve", str(run), "--port", "0", "--no-teacher", "--model", "int8"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stderr.readline() if process.stderr else ""
+            if "http://127.0.0.1:" not in line:
+                sys.exit(f"alambique serve did not start: {line}")
+            yield Service(int(line.split("http://127.0.0.1:")[1].split()[0]), psutil.Process(process.pid))
+        finally:
+            process.terminate()
+
+
+def latency(service: Service, run: Path, texts: list[str]) -> dict[str, float]:
+    """Medians in milliseconds: a request with one text on an open connection, and the same text without HTTP, in turn."""
+    facts = read_json(run / ONNX / EXPORT_FACTS)
+    model = OnnxModel(
+        run / ONNX / ONNX_FILES["int8"],
+        run / ONNX / "tokenizer.json",
+        max_length=facts["max_length"],
+        pad_id=facts["pad_id"],
+    )
+    requests, models, sessions = [], [], []
+    with socket.create_connection(("127.0.0.1", service.port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for place in range(SINGLES + WARM_UP):
+            text = texts[place % len(texts)]
+            message = request(json.dumps({"text": text}).encode())
+            begun = time.perf_counter()
+            connection.sendall(message)
+            receive(connection)
+            answered = time.perf_counter()
+            model.logits([(text,)])
+            ran = time.perf_counter()
+            batch = model.encode([(text,)], 1)[0][1]
+            encoded = time.perf_counter()
+            model.session.run(None, batch)
+            done = time.perf_counter()
+            if place >= WARM_UP:
+                requests.append(answered - begun)
+                models.append(ran - answered)
+                sessions.append(done - encoded)
+    served, modelled, bare = (1000 * statistics.median(times) for times in (requests, models, sessions))
+    return {
+        "serve_ms": round(served, 3), "model_ms": round(modelled, 3), "session_ms": round(bare, 3),
+        "ratio_to_session": round(served / bare, 3), "ratio_to_model": round(served / modelled, 3),
+    }  # fmt: skip
+
+
+def load(service: Service, texts: list[str]) -> dict[str, Any]:
+    """Clients that ask one after the other, all at once: answers by status, and the service's memory over the time."""
+    answers: Counter[str] = Counter()
+    memory: list[float] = []
+    asyncio.run(_load(service, texts, answers, memory))
+    third = max(1, len(memory) // 3)
+    return {
+        "clients": CLIENTS, "seconds": SECONDS, "answers": dict(answers),
+        "answers_per_s": round(sum(answers.values()) / SECONDS),
+        "memory_mb": [round(min(memory)), round(max(memory))],
+        "memory_last_to_first_third": round(statistics.median(memory[-third:]) / statistics.median(memory[:third]), 3),
+    }  # fmt: skip
+
+
+async def _load(service: Service, texts: list[str], answers: Counter[str], memory: list[float]) -> None:
+    ends = time.perf_counter() + SECONDS
+
+    async def client(number: int) -> None:
+        chooser = random.Random(number)  # noqa: S311
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        while time.perf_counter() < ends:
+            writer.write(request(json.dumps({"text": chooser.choice(texts)}).encode()))
+            try:
+                status = await _status(reader)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                answers[type(error).__name__] += 1
+                return
+            answers[status] += 1
+            if status == "503":
+                await asyncio.sleep(0.1)
+        writer.close()
+
+    async def watch() -> None:
+        while time.perf_counter() < ends:
+            memory.append(service.process.memory_info().rss / MEGABYTE)
+            await asyncio.sleep(0.25)
+
+    await asyncio.gather(watch(), *(client(number) for number in range(CLIENTS)))
+
+
+def malformed(service: Service) -> dict[str, Any]:
+    """Bodies that are no request, each with the status it is answered with."""
+    answers: Counter[str] = Counter()
+    asyncio.run(_malformed(service, answers))
+    return {"bodies": BODIES, "answers": dict(answers)}
+
+
+async def _malformed(service: Service, answers: Counter[str]) -> None:
+    async def client(number: int) -> None:
+        maker = random.Random(number)  # noqa: S311
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        for _ in range(BODIES // CONNECTIONS):
+            writer.write(request(bad_body(maker)))
+            answers[await _status(reader)] += 1
+        writer.close()
+
+    await asyncio.gather(*(client(number) for number in range(CONNECTIONS)))
+
+
+def bad_body(maker: random.Random) -> bytes:
+    """A body that must be refused, one of several kinds."""
+    good = json.dumps({"text": "a statement", "calibrated": False}).encode()
+    place = maker.randrange(1, len(good) - 1)
+    wrong: Any = maker.choice([None, True, 17, 1.5, [], {}, [1], {"a": "b"}, ["a", "b"]])
+    kinds = (
+        good[:place],
+        good + bytes([maker.randrange(33, 126)]),
+        maker.randbytes(maker.randrange(1, 200)) + b"\xff",
+        json.dumps(wrong).encode(),
+        json.dumps({"text": wrong}).encode(),
+        json.dumps({"texts": [wrong] * maker.randrange(1, 4)}).encode(),
+        json.dumps({"texts": "a" * maker.randrange(9)}).encode(),
+        json.dumps({"text": "a", "texts": ["a"]}).encode(),
+        json.dumps({"text": "a", "model": wrong}).encode(),
+        json.dumps({"text": "a", "calibrated": maker.choice([None, 1, "yes", []])}).encode(),
+        json.dumps({"text": "a", "".join(maker.choices("xyz", k=5)): 1}).encode(),
+        json.dumps({"texts": ["a"] * 257}).encode(),
+        json.dumps({"text": "a" * 8193}).encode(),
+        b"[" * maker.randrange(1, 5000),
+        b'{"text": "\\ud800"}',
+        b'{"text": NaN}',
+        b"",
+    )
+    return maker.choice(kinds)
+
+
+def request(body: bytes) -> bytes:
+    """POST /predict on a connection that stays open."""
+    head = (
+        "POST /predict HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    )
+    return "".join(f"{line}\r\n" for line in (*head, "")).encode() + body
+
+
+def receive(connection: socket.socket) -> bytes:
+    """One whole answer."""
+    received = connection.recv(65536)
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    size = _length(head)
+    while len(body) < size:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+async def _status(reader: asyncio.StreamReader) -> str:
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(_length(head))
+    return head.split(b" ", 2)[1].decode()
+
+
+def _length(head: bytes) -> int:
+    named = (line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    return int(next(named).split(b":")[1])
