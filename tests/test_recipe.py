@@ -141,6 +141,7 @@ def test_defaults():
             "weight_decay": 0.01,
         },
         "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
+        "compute": {"precision": "auto", "compile": False, "plain": False},
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,

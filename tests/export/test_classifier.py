@@ -6,11 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from alambique.classifier import open_classifier
 from alambique.data import read_splits
 from alambique.errors import DamagedArtefactError, RunFolderError
 from alambique.logits import read_predictions
+from alambique.manifest import write_manifest
 from alambique.metrics import fit_temperature
 
 TEXTS = ["superb lamp", "awful door and a broken lamp", "plain", ""]
@@ -62,10 +64,12 @@ def test_the_fastest_that_stands_there_is_opened(exported, run_folder):
 
 
 def test_an_export_of_another_student_is_not_used(run_folder):
-    manifest = run_folder / "student" / "manifest.json"
-    recorded = json.loads(manifest.read_text())
-    recorded["files"]["model.safetensors"] = "0" * 64
-    manifest.write_text(json.dumps(recorded))
+    student = run_folder / "student"
+    weights = load_file(student / "model.safetensors")
+    weights["classifier.bias"] += 1
+    save_file(weights, student / "model.safetensors", metadata={"format": "pt"})
+    key = json.loads((student / "manifest.json").read_text())["key"]
+    write_manifest(student, key, 1.0)
     assert open_classifier(run_folder).model == "torch"
 
 
@@ -83,7 +87,7 @@ def test_a_damaged_file_is_named_by_its_hash_and_never_used(run, run_folder):
         f"Make it again with alambique export {run_folder}."
     )
     assert str(refused.value) == message
-    assert run("predict", run_folder, "lamp") == (1, "", f"alambique: {message}\n")
+    assert run("predict", run_folder, "lamp") == (2, "", f"alambique: {message}\n")
     assert open_classifier(run_folder, "onnx").model == "onnx"
 
     (run_folder / "onnx" / "tokenizer.json").unlink()
