@@ -17,7 +17,7 @@ TOO_WIDE = """[...document.querySelectorAll("body *")].filter(one => !one.closes
 class Browser:
     """A headless Chromium and its one tab, by the DevTools protocol over file descriptors 3 and 4."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *more):
         self.events, self.count, self.left = [], 0, b""
         reads, self.to = os.pipe()
         self.back, writes = os.pipe()
@@ -29,7 +29,7 @@ class Browser:
 
         self.process = subprocess.Popen(
             [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-             f"--user-data-dir={folder}", "--remote-debugging-pipe", "about:blank"],
+             f"--user-data-dir={folder}", "--remote-debugging-pipe", *more, "about:blank"],
             close_fds=False, preexec_fn=wire,  # noqa: PLW1509 - no thread here
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

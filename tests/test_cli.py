@@ -1,8 +1,10 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -105,14 +107,21 @@ def test_a_weak_teacher_is_status_1(run, recipe_file, data_folder):
     assert "Traceback" not in err
 
 
-def test_an_interruption_is_status_130_and_says_how_to_go_on(run, recipe_file, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("alambique.pipeline.load_splits", interrupt)
-    status, _, err = run("distill", recipe_file)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, recipe_file, monkeypatch, number):
+    monkeypatch.setattr("alambique.pipeline.load_splits", lambda *_, **__: os.kill(os.getpid(), number))
+    status, _, err = run("distill", recipe_file, "--set", "data.text=[my text]", "--out", "a run")
     assert status == 130
-    assert "alambique: interrupted; the same command goes on from the last epoch." in err
+    assert err.splitlines()[-1] == (
+        "alambique: interrupted; what is done is kept. To go on from there: "
+        f"alambique distill {recipe_file} --set 'data.text=[my text]' --out 'a run'"
+    )
+    assert not Path("a run").exists()
+
+
+def test_what_cannot_go_on_says_no_more_than_that_it_was_interrupted(run, monkeypatch):
+    monkeypatch.setattr("alambique.recipe.shipped_recipes", lambda: os.kill(os.getpid(), signal.SIGINT))
+    assert run("recipes")[0::2] == (130, "alambique: interrupted\n")
 
 
 def test_the_installed_command_runs():

@@ -1,6 +1,7 @@
 """The command line: parse, call, print."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alambique.errors import AlambiqueError, UserInputError
+from alambique.interruption import end_like_ctrl_c
 from alambique.progress import quiet_libraries, reporter
 
 app = typer.Typer(
@@ -22,7 +24,7 @@ Set = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-EXPORTS = ("onnx", "int8")
+EXPORTS = ("onnx", "int8", "web")
 INTERRUPTED = 130
 WIDE = 110  # columns, where nobody's terminal sets them
 
@@ -83,18 +85,23 @@ def evaluate(
 @app.command()
 def export(
     run: Run,
-    to: Annotated[list[str] | None, typer.Option("--to", help="onnx or int8; repeats. Both by default.")] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="onnx, int8 or web; repeats. onnx and int8 by default.")
+    ] = None,
     *,
     quiet: Quiet = False,
 ) -> None:
     """Export the student as files for ONNX Runtime, each compared with PyTorch before it is kept."""
-    formats = list(dict.fromkeys(to or EXPORTS))
+    formats = list(dict.fromkeys(to or EXPORTS[:2]))
     if not set(formats) <= set(EXPORTS):
-        raise typer.BadParameter(f"must be {' or '.join(EXPORTS)}", param_hint="--to")
+        raise typer.BadParameter(f"must be {', '.join(EXPORTS[:-1])} or {EXPORTS[-1]}", param_hint="--to")
     from alambique.pipeline import export as export_run  # noqa: PLC0415
 
     facts = export_run(run, formats, show=reporter(quiet=quiet))
     for name in formats:
+        if name == "web":
+            print(f"{run / name}   for any static host; to try it here: python -m http.server -d {run / name}")  # noqa: T201
+            continue
         model = facts["models"][name]
         parity = model["parity"]
         print(f"{run / 'onnx' / model['file']}   {model['bytes'] / 1e6:.1f} MB   {model['scheme']}")  # noqa: T201
@@ -197,6 +204,7 @@ def _print_comparison(report: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command and exit: 0 done, 2 the input is at fault, 130 interrupted, 1 anything else."""
+    end_like_ctrl_c()
     try:
         app()
     except AlambiqueError as error:
@@ -204,5 +212,11 @@ def main() -> None:
         sys.exit(error.exit_status)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            print("alambique: interrupted; the same command goes on from the last epoch.", file=sys.stderr)  # noqa: T201
+            print(f"alambique: interrupted{_how_to_go_on(sys.argv[1:])}", file=sys.stderr)  # noqa: T201
         raise
+
+
+def _how_to_go_on(arguments: list[str]) -> str:
+    if arguments[:1] != ["distill"]:
+        return ""
+    return f"; what is done is kept. To go on from there: {shlex.join(['alambique', *arguments])}"

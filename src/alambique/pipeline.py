@@ -8,11 +8,11 @@ from alambique.benchmark import measure
 from alambique.data import Splits, load_splits, locate
 from alambique.data.store import store_data
 from alambique.evaluate import evaluate, evaluate_baselines, read_scored
-from alambique.export import export_student
+from alambique.export import FORMATS, drop_stale_web, export_student, export_web
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe import Recipe
 from alambique.report import best_seed, read_seeds, run_data, write_report
-from alambique.run import DATA, MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, RunFolder
+from alambique.run import DATA, MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, WEB, RunFolder
 from alambique.soft_labels import label
 from alambique.student import find_student, train_student
 from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
@@ -63,6 +63,7 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
         measure(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, show=show)
         if recipe.export.formats:
             _export(run, recipe, splits, recipe.export.formats, strict=False, show=show)
+        drop_stale_web(run, show.say)
         return write_report(run)
 
 
@@ -71,7 +72,7 @@ def export(folder: Path, formats: Sequence[str], *, show: Reporter | None = None
 
     Args:
         folder: the run.
-        formats: ``onnx``, ``int8``.
+        formats: ``onnx``, ``int8``, ``web``; the last makes ``int8`` too.
         show: where progress goes; nowhere by default.
 
     Returns:
@@ -80,14 +81,20 @@ def export(folder: Path, formats: Sequence[str], *, show: Reporter | None = None
     Raises:
         RunFolderError: the folder is no complete run.
         ParityError: a format does not pass the parity gate; nothing of it is kept.
+        NpmError: what the web export needs cannot be had.
     """
+    show = show or Reporter()
+    files = [name for name in FORMATS if name in formats or (name == "int8" and WEB in formats)]
     run = RunFolder.existing(folder)
     run.finished(STUDENT)
     recipe = Recipe.load(run.path / RECIPE)
     run.finished(DATA)
     with quiet_libraries(), run.writing():
-        facts = _export(run, recipe, run_data(run)[0], formats, strict=True, show=show or Reporter())
+        facts = _export(run, recipe, run_data(run)[0], files, strict=True, show=show)
         write_report(run)
+        if WEB in formats:
+            export_web(run, show=show)
+        drop_stale_web(run, show.say)
     return facts
 
 

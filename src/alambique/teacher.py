@@ -104,7 +104,7 @@ def finetune_teacher(
         with show.stage(f"teacher (seed {seed})") as step:
             fit(model, start.tokenizer, train=splits.train, valid=splits.valid, tokens=tokens,
                 settings=settings, compute=recipe.compute,
-                max_length=recipe.data.max_length, seed=seed, work=work, step=step)  # fmt: skip
+                max_length=recipe.data.max_length, seed=seed, work=work, step=step, section=TEACHER)  # fmt: skip
 
     return run.stage(TEACHER, key, make)
 

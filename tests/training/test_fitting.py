@@ -4,79 +4,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from trainings import split, train_in
 
-from alambique.data import Split
-from alambique.progress import Step
-from alambique.recipe import Compute, Distillation, Training
-from alambique.tokens import tokenize_rows
-from alambique.training import fit, fitting, half_precision
-from conftest import LABELS, rows
-
-
-def split(name, count, seed):
-    records = rows(count, seed)
-    ids = tuple(f"{name}-{i}" for i in range(count))
-    labels = np.array([LABELS.index(r["label"]) for r in records])
-    return Split(name, ids, tuple(r["text"] for r in records), None, labels)
-
-
-class Interrupt(Step):
-    """Stops the training after so many steps."""
-
-    def __init__(self, after):
-        self.left = after
-
-    def advance(self, count=1):
-        self.left -= count
-        if self.left < 0:
-            raise KeyboardInterrupt
+from alambique.recipe import Compute, Distillation
+from alambique.training import fitting, half_precision
 
 
 @pytest.fixture
 def trained(tiny_distilbert, tokenizer, tmp_path):
-    def train(name, step=None, compute=None, dropout=0.1, **options):
-        work = tmp_path / name
-        work.mkdir(exist_ok=True)
-        parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
-        tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
-        fit(
-            tiny_distilbert(layers=2, dropout=dropout), tokenizer, **parts, tokens=tokens,
-            settings=Training(epochs=3, batch_size=8, learning_rate=5e-3), compute=compute or Compute(),
-            max_length=24, seed=4, work=work, step=step or Step(), **options,
-        )  # fmt: skip
-        return work
+    def train(name, dropout=0.1, **options):
+        return train_in(tmp_path / name, tiny_distilbert(layers=2, dropout=dropout), tokenizer, **options)
 
     return train
-
-
-def test_a_resumed_training_equals_an_uninterrupted_one(trained, tmp_path):
-    logits = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
-    options = {"distillation": Distillation(), "teacher_logits": logits}
-    whole = trained("whole", **options)
-    with pytest.raises(KeyboardInterrupt):
-        trained("parts", Interrupt(19), **options)  # 8 steps an epoch: in the third
-    left = sorted(path.name for path in (tmp_path / "parts" / "checkpoints").iterdir())
-    assert "checkpoint-16" in left
-    parts = trained("parts", **options)
-    for name in ("model.safetensors", "history.json"):
-        assert (parts / name).read_bytes() == (whole / name).read_bytes(), name
-    assert not (parts / "checkpoints").exists()
-
-
-def test_a_torn_checkpoint_is_passed_over(trained, tmp_path):
-    whole = trained("whole")
-    with pytest.raises(KeyboardInterrupt):
-        trained("parts", Interrupt(19))
-    (tmp_path / "parts" / "checkpoints" / "checkpoint-16" / "trainer_state.json").write_text('{"epo')
-    assert (trained("parts") / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-
-
-def test_a_training_that_was_moved_keeps_its_best_epoch(trained, tmp_path):
-    whole = trained("whole")
-    with pytest.raises(KeyboardInterrupt):
-        trained("before", Interrupt(19))
-    (tmp_path / "before").rename(tmp_path / "after")
-    assert (trained("after") / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
 
 
 def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):

@@ -1,5 +1,6 @@
-"""The student as ONNX files, fp32 and int8, none of them kept unless it does what PyTorch does."""
+"""The student as files to ship: ONNX in fp32 and int8, none kept unless it does what PyTorch does; a web page; the Hub."""
 
 from alambique.export.stage import FORMATS, export_student
+from alambique.export.web import drop_stale_web, export_web
 
-__all__ = ["FORMATS", "export_student"]
+__all__ = ["FORMATS", "drop_stale_web", "export_student", "export_web"]

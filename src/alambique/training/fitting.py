@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Sampler
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -17,26 +16,28 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback
-from transformers.trainer_utils import EvalPrediction, get_last_checkpoint
+from transformers.trainer_utils import EvalPrediction
 
 from alambique.allocator import keep_freed_memory
 from alambique.data import Split
+from alambique.interruption import Request, put_off
 from alambique.last_layer import read_all_tokens, read_first_token_only
-from alambique.manifest import write_text
 from alambique.metrics import accuracy, macro_f1
 from alambique.progress import Step
 from alambique.recipe import Compute, Distillation, Training
+from alambique.run import SCRATCH, STUDENT
 from alambique.tokens import Tokens
-from alambique.trainer import DistillationTrainer
-from alambique.training.batches import LengthGroupedBatches, LongestFirst
 from alambique.training.dropout import cheap_dropout
+from alambique.training.resuming import Keep, ResumableTrainer
 from alambique.training.rows import Rows, as_it_is
+from alambique.training.seals import newest_whole
 from alambique.training.vocabulary import Vocabulary, restore_vocabulary, shrink_vocabulary
 
 BEST = "macro_f1"
 HISTORY = "history.json"
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
+NOTICE = "alambique: a checkpoint is saved at the end of this step, then it stops; again to stop at once"
 _MEASURED_TIME = ("_runtime", "_per_second")
 
 
@@ -55,11 +56,12 @@ def fit(
     step: Step,
     distillation: Distillation = HARD_ONLY,
     teacher_logits: np.ndarray | None = None,
+    section: str = STUDENT,
 ) -> None:
     """Train ``model`` and save it, its tokenizer and the course of training into ``work``.
 
     After each epoch it is scored on valid; the epoch with the best macro-F1 is the one saved. Checkpoints of an
-    interrupted attempt in ``work`` are continued.
+    interrupted attempt in ``work/scratch`` are continued, and left there. Ctrl-C and SIGTERM save one more.
 
     Args:
         model: changed in place.
@@ -75,13 +77,20 @@ def fit(
         step: told of steps, loss and metric.
         distillation: loss, temperature and mixture; hard labels alone by default.
         teacher_logits: (rows of train, C) float32, in the order of train.
+        section: of the recipe, for messages.
+
+    Raises:
+        NumbersError: loss or gradient is not finite.
+        KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
-    checkpoints = work / _CHECKPOINTS
-    trainer, vocabulary = prepare(
-        model, tokenizer, train=train, valid=valid, tokens=tokens, settings=settings, compute=compute, seed=seed,
-        checkpoints=checkpoints, step=step, distillation=distillation, teacher_logits=teacher_logits,
-    )  # fmt: skip
-    trainer.train(resume_from_checkpoint=_whole_checkpoint(checkpoints))
+    checkpoints = work / SCRATCH / _CHECKPOINTS
+    with put_off(NOTICE) as request:
+        trainer, vocabulary = prepare(
+            model, tokenizer, train=train, valid=valid, tokens=tokens, settings=settings, compute=compute, seed=seed,
+            checkpoints=checkpoints, step=step, distillation=distillation, teacher_logits=teacher_logits,
+            section=section, request=request,
+        )  # fmt: skip
+        trainer.train_on(newest_whole(checkpoints))
     read_all_tokens(model)
     if vocabulary is not None:
         restore_vocabulary(model, vocabulary)
@@ -94,7 +103,6 @@ def fit(
         if "loss" in entry or "eval_loss" in entry
     ]
     (work / HISTORY).write_text(json.dumps(history, indent=1, sort_keys=True), "utf-8")
-    _remove(checkpoints)
 
 
 def prepare(
@@ -111,7 +119,9 @@ def prepare(
     step: Step,
     distillation: Distillation = HARD_ONLY,
     teacher_logits: np.ndarray | None = None,
-) -> tuple[DistillationTrainer, Vocabulary | None]:
+    section: str = STUDENT,
+    request: Request | None = None,
+) -> tuple[ResumableTrainer, Vocabulary | None]:
     """The trainer of :func:`fit`, ready to run, and what its model's vocabulary is restored from afterwards.
 
     Args:
@@ -127,11 +137,13 @@ def prepare(
         step: told of the progress.
         distillation: loss and mixture.
         teacher_logits: (rows of train, C) float32.
+        section: of the recipe, for messages.
+        request: who may ask to stop; nobody by default.
     """
     keep_freed_memory()
     vocabulary = None if compute.plain else _spare(model, tokenizer, tokens)
     places = None if vocabulary is None else vocabulary.places
-    trainer = _GroupedTrainer(
+    trainer = ResumableTrainer(
         model=model,
         args=_arguments(settings, compute, checkpoints, seed, rows=len(train)),
         train_dataset=Rows(tokens["train"], train.labels, model, teacher_logits=teacher_logits, places=places),
@@ -140,11 +152,14 @@ def prepare(
         data_collator=as_it_is,
         compute_metrics=_metrics,
         callbacks=[_Tell(step)],
+        row_ids=train.ids,
+        section=section,
         loss=distillation.loss,
         temperature=distillation.temperature,
         hard_label_weight=distillation.hard_label_weight,
     )
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Keep(trainer, request or Request()))
     return trainer, vocabulary
 
 
@@ -180,7 +195,6 @@ def _arguments(settings: Training, compute: Compute, folder: Path, seed: int, *,
         torch_compile=compute.compile,
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_total_limit=1,
         load_best_model_at_end=True,
         metric_for_best_model=BEST,
         greater_is_better=True,
@@ -201,43 +215,9 @@ def half_precision(compute: Compute) -> bool:
     return compute.precision == "bf16"
 
 
-class _GroupedTrainer(DistillationTrainer):
-    """Draws its batches by length, in an order that depends on seed and epoch alone."""
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        rows = cast("Rows", train_dataset or self.train_dataset)
-        step_rows = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGroupedBatches(rows.tokens.lengths, step_rows, seed=self.args.seed)
-
-    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
-        return LongestFirst(eval_dataset.tokens.lengths)
-
-
 def _metrics(prediction: EvalPrediction) -> dict[str, float]:
     logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
     return {"accuracy": accuracy(logits, labels), BEST: macro_f1(logits, labels)}
-
-
-def _whole_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint whose last file was written; a torn one is removed."""
-    while folder.is_dir() and (newest := get_last_checkpoint(str(folder))) is not None:
-        state_file = Path(newest) / "trainer_state.json"
-        try:
-            state = json.loads(state_file.read_text("utf-8"))
-        except (OSError, ValueError):
-            _remove(Path(newest))
-            continue
-        if state["best_model_checkpoint"]:  # an absolute path, which Trainer passes over if the run was moved
-            state["best_model_checkpoint"] = str(folder / Path(state["best_model_checkpoint"]).name)
-            write_text(state_file, json.dumps(state))
-        return str(newest)
-    return None
-
-
-def _remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
 
 
 class _Tell(TrainerCallback):
