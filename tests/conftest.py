@@ -29,6 +29,10 @@ WORDS = {
 NOUNS = ("lamp", "table", "door", "garden", "kettle", "window")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--write-messages", action="store_true", help="write tests/corpus/messages.yaml anew")
+
+
 def rows(count, seed):
     """Texts whose adjective decides the label, with every tenth label wrong."""
     maker = random.Random(seed)

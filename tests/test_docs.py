@@ -74,10 +74,10 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
     sections = {key for key, field in Recipe.model_fields.items() if hasattr(field.annotation, "model_fields")}
     assert {key for key, *_ in lines} == keys_of(Recipe) - sections
     assert len(lines) == len({key for key, *_ in lines})
-    assert ("teacher.batch_size", "32", "a whole number of at least 1", "Rows a micro-batch.") in lines  # inherited
+    bounded = "a whole number of at least 1 and at most 65536"
+    assert ("teacher.batch_size", "32", bounded, "Rows a micro-batch.") in lines  # inherited
     assert ("student.model", DEFAULT_STUDENT, "text", meaning(Student, "model")) in lines
-    assert ("teacher.from_scratch.width", "(required)", "a whole number of at least 1",
-            "Hidden size of each layer.") in lines  # fmt: skip
+    assert ("teacher.from_scratch.width", "(required)", bounded, "Hidden size of each layer.") in lines
     assert ("distillation.loss", "kl", "`kl` or `mse`", meaning(Distillation, "loss")) in lines
     assert ("teacher.learning_rate", "5e-5", "a number above 0", "The peak; linear decay.") in lines
 

@@ -25,6 +25,7 @@ FLOORS = (
         "lock",
         "failures",
         "interruption",
+        "printing",
         "page",
     },
     {"recipe_sections", "onnx_model"},

@@ -204,7 +204,7 @@ TRAPS = ["true", "True", "no", "yes", "on", "off", "y", "n", "null", "~", "1e5",
 names = st.sampled_from(TRAPS) | st.text(max_size=8)
 
 
-@given(groups=st.dictionaries(names, names, min_size=1, max_size=6))
+@given(groups=st.dictionaries(names, names.filter(str.strip), min_size=1, max_size=6))
 def test_round_trip_of_label_groups(tmp_path_factory, groups):
     recipe = Recipe.from_dict({"data": {**LEAST["data"], "label_groups": groups}})
     file = tmp_path_factory.getbasetemp() / "groups.yaml"
@@ -214,7 +214,7 @@ def test_round_trip_of_label_groups(tmp_path_factory, groups):
     assert again == recipe
 
 
-@given(order=st.lists(names, min_size=2, max_size=6, unique=True), rate=st.floats(1e-12, 1e6))
+@given(order=st.lists(names, min_size=2, max_size=6, unique=True), rate=st.floats(1e-12, 1))
 def test_round_trip_of_label_order_and_floats(tmp_path_factory, order, rate):
     recipe = Recipe.from_dict({"data": {**LEAST["data"], "label_order": order}, "student": {"learning_rate": rate}})
     file = tmp_path_factory.getbasetemp() / "order.yaml"
@@ -259,7 +259,7 @@ def test_null_switches_text_keys_off(written, nothing):
 
 
 @pytest.mark.parametrize(
-    ("written_as", "value"), [("5e-5", 5e-5), ("5E-5", 5e-5), (".5", 0.5), ("1.", 1.0), ("3", 3.0), ("+1e2", 100.0)]
+    ("written_as", "value"), [("5e-5", 5e-5), ("5E-5", 5e-5), (".5", 0.5), ("1.", 1.0), ("1", 1.0), ("+1e-2", 0.01)]
 )
 def test_numbers_are_numbers(written, written_as, value):
     file = written(f"{FILE}student: {{learning_rate: {written_as}}}\n")
@@ -430,7 +430,7 @@ def test_two_forms_are_reported_beside_what_is_wrong_within_them(written):
     text = FILE + "student: {from_teacher: {layers: 0}, from_scratch: {layers: 1, width: 5, heads: 2}}\n"
     assert load_message(written(text)) == (
         "Recipe my.yaml has 3 problems:\n"
-        "  student.from_teacher.layers: must be a count of at least 1 or a list of the teacher's layer numbers, from 0.\n"
+        "  student.from_teacher.layers: must be a count from 1 to 200 or a list of the teacher's layer numbers, from 0.\n"
         "  student.from_scratch.heads: must divide width (5); 2 does not.\n"
         "  student: from_teacher and from_scratch stand together; give one of model, from_teacher, from_scratch."
     )
@@ -535,7 +535,7 @@ def test_all_mistakes_at_once():
         "  data.label_order: must have at least 2 of them, not 1.\n"
         "  data.max_rows: must be at least 1, not 0.\n"
         "  data.columns: names 'a' twice.\n"
-        "  data.encoding: 'utf-9' is no encoding that Python knows; try utf-8, latin-1 or cp1252.\n"
+        "  data.encoding: 'utf-9' is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252.\n"
         "  data.max_length: must be a whole number, not 'long'.\n"
         "  data.sorce: unknown key. Did you mean data.source?\n"
         "  data.temperature: unknown key. Did you mean distillation.temperature?\n"
@@ -593,7 +593,7 @@ def with_data(**changed):
          "data.source: must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}."),
         (with_data(max_length=3), "data.max_length: must be at least 4, not 3."),
         (with_data(encoding="base64"),
-         "data.encoding: 'base64' is no encoding that Python knows; try utf-8, latin-1 or cp1252."),
+         "data.encoding: 'base64' is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252."),
         ({**LEAST, "teacher": {"from_scratch": {"layers": 1, "width": 4, "heads": 2}, "fine_tune": False}},
          "teacher.fine_tune: must be true for a teacher made from_scratch: it has learnt nothing yet."),
         ({**LEAST, "student": {"from_scratch": {"layers": 1, "width": 4}}},
@@ -603,7 +603,7 @@ def with_data(**changed):
         ({**LEAST, "student": {"from_teacher": {"layers": [1, 1]}}},
          "student.from_teacher.layers: must name each layer once, in rising order."),
         ({**LEAST, "student": {"from_teacher": {"layers": []}}},
-         "student.from_teacher.layers: must be a count of at least 1 or a list of the teacher's layer numbers, from 0."),
+         "student.from_teacher.layers: must be a count from 1 to 200 or a list of the teacher's layer numbers, from 0."),
         ({**LEAST, "student": {"model": 7}}, "student.model: must be text, not 7."),
         ({**LEAST, "teacher": {"lerning_rate": 1}},
          "teacher.lerning_rate: unknown key. Did you mean teacher.learning_rate?"),

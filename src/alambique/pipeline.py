@@ -38,7 +38,7 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
     with quiet_libraries(), RunFolder.claim(Path(out), say=show.say) as run:
         splits = load_splits(recipe.data, locate(recipe.data))
         teacher_start = find_teacher(recipe, splits)
-        student_start = find_student(recipe, teacher_start.checkpoint)
+        student_start = find_student(recipe, teacher_start.checkpoint, splits.label_names)
         run.mark(recipe)
         store_data(run, recipe, splits, teacher_start.tokenizer)
         teachers_tokens = tokenize_splits(run, recipe, teacher_start.tokenizer, splits, role=TEACHER)

@@ -48,6 +48,7 @@ __all__ = [
     "shipped_recipes",
 ]
 
+_LARGEST = 10**6  # bytes; a recipe has some dozens of lines
 EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder has its name
 
 
@@ -61,7 +62,9 @@ class Recipe(Section):
     compute: Compute = Field(default_factory=Compute)
     export: Export = Field(default_factory=Export)
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], BeforeValidator(as_tuple), Field(min_length=1)
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
+        BeforeValidator(as_tuple),
+        Field(min_length=1, max_length=100),
     ] = (0,)
     """With several, teacher, student and twin are trained for each under `seeds/N/`; the report gives the mean and each
     seed's figure, and `student/` holds the seed whose student is best on valid."""
@@ -154,6 +157,8 @@ def _find(name: str | Path) -> Path:
 
 def _text_of(file: Path) -> str:
     try:
+        if file.stat().st_size > _LARGEST:
+            raise RecipeError(f"{file} is not a recipe: it is larger than {_LARGEST // 10**6} MB.")
         return file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{file} is not a recipe: it is not UTF-8 text.") from error

@@ -14,6 +14,7 @@ _WANTED = {
 }  # fmt: skip
 _BOUNDS = {"greater_than": ("gt", "greater than"), "greater_than_equal": ("ge", "at least"),
            "less_than": ("lt", "less than"), "less_than_equal": ("le", "at most")}  # fmt: skip
+_LISTED = 40
 
 
 def problems_of(error: "ValidationError", recipe: "type[BaseModel]") -> list[str]:
@@ -26,7 +27,8 @@ def listed(problems: list[str], where: str) -> str:
     """All problems of the recipe ``where`` in one message."""
     problems = list(dict.fromkeys(problems))
     count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"{where} has {count}:", *(f"  {problem}" for problem in problems)])
+    more = [f"  and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
+    return "\n".join([f"{where} has {count}:", *(f"  {problem}" for problem in problems[:_LISTED]), *more])
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

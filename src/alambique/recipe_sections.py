@@ -3,12 +3,16 @@
 The text below each key is its line in ``docs/recipe.md``, which :mod:`alambique.recipe_reference` writes.
 """
 
-from typing import Annotated, Any, Literal
+import codecs
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
+MOST_LAYERS = 200
+MOST_PARAMETERS = 2 * 10**9  # of a model made from scratch, for a laptop or one GPU
+NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 FORMS = {"teacher": ("model", "from_scratch"), "student": ("model", "from_teacher", "from_scratch")}
 
 
@@ -21,19 +25,21 @@ def as_tuple(value: Any) -> Any:
 
 def _layers(value: Any) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and value >= 1:
+    if whole and 1 <= value <= MOST_LAYERS:
         return value
     if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) and v >= 0 for v in value):
         if len(set(value)) < len(value) or sorted(value) != list(value):
             raise ValueError("must name each layer once, in rising order")
         return tuple(value)
-    raise ValueError("must be a count of at least 1 or a list of the teacher's layer numbers, from 0")
+    raise ValueError(f"must be a count from 1 to {MOST_LAYERS} or a list of the teacher's layer numbers, from 0")
 
 
 def _groups(value: Any) -> Any:
     if value is None or value in ("six", "three", "two"):
         return value
     if isinstance(value, dict) and value and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        if not all(map(str.strip, value.values())):
+            raise ValueError("must give each group a name that is not blank")
         return value
     raise ValueError("must be six, three or two (LIAR), a mapping {old name: new name}, or null")
 
@@ -59,8 +65,8 @@ def _with_default_form(raw: Any, section: str, default: str) -> Any:
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Bounded = Annotated[int, Field(ge=1, le=2**16)]
 Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
 
 
@@ -132,8 +138,12 @@ class Data(Section):
     def _known_encoding(cls, value: str) -> str:
         try:
             "".encode(value)  # codecs.lookup would let base64 pass, which is no encoding of text
-        except LookupError as error:
-            raise ValueError(f"{value!r} is no encoding that Python knows; try utf-8, latin-1 or cp1252") from error
+            known = codecs.lookup(value).name.replace("-", "_") not in NOT_FOR_FILES
+        except (LookupError, UnicodeError, ValueError):
+            known = False
+        if not known:
+            shown = repr(value) if len(value) <= 40 else f"{value[:40]!r}…"  # noqa: PLR2004
+            raise ValueError(f"{shown} is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252")
         return value
 
 
@@ -142,13 +152,13 @@ class Scratch(Section):
 
     architecture: Literal["distilbert", "bert"] = "distilbert"
     """What it is built as."""
-    layers: Count
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)]
     """How many Transformer layers."""
-    width: Count
+    width: Bounded
     """Hidden size of each layer."""
-    heads: Count
+    heads: Bounded
     """Attention heads of each layer; they divide the width."""
-    feed_forward: Count | None = None
+    feed_forward: Bounded | None = None
     """Hidden size of the feed-forward networks; null: four times the width."""
 
     @field_validator("heads")
@@ -159,13 +169,24 @@ class Scratch(Section):
             raise ValueError(f"must divide width ({width}); {value} does not")
         return value
 
+    @model_validator(mode="after")
+    def _of_a_size_that_can_be_trained(self) -> Self:
+        inner = self.feed_forward or 4 * self.width
+        parameters = self.layers * (4 * self.width**2 + 2 * self.width * inner)
+        if parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"describes a model of {parameters / 10**9:.1f} thousand million parameters; at most "
+                f"{MOST_PARAMETERS // 10**9} can be made"
+            )
+        return self
+
 
 class TeacherScratch(Scratch):
     """A teacher from scratch, with a WordPiece tokenizer trained on the train split."""
 
     architecture: Literal["distilbert", "bert"] = "bert"
     """What it is built as."""
-    vocabulary: Annotated[int, Field(ge=100)] = 8000
+    vocabulary: Annotated[int, Field(ge=100, le=10**6)] = 8000
     """At most so many word pieces in the tokenizer that is trained on train."""
 
 
@@ -181,17 +202,17 @@ class FromTeacher(Section):
 class Training(Section):
     """What every training has."""
 
-    epochs: Count
+    epochs: Bounded
     """How many times train is read."""
-    batch_size: Count = 32
+    batch_size: Bounded = 32
     """Rows a micro-batch."""
-    gradient_accumulation: Count = 1
+    gradient_accumulation: Bounded = 1
     """Micro-batches a step; each row weighs the same."""
-    learning_rate: Rate = 5e-5
+    learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-5
     """The peak; linear decay."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the steps in which the learning rate rises to its peak."""
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     """AdamW's."""
 
 
@@ -205,7 +226,7 @@ class Teacher(Training):
     trained on train."""
     fine_tune: bool = True
     """False: it is a finished classifier with the data's labels, by name."""
-    epochs: Count = 3
+    epochs: Bounded = 3
     """How many times train is read; the epoch with the best macro-F1 on valid is kept."""
     allow_weak: bool = False
     """True: go on with a teacher that is no better than the majority class on valid."""
@@ -232,7 +253,7 @@ class Student(Training):
     """Some of a BERT teacher's layers: `{architecture: distilbert, layers: 3}`."""
     from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
-    epochs: Count = 6
+    epochs: Bounded = 6
     """As for the teacher; the undistilled twin has as many."""
 
     @model_validator(mode="before")
@@ -246,7 +267,7 @@ class Distillation(Section):
 
     loss: Literal["kl", "mse"] = "kl"
     """`kl`: KL divergence of softened distributions, times T²; `mse`: squared difference of centred logits."""
-    temperature: Rate = 2.0
+    temperature: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = 2.0
     """T; `mse` has no use for it."""
     hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     """From 0 (soft labels only) to 1 (hard labels only); the soft loss has the rest."""

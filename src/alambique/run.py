@@ -60,12 +60,12 @@ class RunFolder:
             RunFolderError: the folder holds other things, cannot be written, or another process has it.
         """
         path = path.absolute()
-        if path.exists() and not path.is_dir():
-            raise RunFolderError(f"{path} is a file; --out must name a folder.")
         run = cls(path, say=say)
-        run._refuse_foreign()
-        above = next(parent for parent in (path, *path.parents) if parent.exists())
         try:
+            if path.exists() and not path.is_dir():
+                raise RunFolderError(f"{path} is a file; --out must name a folder.")
+            run._refuse_foreign()
+            above = next(parent for parent in (path, *path.parents) if parent.exists())
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise run._unwritable(error) from error
@@ -144,7 +144,7 @@ class RunFolder:
         """The id in recipe.yaml, or None if this is no run."""
         try:
             found = yaml.safe_load((self.path / RECIPE).read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
             return None
         identity = found.get("run_id") if isinstance(found, dict) else None
         return identity if isinstance(identity, str) else None

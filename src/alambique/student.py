@@ -12,6 +12,7 @@ from alambique.checkpoints import (
     Checkpoint,
     check_length,
     check_positions,
+    check_weights,
     find_checkpoint,
     load_config,
     load_finished,
@@ -45,7 +46,7 @@ class StudentStart:
     tokenizer: PreTrainedTokenizerBase | None
 
 
-def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
+def find_student(recipe: Recipe, teacher: Checkpoint | None, label_names: tuple[str, ...]) -> StudentStart:
     """Find the student's checkpoint, or check that the teacher has the layers it is built from.
 
     Raises:
@@ -54,7 +55,9 @@ def find_student(recipe: Recipe, teacher: Checkpoint | None) -> StudentStart:
     if recipe.student.model is not None:
         checkpoint = find_checkpoint(recipe.student.model, key=KEY)
         check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
-        return StudentStart(checkpoint, load_tokenizer(checkpoint.folder, key=KEY))
+        tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
+        check_weights(checkpoint, label_names, key=KEY)
+        return StudentStart(checkpoint, tokenizer)
     if recipe.student.from_teacher is not None:
         if teacher is not None:
             config = load_config(teacher.folder, key="teacher.model")

@@ -13,8 +13,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alambique.building import POSITIONS, model_from_scratch
 from alambique.checkpoints import (
     Checkpoint,
+    check_finite,
     check_length,
     check_positions,
+    check_weights,
     find_checkpoint,
     load_finished,
     load_to_train,
@@ -62,8 +64,12 @@ def find_teacher(recipe: Recipe, splits: Splits) -> TeacherStart:
     checkpoint = find_checkpoint(recipe.teacher.model or DEFAULT_TEACHER, key=KEY)
     check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
     tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
-    if not recipe.teacher.fine_tune:
-        match_labels(label_names_of(load_finished(checkpoint.folder, key=KEY)), splits.label_names)
+    if recipe.teacher.fine_tune:
+        check_weights(checkpoint, splits.label_names, key=KEY)
+    else:
+        finished = load_finished(checkpoint.folder, key=KEY)
+        check_finite(finished, checkpoint, key=KEY)
+        match_labels(label_names_of(finished), splits.label_names)
     return TeacherStart(checkpoint, tokenizer)
 
 

@@ -322,8 +322,10 @@ def test_row_ids_depend_on_both_segments(folder):
     for name in ("train", "valid", "test"):
         rows = [("same", "no", "left"), ("same", "yes", "right")]
         write_csv(folder / f"{name}.csv", rows, ("text", "label", "more"))
+    one_text = [("same", "no", "left"), ("same", "yes", "right"), ("other", "yes", "right")]
+    write_csv(folder / "train.csv", one_text, ("text", "label", "more"))
     assert load(folder).train.ids[1] == f"{load(folder).train.ids[0]}-2"
-    first, second = load(folder, text=["text", "more"]).train.ids
+    first, second, _ = load(folder, text=["text", "more"]).train.ids
     assert second != f"{first}-2"
 
 

@@ -2,7 +2,9 @@
 
 import codecs
 import csv
+import datetime as dt
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ SUFFIXES = {
     ".parquet": "parquet",
 }  # fmt: skip
 _LONGEST_CELL = 10_000_000
+_ODD = ((dict, "an object"), (list, "a list"), (bytes, "bytes"), (dt.date | dt.time, "a date or time"))
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class Table:
         columns: name → cells; an absent cell is None.
         lines: the line (or row) number of each row.
         class_names: name → class names, for a column of class numbers that carries them (the Hub's Parquet files).
+        odd: name → line and kind of its first cell that is no text, number or truth value.
     """
 
     where: str
     columns: dict[str, list[str | None]]
     lines: list[int]
     class_names: dict[str, list[str]] = field(default_factory=dict)
+    odd: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -156,7 +161,7 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     if text.lstrip().startswith("["):
         try:
-            rows = json.loads(text)
+            rows = json.loads(text, object_pairs_hook=_once_each)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: not valid JSON ({error}).") from error
         yield from enumerate(rows, start=1)
@@ -164,9 +169,17 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                yield number, json.loads(line)
+                yield number, json.loads(line, object_pairs_hook=_once_each)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}, line {number}: not valid JSON ({error}).") from error
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return record
 
 
 def _from_records(path: Path, records: Iterator[tuple[int, Any]]) -> Table:
@@ -177,18 +190,37 @@ def _from_records(path: Path, records: Iterator[tuple[int, Any]]) -> Table:
         rows.append(record)
         lines.append(number)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return _some_rows(Table(str(path), {name: [as_text(row.get(name)) for row in rows] for name in names}, lines))
+    return _of_values(path, {name: [row.get(name) for row in rows] for name in names}, lines)
 
 
 def _read_parquet(path: Path) -> Table:
     try:
         table = pq.read_table(path)
         features = Features.from_arrow_schema(table.schema)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        values = {name: table[name].to_pylist() for name in table.column_names}
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # the last: dates that Python cannot hold
         raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}).") from error
-    cells = {name: [as_text(value) for value in table[name].to_pylist()] for name in table.column_names}
     names = {name: list(feature.names) for name, feature in features.items() if isinstance(feature, ClassLabel)}
-    return _some_rows(Table(str(path), cells, list(range(1, table.num_rows + 1)), names))
+    return _of_values(path, values, list(range(1, table.num_rows + 1)), names)
+
+
+def _of_values(
+    path: Path, values: dict[str, list[Any]], lines: list[int], class_names: dict[str, list[str]] | None = None
+) -> Table:
+    odd = {}
+    for name, column in values.items():
+        found = next(((line, kind) for line, value in zip(lines, column, strict=True) if (kind := _kind(value))), None)
+        if found is not None:
+            odd[name] = found
+    cells = {name: [as_text(value) for value in column] for name, column in values.items()}
+    return _some_rows(Table(str(path), cells, lines, class_names or {}, odd))
+
+
+def _kind(value: Any) -> str | None:
+    """What a cell is that is no text, number or truth value."""
+    if isinstance(value, float) and math.isinf(value):
+        return "an infinite number"
+    return next((kind for types, kind in _ODD if isinstance(value, types)), None)
 
 
 def _some_rows(table: Table) -> Table:
@@ -201,7 +233,7 @@ def as_text(value: Any) -> str | None:
     """A cell as the user wrote it: true stays ``true``, 3 and 3.0 are ``3``; an absent cell stays None."""
     if isinstance(value, str):  # JSON may hold half a character, which no file of ours could
         return value if value.isprintable() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):  # as pandas writes that there is nothing
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -221,4 +253,5 @@ def join(tables: list[Table]) -> Table:
         if set(other.columns) != set(first.columns):
             raise DataError(f"{other.where}: its columns differ from those of {first.where}.")
     cells = {name: [cell for table in tables for cell in table.columns[name]] for name in first.columns}
-    return Table(first.where, cells, [line for table in tables for line in table.lines], first.class_names)
+    odd = {name: found for table in reversed(tables) for name, found in table.odd.items()}
+    return Table(first.where, cells, [line for table in tables for line in table.lines], first.class_names, odd)

@@ -10,9 +10,12 @@ import numpy as np
 from alambique.data.files import Table
 from alambique.data.liar import GROUPS, ORDERS
 from alambique.errors import DataError
+from alambique.printing import steers
 from alambique.recipe import Data
 
 MOST_CLASSES = 1000
+_LONGEST = 250  # characters of a label
+_SHOWN = 60
 _WHOLE = re.compile(r"^(-?\d+)\.0$")  # 1.0 in a CSV file is the 1 of a JSON or Parquet file
 
 
@@ -42,6 +45,17 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
                     f"can learn it. Train has {_some(sorted(train))}."
                 )
     where = tables["train"].where
+    for name in train:
+        if len(name) > _LONGEST or any(map(steers, name)) or "\ufffd" in name:
+            line = tables["train"].lines[grouped["train"].index(name)]
+            what = (
+                f"is longer than {_LONGEST} characters"
+                if len(name) > _LONGEST
+                else "has a character that cannot be shown"
+            )
+            raise DataError(
+                f"{where}, line {line}: label {_short(name)} {what}. Is {data.label!r} the column of labels?"
+            )
     if len(train) == 1:
         raise DataError(
             f"{where}: every row has the label {next(iter(train))!r}; a classifier needs two classes or more."
@@ -61,6 +75,10 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
     index = {name: i for i, name in enumerate(ordered)}
     labels = {split: np.array([index[name] for name in found], dtype=np.int64) for split, found in grouped.items()}
     return EncodedLabels(ordered, ordinal, labels)
+
+
+def _short(name: str) -> str:
+    return repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}…"
 
 
 def _names(table: Table, column: str) -> list[str]:

@@ -37,10 +37,14 @@ def locate(data: Data) -> ReadTables:
         return _reader({split: [Path(name)] for split, name in source.items()}, data)
     if source == quickstart.NAME:
         return quickstart.tables
-    path = Path(source).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(source).expanduser()
+        folder, file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError) as error:  # too long for a path; no such home
+        raise DataError(f"data.source: there is no file or folder {source}.") from error
+    if folder:
         return _reader(_files_in(path), data)
-    if path.is_file():
+    if file:
         return _reader({"train": [path]}, data)
     if not is_id(source) or path.suffix.lower() in SUFFIXES:
         raise DataError(f"data.source: there is no file or folder {source}.")
@@ -68,6 +72,7 @@ def load_splits(data: Data, read_tables: ReadTables) -> Splits:
             notes.append(f"The {split} split of the source has no labels and was left out.")
     for table in tables.values():
         _check_columns(table, data)
+    _check_variety(tables["train"], data)
     encoded = encode_labels(tables, data, liar=liar)
     splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}
     for name in ("test", "valid"):
@@ -164,7 +169,8 @@ def _hub_files(folder: Path, data: Data) -> dict[str, list[Path]]:
 
 def _renamed(table: Table) -> Table:
     columns = {HUB_NAMES.get(name, name): cells for name, cells in table.columns.items()}
-    return Table(table.where, columns, table.lines, table.class_names)
+    odd = {HUB_NAMES.get(name, name): found for name, found in table.odd.items()}
+    return Table(table.where, columns, table.lines, table.class_names, odd)
 
 
 def _check_columns(table: Table, data: Data) -> None:
@@ -175,15 +181,31 @@ def _check_columns(table: Table, data: Data) -> None:
                     f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
                     f"{', '.join(table.columns)}. {_hint(name, table)}"
                 )
+    for key, names in (("text", data.text), ("label", (data.label,))):
+        for name in names:
+            if name in table.odd:
+                line, kind = table.odd[name]
+                raise DataError(
+                    f"{table.where}, line {line}: column {name!r}, which data.{key} names, holds {kind}, not text."
+                )
     for name in data.text:
         cells = [cell for cell in table.columns[name] if cell and cell.strip()]
         if not cells:
             raise DataError(f"{table.where}: column {name!r}, which data.text names, is empty in every row.")
-        if all(map(_is_number, cells)):
+        if all(cell in ("true", "false") or _is_number(cell) for cell in cells):
+            kind = "numbers" if _is_number(cells[0]) else "truth values"
             raise DataError(
-                f"{table.where}: column {name!r}, which data.text names, holds numbers (the first is {cells[0]}), "
+                f"{table.where}: column {name!r}, which data.text names, holds {kind} (the first is {cells[0]}), "
                 f"not text. The columns are {', '.join(table.columns)}."
             )
+
+
+def _check_variety(train: Table, data: Data) -> None:
+    read = [train.columns[name] for name in (*data.text, *data.metadata)]
+    if len(train) > 1 and all(len(set(cells)) == 1 for cells in read):
+        raise DataError(
+            f"{train.where}: all {len(train)} rows have the same text, {read[0][0]!r}, so nothing can be learnt from them."
+        )
 
 
 def _hint(name: str, table: Table) -> str:

@@ -73,7 +73,7 @@ def diagnose(recipe: Recipe, *, show: Reporter | None = None) -> Diagnosis:
         show.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
         start = find_teacher(recipe, splits)
-        student_start = find_student(recipe, start.checkpoint)
+        student_start = find_student(recipe, start.checkpoint, splits.label_names)
         process = resident()
         teacher = _teacher(recipe, start, splits)
         student, student_tokenizer = build_student(

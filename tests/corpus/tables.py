@@ -1,0 +1,162 @@
+"""Data files that are no table, or no data for a classifier."""
+
+import gzip
+import io
+import json
+import os
+import zipfile
+
+from case import DATA, LABELS, data, jsonl, rows, setting, tsv
+
+GOOD = rows(60)
+CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in GOOD)
+LIAR = "1.json\tfalse\ta statement\ttaxes\tann\t\tOhio\tred\t0\t1\t0\t0\t0\ta talk"
+
+
+def train(content, *sets, name="train.tsv", also=None):
+    files = {"data/train.tsv": ..., f"data/{name}": content, **(also or {})}
+    return data(files, *sets)
+
+
+def zipped(name, content):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def records(*extra, count=60):
+    return jsonl([*rows(count), *extra])
+
+
+CASES = {
+    # ---- nothing there
+    "empty-file": train(""),
+    "blank-file": train(" \n\n\t\n"),
+    "only-mark": train(b"\xef\xbb\xbf"),
+    "header-only": train("text\tlabel\n"),
+    "one-row": train("text\tlabel\na lamp\tbad\n", also={"data/valid.tsv": ..., "data/test.tsv": ...}),
+    "one-row-with-others": train("text\tlabel\na lamp\tbad\n"),
+    "one-class": train(tsv([{"text": f"lamp {i}", "label": "bad"} for i in range(60)])),
+    "two-rows": train("text\tlabel\na lamp\tbad\na door\tfair\n", also={"data/valid.tsv": ..., "data/test.tsv": ...}),
+    "empty-valid": data({"data/valid.tsv": ""}),
+    "header-only-test": data({"data/test.tsv": "text\tlabel\n"}),
+    "no-train": data({"data/train.tsv": ...}),
+    "train-in-another-format": data({"data/train.tsv": ..., "data/train.xlsx": zipped("xl/workbook.xml", "<x/>")}),
+    "too-few-to-split": data(
+        {"data/train.tsv": tsv(rows(6)), "data/valid.tsv": ..., "data/test.tsv": ...}
+    ),
+    "classes-too-rare-to-split": train(
+        tsv([{"text": f"lamp {i}", "label": f"class {i}"} for i in range(15)]),
+        also={"data/valid.tsv": ..., "data/test.tsv": ...},
+    ),
+    "folder-named-train": data({"data/train.tsv": None}),
+    "fifo": data({"data/train.tsv": os.mkfifo}),
+    "link-to-itself": data({"data/train.tsv": lambda p: p.symlink_to(p.name)}),
+    "link-to-nowhere": data({"data/train.tsv": lambda p: p.symlink_to("absent.tsv")}),
+    "link-to-zero": data({"data/train.tsv": lambda p: p.symlink_to("/dev/zero")}),
+    "two-valid-files": data({"data/dev.csv": CSV}),
+    "two-train-files": data({"data/train.csv": CSV}),
+    "same-stem-other-case": data({"data/TRAIN.tsv": DATA["data/train.tsv"]}),
+    # ---- columns
+    "no-such-text-column": data({}, "data.text=claim"),
+    "no-such-label-column": data({}, "data.label=verdict"),
+    "column-in-other-case": data({}, "data.label=Label"),
+    "no-such-metadata": data({}, "data.metadata=[speaker]"),
+    "column-missing-in-valid": data({"data/valid.tsv": "text\tverdict\na lamp\tbad\n"}),
+    "column-missing-in-test": data({"data/test.tsv": "claim\tlabel\na lamp\tbad\n"}),
+    "header-missing": train("".join(f"{r['text']}\t{r['label']}\n" for r in GOOD)),
+    "duplicate-columns": train("text\tlabel\tlabel\na\tbad\tgood\nb\tfair\tbad\n"),
+    "duplicate-blank-columns": train("text\tlabel\t\t\na\tbad\t\t\nb\tfair\t\t\n"),
+    "column-with-escape": train("te\x1b[31mxt\tlabel\na\tbad\nb\tfair\n"),
+    "ragged-short": train(DATA["data/train.tsv"] + "a lamp without a label\n"),
+    "ragged-long": train("text\tlabel\na\tbad\nb\tc\tfair\n"),
+    "ragged-csv": train(CSV + "Yes, it is, bad\n", name="train.csv"),
+    "csv-as-tsv": train(CSV),
+    "tsv-as-csv": train(DATA["data/train.tsv"].replace("\t", " \t "), "data.text='text '", name="train.csv"),
+    "quoted-csv-as-tsv": train("".join('"' + line.replace("\t", '"\t"') + '"\n' for line in
+                               DATA["data/train.tsv"].splitlines())),
+    "semicolons-and-commas": train("text;label,\n" + "".join(f"{r['text']};{r['label']},\n" for r in GOOD),
+                                   name="train.csv"),
+    "pipes": train("text|label\n" + "".join(f"{r['text']}|{r['label']}\n" for r in GOOD), name="train.csv"),
+    "liar-13-columns": train("\n".join([LIAR.rsplit("\t", 1)[0]] * 20) + "\n", "data.text=statement"),
+    "liar-15-columns": train("\n".join([LIAR + "\tmore"] * 20) + "\n", "data.text=statement"),
+    "liar-one-short-row": train("\n".join([LIAR] * 5 + [LIAR.rsplit("\t", 1)[0]]) + "\n", "data.text=statement"),
+    "liar-unknown-label": train("\n".join([LIAR, LIAR.replace("false", "true"), LIAR.replace("false", "maybe")]) + "\n",
+                                "data.text=statement", "data.label_groups=three",
+                                also={"data/valid.tsv": ..., "data/test.tsv": ...}),
+    # ---- characters
+    "unclosed-quote": train(CSV + '"a lamp,bad\n' + CSV, name="train.csv"),
+    "text-after-quote": train('text,label\n"a" lamp,bad\nb,good\n', name="train.csv"),
+    "cell-beyond-limit": train("text,label\n" + "x" * 10_000_001 + ",bad\nb,good\n", name="train.csv"),
+    "nul": train("text\tlabel\na\0b\tbad\n"),
+    "invalid-utf-8": train(b"text\tlabel\na\tbad\n" + b"caf\xe9\tgood\n"),
+    "truncated-utf-8": train(DATA["data/train.tsv"].encode() + b"a lamp\tgoo\xc3"),
+    "utf-16": train(DATA["data/train.tsv"].encode("utf-16")),
+    "utf-16-no-mark": train(DATA["data/train.tsv"].encode("utf-16-le")),
+    "utf-32": train(DATA["data/train.tsv"].encode("utf-32")),
+    "utf-8-read-as-utf-16": train(DATA["data/train.tsv"], "data.encoding=utf-16"),
+    "utf-8-read-as-utf-32": train(DATA["data/train.tsv"], "data.encoding=utf-32"),
+    "latin-1-read-as-ascii": train("text\tlabel\nété\tbad\n".encode("latin-1"), "data.encoding=ascii"),
+    "cr-only-one-line": train("text\tlabel", name="train.tsv"),
+    "cr-only": train("text\tlabel\ra\tbad\rb\r"),
+    "gzip-as-tsv": train(gzip.compress(DATA["data/train.tsv"].encode(), mtime=0)),
+    "gzip": train(gzip.compress(DATA["data/train.tsv"].encode(), mtime=0), name="train.tsv.gz"),
+    "zip-as-csv": train(zipped("train.csv", CSV), name="train.csv"),
+    "xlsx-as-csv": train(zipped("xl/workbook.xml", "<workbook/>"), name="train.csv"),
+    "png-as-tsv": train(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(64)),
+    "html-as-csv": train("<!DOCTYPE html>\n<html>\n<body>Sign in to go on</body>\n</html>\n", name="train.csv"),
+    "lfs-pointer": train("version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 1234\n", name="train.csv"),
+    # ---- labels
+    "unseen-label-in-valid": data({"data/valid.tsv": "text\tlabel\na lamp\tbest\n"}),
+    "unseen-label-in-test": data({"data/test.tsv": "text\tlabel\na lamp\tGood\n"}),
+    "empty-label": train(DATA["data/train.tsv"] + "a lamp\t\n"),
+    "blank-label": train(DATA["data/train.tsv"] + "a lamp\t \n"),
+    "label-is-the-id": train(tsv([{"text": f"lamp {i}", "label": f"row {i}"} for i in range(300)])),
+    "300-classes-of-one-row": train(tsv([{"text": f"lamp {i}", "label": i} for i in range(300)])),
+    "text-and-label-swapped": data({}, "data.text=label", "data.label=text"),
+    "label-of-numbers-with-fractions": train(tsv([{"text": f"lamp {i}", "label": i / 7} for i in range(60)])),
+    "label-with-escape": train(jsonl([*GOOD, {"text": "a", "label": "\x1b[31mred"}]), name="train.jsonl"),
+    "label-with-newline": train(jsonl([*GOOD, {"text": "a", "label": "two\nlines"}]), name="train.jsonl"),
+    "label-too-long": train(jsonl([*GOOD, {"text": "a", "label": "x" * 5000}]), name="train.jsonl"),
+    "labels-bool-against-text": train(jsonl([{"text": f"lamp {i}", "label": i % 2 == 0} for i in range(60)]),
+                                      name="train.jsonl"),
+    "labels-absent-in-train": train(jsonl([{"text": f"lamp {i}", "label": None} for i in range(60)]), name="train.jsonl"),
+    # ---- texts
+    "texts-all-blank": train(tsv([{"text": " ", "label": LABELS[i % 3]} for i in range(60)])),
+    "texts-blank-in-test": data({"data/test.tsv": "text\tlabel\n \tbad\n \tgood\n"}),
+    "texts-all-the-same": train(tsv([{"text": "a lamp", "label": LABELS[i % 3]} for i in range(60)])),
+    "texts-all-the-same-to-split": train(tsv([{"text": "a lamp", "label": LABELS[i % 3]} for i in range(60)]),
+                                         also={"data/valid.tsv": ..., "data/test.tsv": ...}),
+    "texts-are-numbers": train(tsv([{"text": i, "label": LABELS[i % 3]} for i in range(60)])),
+    "second-text-blank": setting("data.text=[text, more]", files={"data/train.tsv":
+                                 tsv([{**r, "more": ""} for r in GOOD])}),
+    # ---- JSON
+    "json-broken-line": train(records() + '{"text": "a lamp", "label": "bad"\n', name="train.jsonl"),
+    "json-single-quotes": train("{'text': 'a lamp', 'label': 'bad'}\n", name="train.jsonl"),
+    "json-lists": train('["a lamp", "bad"]\n["a door", "good"]\n', name="train.jsonl"),
+    "json-list-of-lists": train('[["a lamp", "bad"], ["a door", "good"]]', name="train.json"),
+    "json-words": train('"a lamp"\n"a door"\n', name="train.jsonl"),
+    "json-numbers": train("1\n2\n", name="train.jsonl"),
+    "json-null-line": train(records() + "null\n", name="train.jsonl"),
+    "json-empty-list": train("[]", name="train.json"),
+    "json-empty-objects": train("{}\n{}\n", name="train.jsonl"),
+    "json-one-object-of-columns": train(json.dumps({"text": ["a", "b"], "label": ["bad", "good"]}), name="train.json"),
+    "json-pretty": train(json.dumps({"data": GOOD}, indent=2), name="train.json"),
+    "json-list-cut": train(json.dumps(GOOD)[:-20], name="train.json"),
+    "json-nan-label": train(records() + '{"text": "a lamp", "label": NaN}\n', name="train.jsonl"),
+    "json-infinite-label": train(records() + '{"text": "a lamp", "label": Infinity}\n', name="train.jsonl"),
+    "json-key-twice": train(records() + '{"text": "a lamp", "label": "bad", "label": "good"}\n', name="train.jsonl"),
+    "json-nested-text": train(records({"text": {"en": "a lamp"}, "label": "bad"}), name="train.jsonl"),
+    "json-list-label": train(records({"text": "a lamp", "label": ["bad", "good"]}), name="train.jsonl"),
+    "json-object-label": train(records({"text": "a lamp", "label": {"name": "bad"}}), name="train.jsonl"),
+    "json-label-missing-once": train(records({"text": "a lamp"}), name="train.jsonl"),
+    "json-huge-number": train(records() + '{"text": "a lamp", "label": ' + "9" * 5000 + "}\n", name="train.jsonl"),
+    "json-deep": train(records() + "[" * 100_000 + "\n", name="train.jsonl"),
+    "json-deep-object": train(records() + '{"text": ' * 5000 + "\n", name="train.jsonl"),
+    "json-utf-16": train(records().encode("utf-16"), name="train.jsonl"),
+    "json-half-a-character": train(records() + '{"text": "a lamp", "label": "\\ud83d"}\n', name="train.jsonl"),
+    "csv-as-json": train(CSV, name="train.jsonl"),
+    "jsonl-as-csv": train(records(), name="train.csv"),
+    "jsonl-comma-ends": train(records().replace("}\n", "},\n"), name="train.jsonl"),
+}  # fmt: skip
