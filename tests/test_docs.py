@@ -79,7 +79,7 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
     assert ("student.model", DEFAULT_STUDENT, "text", meaning(Student, "model")) in lines
     assert ("teacher.from_scratch.width", "(required)", bounded, "Hidden size of each layer.") in lines
     assert ("distillation.loss", "kl", "`kl` or `mse`", meaning(Distillation, "loss")) in lines
-    assert ("teacher.learning_rate", "5e-5", "a number above 0", "The peak; linear decay.") in lines
+    assert ("teacher.learning_rate", "5e-5", "a number above 0 and at most 1", "The peak; linear decay.") in lines
 
 
 def keys_of(section, prefix=""):

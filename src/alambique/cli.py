@@ -25,7 +25,7 @@ Set = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
-EXPORTS = ("onnx", "int8", "web")
+EXPORTS = ("onnx", "int8", "web", "hub")
 INTERRUPTED = 130
 MOST_SEEDS = 100
 WIDE = 110  # columns, where nobody's terminal sets them
@@ -90,19 +90,28 @@ def evaluate(
 def export(
     run: Run,
     to: Annotated[
-        list[str] | None, typer.Option("--to", help="onnx, int8 or web; repeats. onnx and int8 by default.")
+        list[str] | None, typer.Option("--to", help="onnx, int8, web or hub; repeats. onnx and int8 by default.")
+    ] = None,
+    repo: Annotated[
+        str | None, typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.")
     ] = None,
     *,
+    private: Annotated[bool, typer.Option("--private", help="A repository that is made now is private.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Export the student as files for ONNX Runtime, each compared with PyTorch before it is kept."""
+    """Export the student for ONNX Runtime (each file compared with PyTorch before it is kept), browsers, the Hub."""
     formats = list(dict.fromkeys(to or EXPORTS[:2]))
     if not set(formats) <= set(EXPORTS):
         raise typer.BadParameter(f"must be {', '.join(EXPORTS[:-1])} or {EXPORTS[-1]}", param_hint="--to")
+    if ("hub" in formats) != (repo is not None):
+        raise typer.BadParameter("--to hub and --repo OWNER/NAME belong together", param_hint="--repo")
     from alambique.pipeline import export as export_run  # noqa: PLC0415
 
-    facts = export_run(run, formats, show=reporter(quiet=quiet))
+    facts = export_run(run, formats, repository=repo, private=private, show=reporter(quiet=quiet))
     for name in formats:
+        if name == "hub":
+            print(facts[name])  # noqa: T201
+            continue
         if name == "web":
             print(f"{run / name}   for any static host; to try it here: python -m http.server -d {run / name}")  # noqa: T201
             continue
@@ -184,10 +193,9 @@ def doctor(
 @app.command()
 def report(run: Run) -> None:
     """Write report.json and the model card again, from the artefacts."""
-    from alambique.report import write_report  # noqa: PLC0415
-    from alambique.run import RunFolder  # noqa: PLC0415
+    from alambique.pipeline import rewrite_report  # noqa: PLC0415
 
-    _print_comparison(write_report(RunFolder.existing(run)))
+    _print_comparison(rewrite_report(run))
 
 
 def _check_model(model: str | None) -> None:

@@ -20,7 +20,7 @@ _LISTED = 40
 def problems_of(error: "ValidationError", recipe: "type[BaseModel]") -> list[str]:
     """One line for each problem: ``key: what is wrong``."""
     known = _key_paths(recipe)
-    return [f"{_path(found['loc'])}: {_sentence(found, known)}" for found in error.errors()]
+    return [f"{_path(found)}: {_sentence(found, known)}" for found in error.errors()]
 
 
 def listed(problems: list[str], where: str) -> str:
@@ -31,9 +31,17 @@ def listed(problems: list[str], where: str) -> str:
     return "\n".join([f"{where} has {count}:", *(f"  {problem}" for problem in problems[:_LISTED]), *more])
 
 
-def _path(loc: tuple[int | str, ...]) -> str:
-    # pydantic names the branches of a union inside the path; they are not the user's keys
-    return ".".join(str(part) for part in loc if not (isinstance(part, str) and ("[" in part or part in _BRANCHES)))
+def _path(found: Any) -> str:
+    # pydantic names the branches of a union inside the path; an unknown key that looks like one is the user's
+    *above, last = found["loc"] or ("",)
+    kept = [str(part) for part in above if not _is_branch(part)]
+    if found["type"] == "extra_forbidden" or not _is_branch(last):
+        kept.append(str(last))
+    return ".".join(kept)
+
+
+def _is_branch(part: int | str) -> bool:
+    return isinstance(part, str) and ("[" in part or part in _BRANCHES)
 
 
 _BRANCHES = frozenset({"str", "int", "dict", "tuple"})
@@ -42,7 +50,7 @@ _BRANCHES = frozenset({"str", "int", "dict", "tuple"})
 def _sentence(found: Any, known: set[str]) -> str:
     kind, value, context = found["type"], found["input"], found.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key.{_suggestion(_path(found['loc']), known)}"
+        return f"unknown key.{_suggestion(_path(found), known)}"
     if kind == "missing":
         return "is missing and has no default."
     if kind == "value_error":

@@ -24,6 +24,7 @@ MESSAGES = Path(__file__).with_name("messages.yaml")
 GROUPS = (recipes, settings, commands, tables, parquet, models)
 CASES = {f"{group.__name__}/{name}": case for group in GROUPS for name, case in group.CASES.items()}
 PROGRESS = re.compile(r"\d\d:\d\d:\d\d ")
+SHORTENED = re.compile(r"(.)\1{60,} … \(\d+ characters\) … \1{60,}")  # how much is shown depends on the folder's name
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def test_a_mistake_is_one_message_and_nothing_else(run, tmp_path, messages, requ
     assert not [line for line in err.splitlines() if not line.isprintable()]
     assert max(map(len, err.splitlines())) < 1000
     said = [line for line in err.splitlines() if not PROGRESS.match(line)]
-    message = "\n".join(said).replace(str(folder), "{here}")
+    message = SHORTENED.sub(r"\1…\1", "\n".join(said).replace(str(folder), "{here}"))
     if request.config.getoption("--write-messages"):
         messages[name] = message
     assert message.startswith(("alambique: ", "Error: ", "Usage: "))

@@ -166,4 +166,4 @@ def sha256(path):
 def test_an_unknown_format_is_named(run, run_folder):
     status, out, err = run("export", run_folder, "--to", "pdf")
     assert (status, out) == (2, "")
-    assert "must be onnx, int8 or web" in " ".join(err.split())
+    assert "must be onnx, int8, web or hub" in " ".join(err.split())
