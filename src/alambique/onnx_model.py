@@ -67,6 +67,8 @@ class TokenBatches:
     def __call__(self, segments: Segments, batch_size: int) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """The rows' places, and what the graph reads of them, batch by batch from the longest."""
         encoded = self.tokenizer.encode_batch_fast([row[0] if len(row) == 1 else tuple(row) for row in segments])
+        if len(encoded) == 1:  # a service's commonest case, where every step counts
+            return [(np.zeros(1, dtype=np.intp), self._padded(encoded))]
         order = np.argsort([-len(one.ids) for one in encoded], kind="stable")
         batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         return [(rows, self._padded([encoded[row] for row in rows])) for rows in batches]
