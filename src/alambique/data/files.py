@@ -126,7 +126,9 @@ def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list
 
 
 def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple[str, ...]) -> Table:
-    first_line, first = next(rows)
+    first_line, first = next(rows, (0, []))
+    if not first:
+        raise DataError(f"{path}: the file has no rows.")
     names = columns
     body: Iterable[tuple[int, list[str]]] = rows
     if columns and [cell.strip() for cell in first] == list(columns):
