@@ -75,3 +75,14 @@ def test_half_precision_is_for_those_who_ask_and_for_a_gpu_that_has_it(monkeypat
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: not including_emulation)
     assert half_precision(Compute())
     assert not half_precision(Compute(precision="fp32"))
+
+
+def test_bfloat16_trains_on_a_processor_and_weights_stay_in_full(trained):
+    full, half = (
+        load_file(trained(name, compute=Compute(precision=name), dropout=0.0) / "model.safetensors")
+        for name in ("fp32", "bf16")
+    )
+    for name, weight in full.items():
+        assert half[name].dtype == torch.float32
+        assert (half[name] - weight).abs().max() < 0.05
+    assert any(not torch.equal(half[name], full[name]) for name in full)

@@ -191,6 +191,7 @@ def _arguments(settings: Training, compute: Compute, folder: Path, seed: int, *,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
+        use_cpu=not torch.accelerator.is_available(),  # else Trainer refuses bfloat16 there
         bf16=half_precision(compute),
         torch_compile=compute.compile,
         eval_strategy="epoch",
