@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import time
 from contextlib import contextmanager
 
@@ -95,4 +96,4 @@ def reported(request, name):
     finally:
         line = f"{name}: " + ", ".join(f"{value} {what}" for what, value in figures.items())
         with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-            print(f"\n{line}", flush=True)
+            sys.stdout.write(f"\n{line}\n")

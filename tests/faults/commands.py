@@ -1,11 +1,12 @@
 """The command in a process of its own, to be killed: whole, or forked from a process that has imported everything.
 
-Importing torch takes most of a second, and writing a run of the quickstart recipe a few; a fork has the libraries already, so
-that hundreds of kills fall into the work and not into the imports. Both have one thread.
+Importing the libraries takes seconds, as does a short run; a fork has them already, so that hundreds of kills fall into the
+work and not into the imports. Both have one thread.
 """
 
 import atexit
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -21,23 +22,29 @@ _FORKS.set_forkserver_preload(_LOADED)
 
 
 class Slice:
-    """One process at the command, in a group of its own; what it says goes to two files in ``place``."""
+    """One process at the command, in a group of its own; what it says goes to two files in ``place``.
 
-    def __init__(self, arguments, place, *, forked=False, limits=None):
+    Args:
+        arguments: of the command.
+        place: the working folder.
+        forked: from a process that has the libraries.
+        memory: bytes of address space that a forked one may have.
+    """
+
+    def __init__(self, arguments, place, *, forked=False, memory=None):
         place.mkdir(parents=True, exist_ok=True)
         self.arguments = [str(argument) for argument in arguments]
         self.said, self.told = place / "stdout", place / "stderr"
         self.forked, self.begun = forked, time.monotonic()
         os.environ.update(ENVIRONMENT)
         if forked:
-            self.process = _FORKS.Process(target=_in_fork, args=(self.arguments, place, limits))
+            self.process = _FORKS.Process(target=_in_fork, args=(self.arguments, place, memory))
             self.process.start()
         else:
             with self.said.open("wb") as out, self.told.open("wb") as err:
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "alambique", *self.arguments], cwd=place, stdout=out, stderr=err,
                     stdin=subprocess.DEVNULL, start_new_session=True,
-                    preexec_fn=None if limits is None else lambda: _limit(limits),
                 )  # fmt: skip
         atexit.register(self.send, signal.SIGKILL)
 
@@ -82,22 +89,15 @@ def _is_log(line):
     return line[2:3] == ":" and line[5:6] == ":" and line[:2].isdigit()
 
 
-def _limit(limits):
-    import resource
-
-    for name, value in limits.items():
-        resource.setrlimit(name, (value, value))
-
-
-def _in_fork(arguments, place, limits):
+def _in_fork(arguments, place, memory):
     os.setsid()
     os.chdir(place)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         file = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, descriptor)
         os.close(file)
-    if limits is not None:
-        _limit(limits)
+    if memory is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     sys.argv = ["alambique", *arguments]
     from alambique import cli
 

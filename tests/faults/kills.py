@@ -30,13 +30,14 @@ class Victim:
         out: the run folder.
         draw: from the stages that are not finished to a moment.
         forked: from a process number (0, 1, …) to whether that one is forked, or the whole command.
+        number: the signal.
     """
 
-    def __init__(self, campaign, recipe, out, *, draw, forked):
-        self.recipe, self.out, self.draw, self.forked = recipe, out, draw, forked
+    def __init__(self, campaign, recipe, out, *, draw, forked, number=signal.SIGKILL):
+        self.recipe, self.out, self.draw, self.forked, self.number = recipe, out, draw, forked, number
         self.place = campaign.folder / "said" / out.name
         self.witness = Witness(out)
-        self.kills, self.processes = [], 0
+        self.kills, self.processes, self.last = [], 0, None
 
     def step(self, *, last=False):
         """Start the command once, and kill it; True if it came to its end before. ``last``: let it."""
@@ -59,14 +60,16 @@ class Victim:
                 self.witness.look()
                 looked = now
             time.sleep(0.001)
-        one.send(signal.SIGKILL)
-        status = one.wait()
+        one.send(self.number)
+        one.wait()
+        self.last = one
         self.witness.look()
-        if status == -signal.SIGKILL:
-            self.kills.append(self._now())
-            return False
-        assert (status, one.messages()) == (0, []), one.err()
-        return True
+        if one.status == 0:
+            assert one.messages() == []
+            return True
+        assert self.number != signal.SIGKILL or one.status == -signal.SIGKILL, one.err()
+        self.kills.append(self._now())
+        return False
 
     def _begun(self, stage):
         parts = stage.split("/")
