@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 MANIFEST = "manifest.json"
+_PARTS = {"key", "files", "seconds", "digest", "environment"}
 LIBRARIES = ("alambique", "torch", "transformers", "datasets", "accelerate", "tokenizers", "scikit-learn", "numpy",
              "onnxruntime")  # fmt: skip
 
@@ -60,7 +61,7 @@ def damage(folder: Path) -> str | None:
 
 def _well_formed(manifest: Any) -> bool:
     """Whether a manifest has its parts, and what it says of key and files is what was written."""
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("key"), dict):
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("key"), dict) or not set(manifest) <= _PARTS:
         return False
     files, seconds = manifest.get("files"), manifest.get("seconds")
     if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
@@ -83,8 +84,9 @@ def recorded_digest(folder: Path) -> str | None:
 def file_damage(folder: Path, name: str) -> str | None:
     """What is wrong with one file of an artefact, by the hash in its manifest; None if nothing is."""
     manifest = read_json(folder / MANIFEST)
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    wanted = files.get(name) if isinstance(files, dict) else None
+    if manifest is not None and not _well_formed(manifest):
+        return f"{folder / MANIFEST} is not what was written there"
+    wanted = manifest["files"].get(name) if manifest is not None else None
     if wanted is None:
         return f"{folder / MANIFEST} does not name {name}"
     if escapes(folder, name):
