@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from multiprocessing import get_context
+from pathlib import Path
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
 LONGEST = 300.0  # seconds, for what nothing stops
@@ -28,7 +29,7 @@ class Slice:
         arguments: of the command.
         place: the working folder.
         forked: from a process that has the libraries.
-        memory: bytes of address space that a forked one may have.
+        memory: bytes of address space that a forked one may have beyond what it begins with.
     """
 
     def __init__(self, arguments, place, *, forked=False, memory=None):
@@ -97,7 +98,8 @@ def _in_fork(arguments, place, memory):
         os.dup2(file, descriptor)
         os.close(file)
     if memory is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        most = memory + int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     sys.argv = ["alambique", *arguments]
     from alambique import cli
 

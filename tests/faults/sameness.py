@@ -2,7 +2,7 @@
 
 Left out of the comparison, and nothing else:
 
-- ``recipe.yaml``: the line ``run_id``;
+- ``recipe.yaml``: the line ``run_id``, and the hash in the first line, which covers it;
 - ``manifest.json`` of each stage: ``seconds``, ``environment``, ``digest`` (which covers ``seconds``), and in ``benchmark``
   the hash of ``cost.json``;
 - ``benchmark/cost.json``: the figures, not the names;
@@ -45,7 +45,7 @@ def _content(run, name):
     if name.endswith(MANIFEST) or name in ("report.json", "benchmark/cost.json"):
         return _json(name, json.loads(path.read_bytes()))
     if name == "recipe.yaml":
-        return [line for line in path.read_text().splitlines() if not line.startswith("run_id: ")]
+        return [line for line in path.read_text().splitlines() if not line.startswith(("run_id: ", "# SHA-256 "))]
     return None if name in PAGES else path.read_bytes()
 
 
