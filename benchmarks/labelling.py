@@ -10,6 +10,7 @@ take turns; peak memory is the process's own (getrusage). The last line of the o
 
 import json
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from alambique.checkpoints import find_checkpoint, load_tokenizer
 from alambique.logits import LOGITS
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe import Compute
+from alambique.run import SCRATCH
 from alambique.soft_labels import label_rows
 from alambique.tokens import CHUNK, read_tokens, write_tokens
 
@@ -110,6 +112,7 @@ def label_generated(rows: int) -> dict[str, float]:
         speeds, tokens = [], read_tokens(store)
         for _ in range(max(1, REPEATED // rows)):
             begun_again = time.perf_counter()
+            shutil.rmtree(work / SCRATCH)  # else the shards of the time before are taken for this one's
             label_rows(model, tokens, work, compute=Compute(), step=Step())
             speeds.append(rows / (time.perf_counter() - begun_again))
         held = mapped() - mapped_before

@@ -31,6 +31,8 @@ NOUNS = ("lamp", "table", "door", "garden", "kettle", "window")
 
 def pytest_addoption(parser):
     parser.addoption("--write-messages", action="store_true", help="write tests/corpus/messages.yaml anew")
+    parser.addoption("--faults-seconds", type=float, help="about how long tests/faults may take; by default, all of it")
+    parser.addoption("--faults-seed", type=int, default=0, help="of the choices in tests/faults")
 
 
 def rows(count, seed):
@@ -145,6 +147,15 @@ def exported(tmp_path_factory):
         }
     )
     return folder / "run", recipe, distill(recipe, folder / "run")
+
+
+@pytest.fixture(scope="session")
+def campaign(request, tmp_path_factory):
+    """What the tests of tests/faults share."""
+    from campaign import Campaign
+
+    option = request.config.getoption
+    return Campaign(option("--faults-seed"), option("--faults-seconds"), tmp_path_factory.mktemp("faults"))
 
 
 @pytest.fixture

@@ -56,7 +56,18 @@ def torch_error():
         return error
 
 
-@pytest.mark.parametrize("error", [memory_error(), torch_error(), torch.OutOfMemoryError("CUDA out of memory. Tried")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        memory_error(),
+        torch_error(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("can't start new thread"),
+        ImportError("x.so: failed to map segment from shared object"),
+    ],
+)
 def test_too_little_memory_names_the_keys_that_matter(tmp_path, error):
     explained = told(error, tmp_path, doing="undistilled")
     assert isinstance(explained, MemoryShortError)

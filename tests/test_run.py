@@ -79,12 +79,18 @@ def test_a_seed_is_adopted_when_seeds_come_or_go(tmp_path, alone_first):
 
 
 def test_a_damaged_copy_of_the_best_seed_is_mended(tmp_path):
-    run = RunFolder(tmp_path)
+    lines = []
+    run = RunFolder(tmp_path, say=lines.append)
     for name in SEED_STAGES:
         run.seed(1, alone=False).stage(name, {}, make([]))
     run.promote(run.seed(1, alone=False))
+    assert lines == []
     (tmp_path / "student" / "result.txt").write_text("mad3")
     run.promote(run.seed(1, alone=False))
+    assert lines == [
+        f"{tmp_path}/student/result.txt has SHA-256 08086ebf82102576…, its manifest ea0890697a77af0a…: it is damaged, is "
+        "not used, and is made again"
+    ]
     assert (tmp_path / "student" / "result.txt").read_text() == "made"
 
 
@@ -320,6 +326,47 @@ def test_other_errors_keep_what_was_made(tmp_path, recipe):
         run.mark(recipe)
         raise WeakTeacherError("x")
     assert files(tmp_path / "run") == ["recipe.yaml"]
+
+
+def test_a_recipe_that_is_not_as_it_was_written_is_not_read_and_gives_no_id(tmp_path, recipe):
+    run, path = RunFolder(tmp_path), tmp_path / "recipe.yaml"
+    run.mark(recipe)
+    identity, text = run.run_id(), path.read_text()
+    changed = text.replace("temperature: 2.0", "temperature: 2.1")
+    assert changed != text
+    path.write_text(changed)
+    with pytest.raises(DamagedArtefactError) as refused:
+        RunFolder.existing(tmp_path)
+    assert str(refused.value) == (
+        f"{path} has not the SHA-256 that its first line names: it is damaged and is not used. Make it again with alambique "
+        "distill."
+    )
+    run.mark(recipe)
+    assert run.run_id() not in (None, identity)
+    path.write_text(text.partition("\n")[2])  # as it was written before there was a hash
+    assert RunFolder.existing(tmp_path).run_id() == identity
+
+
+def test_a_stage_without_its_manifest_is_not_reported_on(tmp_path):
+    run = RunFolder(tmp_path)
+    run.stage("teacher", {}, make([]))
+    run.check()
+    (tmp_path / "teacher" / "manifest.json").unlink()
+    with pytest.raises(RunFolderError) as refused:
+        run.check()
+    assert str(refused.value) == f"{tmp_path} has no teacher yet. Finish it with alambique distill."
+
+
+def test_a_manifest_has_no_part_that_nobody_wrote(tmp_path):
+    run = RunFolder(tmp_path)
+    run.stage("teacher", {}, make([]))
+    path = tmp_path / "teacher" / "manifest.json"
+    path.write_text(path.read_text().replace('"digest"', '"eigest"'))
+    with pytest.raises(DamagedArtefactError) as refused:
+        run.finished("teacher")
+    assert str(refused.value) == (
+        f"{path} is not what was written there: it is damaged and is not used. Make it again with alambique distill."
+    )
 
 
 @pytest.mark.parametrize("content", [None, "", "run_id: [1]", "- a", "run_id"])

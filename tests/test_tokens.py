@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from alambique.errors import DamagedArtefactError
-from alambique.tokens import Tokens, read_tokens, tokenize_rows, tokenizer_key, write_tokens
+from alambique.tokens import Tokens, read_tokens, save_tokenizer, tokenize_rows, tokenizer_key, write_tokens
 from conftest import rows
 
 TEXTS = [(row["text"],) for row in rows(30, 7)]
@@ -80,6 +80,14 @@ def test_the_key_of_a_tokenizer_is_what_it_does_not_how_it_was_last_used(tokeniz
     before = tokenizer_key(tokenizer)
     tokenizer(["some words"], truncation=True, max_length=4, padding=True)
     assert tokenizer_key(tokenizer) == before
+
+
+def test_a_saved_tokenizer_is_the_same_however_it_was_last_used(tokenizer, tmp_path):
+    save_tokenizer(tokenizer, tmp_path / "before")
+    tokenizer(["some words"], truncation=True, max_length=4, padding=True)
+    save_tokenizer(tokenizer, tmp_path / "after")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes()
 
 
 def test_ids_are_whole_numbers_of_torchs_kind():

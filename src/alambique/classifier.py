@@ -87,7 +87,9 @@ def open_classifier(folder: Path, model: str | None = None) -> Classifier:
         ModelError: the student in PyTorch cannot be loaded.
     """
     run = RunFolder.existing(folder)
-    facts = read_json(run.path / ONNX / EXPORT_FACTS)
+    if model == TORCH:
+        return _in_torch(run, STUDENT)
+    facts = _facts(run)
     there = _exported(run, facts)
     chosen = model or next((name for name in MODELS if name in there), TORCH)
     if chosen == TORCH:
@@ -109,6 +111,22 @@ def open_teacher(folder: Path) -> Classifier:
     return _in_torch(RunFolder.existing(folder), TEACHER)
 
 
+def _facts(run: RunFolder) -> Any:
+    """What was exported; None if nothing was."""
+    if not (run.path / ONNX).exists():
+        return None
+    _refuse_damage(run, EXPORT_FACTS)
+    return read_json(run.path / ONNX / EXPORT_FACTS)
+
+
+def _refuse_damage(run: RunFolder, name: str) -> None:
+    damage = file_damage(run.path / ONNX, name)
+    if damage is not None:
+        raise DamagedArtefactError(
+            f"{damage}: it is damaged and is not used. Make it again with alambique export {run.path}."
+        )
+
+
 def _exported(run: RunFolder, facts: Any) -> set[str]:
     """The formats that were exported from the student that stands here, not from one before it."""
     student = recorded_digest(run.path / STUDENT)
@@ -121,12 +139,8 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any]) -> Classifier:
     from alambique.onnx_model import OnnxModel  # noqa: PLC0415 - a run may be opened in PyTorch
 
     folder = run.path / ONNX
-    for name in (ONNX_FILES[chosen], TOKENIZER, EXPORT_FACTS):
-        damage = file_damage(folder, name)
-        if damage is not None:
-            raise DamagedArtefactError(
-                f"{damage}: it is damaged and is not used. Make it again with alambique export {run.path}."
-            )
+    for name in (ONNX_FILES[chosen], TOKENIZER):
+        _refuse_damage(run, name)
     loaded = OnnxModel(
         folder / ONNX_FILES[chosen], folder / TOKENIZER, max_length=facts["max_length"], pad_id=facts["pad_id"]
     )

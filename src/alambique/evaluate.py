@@ -107,8 +107,11 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
 
     Raises:
         RunFolderError: the run has none for these rows.
+        DamagedArtefactError: a file does not hold what its manifest says.
     """
     folder = run.path / PREDICTIONS / name
+    if folder.is_dir():
+        run.finished(f"{PREDICTIONS}/{name}")
     try:
         logits = {s.name: read_predictions(folder / f"{s.name}.parquet", s.ids) for s in (splits.valid, splits.test)}
         parameters = int(json.loads((folder / PARAMETERS).read_text("utf-8"))["parameters"])

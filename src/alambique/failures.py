@@ -13,7 +13,9 @@ _BROKEN = {errno.EIO, errno.ENODEV, errno.ESTALE, errno.ENXIO}
 # libraries in C++ and Rust pass on the words of an error, not its number
 _FULL_WORDS = ("no space left on device", "os error 28", "disk quota exceeded", "os error 122")
 _TORN_WORDS = ("pytorchstreamwriter failed writing", "items requested but", "requested and", "unexpected pos")
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory")
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "bad_alloc", "bad allocation",
+                 "could not create a primitive", "could not create a memory object",  # oneDNN's, in the midst of training
+                 "failed to map segment from shared object", "can't start new thread")  # fmt: skip
 _SMALL = 2**26  # bytes: a disk with less is full, whatever was to be written
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 MANIFEST = "manifest.json"
+_PARTS = {"key", "files", "seconds", "digest", "environment"}
 LIBRARIES = ("alambique", "torch", "transformers", "datasets", "accelerate", "tokenizers", "scikit-learn", "numpy",
              "onnxruntime")  # fmt: skip
 
@@ -47,20 +48,25 @@ def read_artefact(folder: Path, key: dict[str, Any] | None) -> Artefact | None:
 
 def damage(folder: Path) -> str | None:
     """The first thing that is wrong with an artefact: its manifest, or a file that it names; None if nothing is."""
+    wrong = _manifest_damage(folder)
+    if wrong is not None:
+        return wrong
+    names = read_json(folder / MANIFEST)["files"]
+    return next((told for name in names if (told := file_damage(folder, name)) is not None), None)
+
+
+def _manifest_damage(folder: Path) -> str | None:
     path = folder / MANIFEST
-    manifest = read_json(path)
     if not path.is_file():
         return f"{path} is missing"
     if folder.is_symlink() or path.is_symlink():
         return f"{folder if folder.is_symlink() else path} is a link, which a run folder never holds"
-    if not _well_formed(manifest):
-        return f"{path} is not what was written there"
-    return next((told for name in manifest["files"] if (told := file_damage(folder, name)) is not None), None)
+    return None if _well_formed(read_json(path)) else f"{path} is not what was written there"
 
 
 def _well_formed(manifest: Any) -> bool:
     """Whether a manifest has its parts, and what it says of key and files is what was written."""
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("key"), dict):
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("key"), dict) or not set(manifest) <= _PARTS:
         return False
     files, seconds = manifest.get("files"), manifest.get("seconds")
     if not isinstance(files, dict) or not all(isinstance(value, str) for value in files.values()):
@@ -82,9 +88,10 @@ def recorded_digest(folder: Path) -> str | None:
 
 def file_damage(folder: Path, name: str) -> str | None:
     """What is wrong with one file of an artefact, by the hash in its manifest; None if nothing is."""
-    manifest = read_json(folder / MANIFEST)
-    files = manifest.get("files") if isinstance(manifest, dict) else None
-    wanted = files.get(name) if isinstance(files, dict) else None
+    wrong = _manifest_damage(folder)
+    if wrong is not None:
+        return wrong
+    wanted = read_json(folder / MANIFEST)["files"].get(name)
     if wanted is None:
         return f"{folder / MANIFEST} does not name {name}"
     if escapes(folder, name):

@@ -7,6 +7,7 @@ goes when the manifest is there.
 """
 
 import errno
+import hashlib
 import json
 import shutil
 import time
@@ -31,6 +32,7 @@ EXPORT_FACTS = "export.json"
 ONNX_FILES = {"onnx": "model.onnx", "int8": "model_int8.onnx"}  # by format
 REPORT_JSON, REPORT_HTML, MODEL_CARD = "report.json", "report.html", "README.md"
 MODELS = (TEACHER, STUDENT, UNDISTILLED)
+_HASH = b"# SHA-256 of what follows: "
 SEED_STAGES = (TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED, *(f"{PREDICTIONS}/{name}" for name in MODELS))
 
 
@@ -134,11 +136,19 @@ class RunFolder:
 
         Raises:
             RunFolderError: it is none.
+            DamagedArtefactError: its recipe.yaml is not what was written there.
         """
         run = cls(path)
         if run.run_id() is None:
             raise RunFolderError(f"{path} is not a run folder: it has no {RECIPE} with a run id.")
+        if not run._recipe_is_whole():
+            raise _damaged(f"{path / RECIPE} has not the SHA-256 that its first line names")
         return run
+
+    def _recipe_is_whole(self) -> bool:
+        """Whether recipe.yaml holds what its first line says; if that is no hash, there is nothing to compare."""
+        first, _, rest = (self.path / RECIPE).read_bytes().partition(b"\n")
+        return not first.startswith(_HASH) or first == _HASH + hashlib.sha256(rest).hexdigest().encode()
 
     def run_id(self) -> str | None:
         """The id in recipe.yaml, or None if this is no run."""
@@ -150,8 +160,12 @@ class RunFolder:
         return identity if isinstance(identity, str) else None
 
     def mark(self, recipe: Recipe) -> None:
-        """Write recipe.yaml, which makes the folder ours. The id of an earlier run here is kept."""
-        text = f"run_id: {self.run_id() or uuid.uuid4().hex}\n{recipe.to_yaml()}"
+        """Write recipe.yaml, which makes the folder ours. The id of an earlier run here is kept, if the file is whole."""
+        identity = self.run_id()
+        if identity is None or not self._recipe_is_whole():
+            identity = uuid.uuid4().hex
+        content = f"run_id: {identity}\n{recipe.to_yaml()}"
+        text = f"{_HASH.decode()}{hashlib.sha256(content.encode()).hexdigest()}\n{content}"
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path / RECIPE
         if path.is_file() and path.read_bytes() != text.encode():
@@ -245,7 +259,7 @@ class RunFolder:
         """
         scored = {path.relative_to(self.path).as_posix() for path in (self.path / PREDICTIONS).glob("*")}
         for name in sorted({DATA, BENCHMARK, ONNX, *SEED_STAGES, *scored}):
-            if (self.path / name / MANIFEST).is_file():
+            if (self.path / name).is_dir():
                 self.finished(name)
         for room in sorted((self.path / SEEDS).glob("*")):
             RunFolder(room).check()
@@ -262,6 +276,7 @@ class RunFolder:
         for name in SEED_STAGES:
             target, source = self.path / name, best.path / name
             if read_artefact(target, None) is None or read_json(target / MANIFEST) != read_json(source / MANIFEST):
+                self._say_damage(target, read_json(source / MANIFEST)["key"])
                 work = self.path / WORK / name
                 _remove(work)
                 shutil.copytree(source, work)

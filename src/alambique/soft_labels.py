@@ -1,5 +1,6 @@
 """Soft labels: the teacher's logits on train, computed once, shard by shard."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from alambique.data import Splits
 from alambique.inference import predict_tokens, to_device
 from alambique.labels import label_names_of
 from alambique.logits import LOGITS, SoftLabels, read_soft_labels, write_soft_labels
-from alambique.manifest import Artefact
+from alambique.manifest import Artefact, sync
 from alambique.progress import Reporter, Step
 from alambique.recipe import Compute, Recipe
-from alambique.run import SOFT_LABELS, RunFolder
+from alambique.run import SCRATCH, SOFT_LABELS, RunFolder
 from alambique.tokens import Tokens
 from alambique.training import half_precision
 
@@ -52,8 +53,8 @@ def label_rows(
 ) -> None:
     """Write ``logits.npy``, (rows, C) float32 in the order of the rows; memory does not grow with their number.
 
-    The rows are done in shards of :data:`SHARD`, each sorted by length within itself and written when it is whole. Shards
-    found in ``work`` are kept, so that a killed run goes on at the first that is missing.
+    The rows are done in shards of :data:`SHARD`, each sorted by length within itself and written when it is whole. Whole
+    shards found in ``work/scratch`` are used, so that a killed run goes on at the first that is missing, and left there.
 
     Args:
         model: a classifier on its device; it is left in eval mode.
@@ -64,36 +65,54 @@ def label_rows(
         batch_size: rows a batch; by default what suits the model's device.
     """
     keep_freed_memory()
-    shards = work / _SHARDS
-    shards.mkdir(exist_ok=True)
+    shards = work / SCRATCH / _SHARDS
+    if shards.is_symlink():
+        shards.unlink()
+    shards.mkdir(parents=True, exist_ok=True)
     step.start(len(tokens))
-    starts = range(0, len(tokens), SHARD)
-    files = [shards / f"{start:012d}.npy" for start in starts]
-    for start, file in zip(starts, files, strict=True):
+    files = []
+    for start in range(0, len(tokens), SHARD):
         stop = min(start + SHARD, len(tokens))
-        if file.is_file():
+        file = _whole_shard(shards, start)
+        if file is not None:
             step.advance(stop - start)
-            continue
-        logits = predict_tokens(
-            model, tokens.rows(start, stop), batch_size=batch_size, advance=step.advance,
-            plain=compute.plain, half=half_precision(compute),
-        )  # fmt: skip
-        _write_whole(file, logits)
+        else:
+            logits = predict_tokens(
+                model, tokens.rows(start, stop), batch_size=batch_size, advance=step.advance,
+                plain=compute.plain, half=half_precision(compute),
+            )  # fmt: skip
+            file = _write_shard(shards, start, logits)
+        files.append(file)
     joined = np.lib.format.open_memmap(
         work / LOGITS, mode="w+", dtype=np.float32, shape=(len(tokens), len(label_names_of(model)))
     )
-    for start, file in zip(starts, files, strict=True):
-        joined[start : start + SHARD] = np.load(file, allow_pickle=False)
+    for number, file in enumerate(files):
+        joined[number * SHARD : (number + 1) * SHARD] = np.load(file, allow_pickle=False)
     joined.flush()
-    for file in (*files, *shards.glob("*.part")):
-        file.unlink(missing_ok=True)
-    shards.rmdir()
 
 
-def _write_whole(file: Path, logits: np.ndarray) -> None:
-    part = file.with_suffix(".part")
-    with part.open("wb") as stream:
+def _whole_shard(shards: Path, start: int) -> Path | None:
+    """The shard that begins at a row, if it holds what its name says; damaged ones are removed."""
+    for file in shards.glob(f"{start:012d}-*.npy"):
+        if file.name == _name(start, file):
+            return file
+        file.unlink()
+    return None
+
+
+def _write_shard(shards: Path, start: int, logits: np.ndarray) -> Path:
+    part = shards / f"{start:012d}.part"
+    part.unlink(missing_ok=True)
+    with part.open("xb") as stream:
         np.save(stream, logits, allow_pickle=False)
         stream.flush()
         os.fsync(stream.fileno())
-    part.replace(file)
+    file = part.replace(shards / _name(start, part))
+    sync(shards)
+    return file
+
+
+def _name(start: int, file: Path) -> str:
+    """What a shard is called: its first row, and the hash of what it holds."""
+    with file.open("rb") as stream:
+        return f"{start:012d}-{hashlib.file_digest(stream, 'sha256').hexdigest()}.npy"

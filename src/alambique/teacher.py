@@ -30,7 +30,7 @@ from alambique.metrics import accuracy
 from alambique.progress import Reporter
 from alambique.recipe import DEFAULT_TEACHER, Recipe
 from alambique.run import TEACHER, RunFolder
-from alambique.tokens import Tokens
+from alambique.tokens import Tokens, save_tokenizer
 from alambique.training import fit
 from alambique.wordpiece import train_wordpiece
 
@@ -101,7 +101,7 @@ def finetune_teacher(
             model = load_finished(start.checkpoint.folder, key=KEY)
             reorder_labels(model, splits.label_names)
             model.save_pretrained(work)
-            start.tokenizer.save_pretrained(work)
+            save_tokenizer(start.tokenizer, work)
             return
         if settings.from_scratch is not None:
             model = model_from_scratch(settings.from_scratch, start.tokenizer, splits.label_names, seed=seed)

@@ -158,6 +158,18 @@ def tokenizer_key(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(f"{backend}{tokenizer.model_input_names}".encode()).hexdigest()
 
 
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Save a tokenizer; the file is the same whatever it was used for before.
+
+    A fast tokenizer keeps the cut and padding of its last call, and would write them: a run that was continued, and skipped
+    that call, would differ from one that was not.
+    """
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    tokenizer.save_pretrained(folder)
+
+
 def _encode(
     tokenizer: PreTrainedTokenizerBase, segments: Segments, max_length: int | None
 ) -> dict[str, list[list[int]]]:

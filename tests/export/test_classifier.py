@@ -48,11 +48,9 @@ def test_the_fastest_that_stands_there_is_opened(exported, run_folder):
     facts = run_folder / "onnx" / "export.json"
     changed = json.loads(facts.read_text())
     changed["models"]["int8"]["file"] = None
-    manifest = run_folder / "onnx" / "manifest.json"
+    key = json.loads((run_folder / "onnx" / "manifest.json").read_text())["key"]
     facts.write_text(json.dumps(changed))
-    recorded = json.loads(manifest.read_text())
-    recorded["files"]["export.json"] = hashlib.sha256(facts.read_bytes()).hexdigest()
-    manifest.write_text(json.dumps(recorded))
+    write_manifest(run_folder / "onnx", key, 1.0)
     assert open_classifier(run_folder).model == "onnx"
     with pytest.raises(RunFolderError) as refused:
         open_classifier(run_folder, "int8")
@@ -93,6 +91,37 @@ def test_a_damaged_file_is_named_by_its_hash_and_never_used(run, run_folder):
     (run_folder / "onnx" / "tokenizer.json").unlink()
     with pytest.raises(DamagedArtefactError, match=r"onnx/tokenizer\.json is missing: it is damaged"):
         open_classifier(run_folder, "onnx")
+
+
+def test_what_says_which_models_there_are_is_checked_before_one_is_chosen(run_folder):
+    onnx = run_folder / "onnx"
+    (onnx / "export.json").write_text("{}")
+    again = f"it is damaged and is not used. Make it again with alambique export {run_folder}."
+    with pytest.raises(DamagedArtefactError) as refused:
+        open_classifier(run_folder)
+    assert str(refused.value).startswith(f"{onnx / 'export.json'} has SHA-256 44136fa355b3678a…, its manifest ")
+    assert str(refused.value).endswith(again)
+    (onnx / "manifest.json").rename(run_folder / "elsewhere.json")
+    (onnx / "manifest.json").symlink_to(run_folder / "elsewhere.json")
+    with pytest.raises(DamagedArtefactError) as refused:
+        open_classifier(run_folder)
+    assert str(refused.value) == f"{onnx / 'manifest.json'} is a link, which a run folder never holds: {again}"
+    assert open_classifier(run_folder, "torch").model == "torch"
+
+
+def test_predictions_that_are_damaged_are_no_reference(run, run_folder):
+    path = run_folder / "predictions" / "student" / "valid.parquet"
+    content = bytearray(path.read_bytes())
+    before = hashlib.sha256(content).hexdigest()
+    content[100] ^= 1
+    path.write_bytes(content)
+    after = hashlib.sha256(content).hexdigest()
+    assert run("export", run_folder) == (
+        2,
+        "",
+        f"alambique: {path} has SHA-256 {after[:16]}…, its manifest {before[:16]}…: it is damaged and is not used. Make it "
+        "again with alambique distill.\n",
+    )
 
 
 def test_predict_offers_models_and_calibrated_probabilities(run, exported):

@@ -26,7 +26,7 @@ from alambique.metrics import accuracy, macro_f1
 from alambique.progress import Step
 from alambique.recipe import Compute, Distillation, Training
 from alambique.run import SCRATCH, STUDENT
-from alambique.tokens import Tokens
+from alambique.tokens import Tokens, save_tokenizer
 from alambique.training.dropout import cheap_dropout
 from alambique.training.resuming import Keep, ResumableTrainer
 from alambique.training.rows import Rows, as_it_is
@@ -96,7 +96,7 @@ def fit(
         restore_vocabulary(model, vocabulary)
     model.save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
-    tokenizer.save_pretrained(work)
+    save_tokenizer(tokenizer, work)
     history = [
         {name: value for name, value in entry.items() if not name.endswith(_MEASURED_TIME)}
         for entry in trainer.state.log_history
