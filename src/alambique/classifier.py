@@ -74,12 +74,13 @@ class Classifier:
         return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
 
 
-def open_classifier(folder: Path, model: str | None = None) -> Classifier:
+def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None) -> Classifier:
     """Open a run's student.
 
     Args:
         folder: the run.
         model: ``int8``, ``onnx`` or ``torch``; the first of these that stands there by default.
+        threads: of one run of an ONNX model; one a core by default.
 
     Raises:
         RunFolderError: the folder is no run, or has no such model.
@@ -98,7 +99,7 @@ def open_classifier(folder: Path, model: str | None = None) -> Classifier:
         raise RunFolderError(
             f"{run.path} has no {chosen} export of its student. Make it with alambique export {folder} --to {chosen}."
         )
-    return _in_onnx(run, chosen, facts)
+    return _in_onnx(run, chosen, facts, threads)
 
 
 def open_teacher(folder: Path) -> Classifier:
@@ -135,15 +136,16 @@ def _exported(run: RunFolder, facts: Any) -> set[str]:
     return {name for name, one in facts["models"].items() if one["file"] is not None}
 
 
-def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any]) -> Classifier:
+def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], threads: int | None) -> Classifier:
     from alambique.onnx_model import OnnxModel  # noqa: PLC0415 - a run may be opened in PyTorch
 
     folder = run.path / ONNX
     for name in (ONNX_FILES[chosen], TOKENIZER):
         _refuse_damage(run, name)
     loaded = OnnxModel(
-        folder / ONNX_FILES[chosen], folder / TOKENIZER, max_length=facts["max_length"], pad_id=facts["pad_id"]
-    )
+        folder / ONNX_FILES[chosen], folder / TOKENIZER,
+        max_length=facts["max_length"], pad_id=facts["pad_id"], threads=threads,
+    )  # fmt: skip
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
         lambda: float(facts["temperature"]),

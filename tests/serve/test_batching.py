@@ -25,9 +25,9 @@ class Gated:
         return counting(segments)
 
 
-def ran(scenario, model, capacity=1024):
+def ran(scenario, model, capacity=1024, workers=1):
     async def whole():
-        batcher = Batcher(lambda: classifier(model), capacity=capacity)
+        batcher = Batcher(lambda: classifier(model), capacity=capacity, workers=workers)
         try:
             return await asyncio.wait_for(scenario(batcher), 30)
         finally:
@@ -59,7 +59,7 @@ def test_what_waits_runs_together_and_everyone_gets_their_own():
     assert model.batches == [["1"], ["2", "0", "1", "0", "2", "1"]]
 
 
-def test_a_run_takes_at_most_128_texts_and_keeps_requests_whole():
+def test_a_run_takes_at_most_128_texts():
     model = Gated()
 
     async def scenario(batcher):
@@ -70,7 +70,27 @@ def test_a_run_takes_at_most_128_texts_and_keeps_requests_whole():
         await asyncio.gather(first, *others)
 
     ran(scenario, model)
-    assert [len(batch) for batch in model.batches] == [1, 128, 1, 200]
+    assert [len(batch) for batch in model.batches] == [1, 128, 97, 104]  # parts of 32 are kept whole
+
+
+def test_threads_share_a_large_request_and_its_answers_are_in_order():
+    both, batches = threading.Barrier(2), []
+
+    def model(segments):
+        batches.append([len(row[0]) for row in segments])
+        if len(batches) <= 2:
+            both.wait(30)  # which only two threads at once get through
+        return counting([(row[0][0],) for row in segments])
+
+    texts = [str(place % 3) * (1 + place % 50) for place in range(128)]
+
+    async def scenario(batcher):
+        return best(await batcher.submit([(text,) for text in texts]))
+
+    assert ran(scenario, model, workers=2) == [place % 3 for place in range(128)]
+    assert sorted(map(len, batches)) == [64, 64]
+    short, long = sorted(batches, key=max)
+    assert max(short) <= min(long)
 
 
 def test_what_does_not_fit_is_refused_until_there_is_room():

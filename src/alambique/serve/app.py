@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import alambique
@@ -53,7 +53,11 @@ class SecurityHeaders:
 
 
 def build_app(
-    student: Classifier, open_teacher: Callable[[], Classifier] | None = None, limits: Limits | None = None
+    student: Classifier,
+    open_teacher: Callable[[], Classifier] | None = None,
+    limits: Limits | None = None,
+    *,
+    workers: int = 1,
 ) -> FastAPI:
     """The service of one student, to be put behind :class:`SecurityHeaders`.
 
@@ -61,9 +65,10 @@ def build_app(
         student: ready to answer.
         open_teacher: opens the teacher when it is first asked for; None: there is none.
         limits: on requests.
+        workers: threads that run the student at the same time.
     """
     limits = limits or Limits()
-    batchers = {STUDENT: Batcher(lambda: student, capacity=limits.waiting)}
+    batchers = {STUDENT: Batcher(lambda: student, capacity=limits.waiting, workers=workers)}
     if open_teacher is not None:
         batchers[TEACHER] = Batcher(open_teacher, capacity=limits.waiting)
 
@@ -106,9 +111,31 @@ def _add_predict(app: FastAPI, student: Classifier, batchers: dict[str, Batcher]
         timing = f"queue;dur={1000 * batched.waited:.3f}, model;dur={1000 * batched.ran:.3f}"
         return _json({"predictions": answers} if asked.many else answers[0], {"Server-Timing": timing})
 
-    # what FastAPI does around a function that only wants the request takes a tenth of a small student's time: its own
-    # route is what /openapi.json tells of, this one answers
-    app.router.routes.insert(0, Route("/predict", predict, methods=["POST"]))
+    app.add_middleware(_PredictFirst, predict=predict)
+
+
+class _PredictFirst:
+    """Answers /predict before the framework looks for who does.
+
+    What FastAPI does around a function that wants only the request takes a tenth of a small student's time. Its route
+    is what /openapi.json tells of.
+    """
+
+    def __init__(self, app: ASGIApp, predict: Callable[[Request], Awaitable[Response]]) -> None:
+        self.app, self.predict = app, predict
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != "/predict" or scope["method"] != "POST":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self.predict(request)
+        except RequestProblem as problem:
+            response = await _told(request, problem)
+        except ClientDisconnect:  # nobody waits for an answer
+            return
+        await response(scope, receive, send)
 
 
 def _add_pages(app: FastAPI, health: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """From a run folder to a service that listens, until it is asked to stop."""
 
 import errno
+import os
 import signal
 import socket
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import uvicorn
 
-from alambique.classifier import Classifier, open_classifier, open_teacher
+from alambique.classifier import TORCH, Classifier, open_classifier, open_teacher
+from alambique.cores import available_cores
 from alambique.errors import AddressError, AlambiqueError
 from alambique.manifest import MANIFEST
 from alambique.onnx_model import BATCH
@@ -47,9 +49,12 @@ def serve(
         RunFolderError: the folder is no run, or has no such model.
         AddressError: the address cannot be had.
     """
-    student = open_classifier(folder, model)
+    # a short text is done sooner by one thread than by several that wake each other; cores share requests instead
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    student = open_classifier(folder, model, threads=1)
+    workers = 1 if student.model == TORCH else available_cores()
     has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file()
-    app = build_app(warm(student), partial(_open_teacher, folder) if has_teacher else None, limits)
+    app = build_app(warm(student), partial(_open_teacher, folder) if has_teacher else None, limits, workers=workers)
     listener = listen(host, port)
     with listener:
         # before uvicorn sets its own: stopped, it raises the signal once more, and the default would end with 143
