@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from campaign import STAGES, distill
-from commands import LONGEST, Slice
+from processes import LONGEST, Slice
 from witness import Witness
 
 from alambique.run import KEY, SEEDS, WORK

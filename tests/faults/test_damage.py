@@ -7,7 +7,7 @@ import time
 
 import pytest
 from campaign import STAGES, distill, reported
-from commands import Slice
+from processes import Slice
 from sameness import PAGES, differences
 
 from alambique.manifest import MANIFEST

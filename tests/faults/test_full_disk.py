@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 from campaign import STAGES, distill, reported
-from commands import Slice
+from processes import Slice
 from sameness import PAGES, differences
 
 from alambique.run import MODELS

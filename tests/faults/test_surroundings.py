@@ -11,7 +11,7 @@ import time
 
 import pytest
 from campaign import STAGES, distill, reported
-from commands import Slice
+from processes import Slice
 from sameness import differences
 from witness import Witness
 
