@@ -68,7 +68,7 @@ class Victim:
         if one.status == 0:
             assert one.messages() == []
             return True
-        assert self.number != signal.SIGKILL or one.status == -signal.SIGKILL, one.err()
+        assert self.number != signal.SIGKILL or one.status == -signal.SIGKILL, f"{one.status}: {one.err()}"
         self.kills.append(self._now())
         return False
 
