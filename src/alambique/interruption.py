@@ -1,14 +1,16 @@
 """Ctrl-C and SIGTERM: put off until what is in hand can be kept, never lost."""
 
+import _thread
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_A_MOMENT = 0.05  # seconds
 
 
 class Request:
@@ -30,9 +32,31 @@ class Request:
 
 
 def end_like_ctrl_c() -> None:
-    """From now on SIGTERM, by which machines are taken back, does what Ctrl-C does."""
+    """From now on SIGTERM, by which machines are taken back, does what Ctrl-C does; and neither is lost.
+
+    Python drops what is raised in a finaliser or in the callback of a weak reference, and a signal may come while a library
+    is in one: then it comes once more a moment later.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
+        sys.unraisablehook = _once_more
+
+
+def _once_more(dropped: "sys.UnraisableHookArgs") -> None:
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    timer = threading.Timer(_A_MOMENT, _interrupt_main)
+    timer.daemon = True
+    with suppress(RuntimeError):  # the process is at its end anyway
+        timer.start()
+
+
+def _interrupt_main() -> None:
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:  # which also wakes a thread that waits for the system
+        signal.pthread_kill(cast("int", threading.main_thread().ident), signal.SIGINT)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from contextlib import contextmanager
 
-from commands import Slice
+from processes import Slice
 
 from alambique.manifest import MANIFEST
 from alambique.run import MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED

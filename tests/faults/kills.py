@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 
 from campaign import STAGES, distill
-from commands import LONGEST, Slice
+from processes import LONGEST, Slice
 from witness import Witness
 
-from alambique.run import SEEDS, WORK
+from alambique.run import KEY, SEEDS, WORK
 
 LOOK = 0.02  # seconds between looks at what is finished
 
@@ -46,14 +46,15 @@ class Victim:
         one = Slice(distill(self.recipe, self.out), self.place, forked=self.forked(self.processes))
         self.processes += 1
         begun, deadline, seen = time.monotonic(), time.monotonic() + LONGEST, None
-        looked = 0.0
+        looked, before = 0.0, None if moment is None or moment.stage is None else self._key(moment.stage)
         while one.status is None:
             now = time.monotonic()
             assert now < deadline, f"{moment}: {one.err()}"
             if moment is not None and moment.stage is None and now - begun >= moment.after:
                 break
             if moment is not None and moment.stage is not None:
-                seen = seen or (now if self._begun(moment.stage) else None)
+                began = self._key(moment.stage) not in (None, before) or self.witness.finished(moment.stage)
+                seen = seen or (now if began else None)
                 if seen is not None and now - seen >= moment.after:
                     break
             if now - looked >= LOOK:
@@ -67,15 +68,19 @@ class Victim:
         if one.status == 0:
             assert one.messages() == []
             return True
-        assert self.number != signal.SIGKILL or one.status == -signal.SIGKILL, one.err()
+        assert self.number != signal.SIGKILL or one.status == -signal.SIGKILL, f"{one.status}: {one.err()}"
         self.kills.append(self._now())
         return False
 
-    def _begun(self, stage):
+    def _key(self, stage):
+        """When the attempt at a stage began that is going on, or was killed."""
         parts = stage.split("/")
         depth = 2 if parts[0] == SEEDS else 0
-        room, name = self.out.joinpath(*parts[:depth]), "/".join(parts[depth:])
-        return (room / WORK / name).exists() or self.witness.finished(stage)
+        path = self.out.joinpath(*parts[:depth], WORK, *parts[depth:], KEY)
+        try:
+            return path.stat().st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def _now(self):
         """The first stage that is not finished; where a kill fell."""

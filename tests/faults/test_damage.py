@@ -7,7 +7,7 @@ import time
 
 import pytest
 from campaign import STAGES, distill, reported
-from commands import Slice
+from processes import Slice
 from sameness import PAGES, differences
 
 from alambique.manifest import MANIFEST
@@ -102,7 +102,7 @@ def copy_of(campaign, recipe):
 
 def test_distill_makes_good_what_is_damaged_and_nothing_else(campaign, run, tmp_path, request):
     with reported(request, "damage, made good") as figures:
-        for number, (recipe, name, damage) in enumerate(campaign.some(cases(campaign), 0.12, "made good")):
+        for number, (recipe, name, damage) in enumerate(campaign.some(cases(campaign), 0.06, "made good")):
             figures["files damaged"] = number + 1
             folder, elsewhere = copy_of(campaign, recipe), tmp_path / "elsewhere"
             original, before = (folder / name).read_bytes(), written(folder)
@@ -128,7 +128,7 @@ def test_distill_makes_good_what_is_damaged_and_nothing_else(campaign, run, tmp_
 def test_what_reads_names_the_damaged_file_and_writes_nothing(campaign, run, tmp_path, request):
     with reported(request, "damage, read") as figures:
         figures |= {"files damaged": 0, "commands that named them": 0}
-        for recipe, name, damage in campaign.some(cases(campaign), 0.1, "read"):
+        for recipe, name, damage in campaign.some(cases(campaign), 0.04, "read"):
             if name in PAGES:
                 continue
             folder, elsewhere = copy_of(campaign, recipe), tmp_path / "elsewhere"
@@ -183,7 +183,7 @@ def test_what_an_interrupted_training_left_may_be_damaged(campaign, run, tmp_pat
     assert len(names) > 15
     found = [(name, damage) for name in names for damage in DAMAGES]
     with reported(request, "damage, interrupted") as figures:
-        for number, (name, damage) in enumerate(campaign.some(found, 0.06, "interrupted")):
+        for number, (name, damage) in enumerate(campaign.some(found, 0.03, "interrupted")):
             folder, elsewhere = tmp_path / "damaged", tmp_path / "elsewhere"
             shutil.copytree(begun, folder)
             original = (folder / name).read_bytes()

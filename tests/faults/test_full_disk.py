@@ -13,7 +13,7 @@ from collections import Counter
 
 import pytest
 from campaign import STAGES, distill, reported
-from commands import Slice
+from processes import Slice
 from sameness import PAGES, differences
 
 from alambique.run import MODELS
@@ -79,7 +79,7 @@ def test_the_disk_is_full_at_each_stage(campaign, disk, request, tmp_path):
     reference, run, where = campaign.reference("exported"), disk / "run", Counter()
     stages = [BEGINNING, *STAGES["exported"], REPORT]
     with reported(request, "full disk") as figures:
-        for stage in campaign.some(stages, 0.2, "disk"):
+        for stage in campaign.some(stages, 0.08, "disk"):
             chance = campaign.chance(f"disk {stage}")
             need = done_up_to(stage, reference, run)
             rooms = [chance.randrange(need) for _ in range(TIMES)]

@@ -23,7 +23,7 @@ def test_signals_at_any_moment(campaign, request):
     reference, durations = campaign.reference("exported"), campaign.durations("exported")
     sent = saved = finished = 0
     with reported(request, "signals") as figures:
-        for number in campaign.some(range(RUNS), 0.12, "signals"):
+        for number in campaign.some(range(RUNS), 0.06, "signals"):
             chance = campaign.chance(f"signals {number}")
 
             def draw(left, chance=chance):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from campaign import STAGES, distill, reported
-from commands import Slice
+from processes import Slice
 from sameness import differences
 from witness import Witness
 
@@ -158,7 +158,7 @@ def test_too_little_memory(campaign, tmp_path, request):
     """An address space that is a drawn size beyond what the process has when it begins."""
     with reported(request, "memory") as figures:
         figures |= {"times too little": 0, "times enough": 0}
-        for number in campaign.some(range(40), 0.12, "memory"):
+        for number in campaign.some(range(40), 0.04, "memory"):
             recipe = ("plain", "exported")[number % 2]
             folder, chance = tmp_path / f"run{number}", campaign.chance(f"memory {number}")
             memory = int(10 ** chance.uniform(5.5, 8.3))

@@ -201,3 +201,25 @@ def test_a_second_interruption_stops_at_once(tmp_path):
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("still here\nstopped\n", "asked\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_in_a_finaliser_is_not_lost(tmp_path, number):
+    script = tmp_path / "finaliser.py"
+    script.write_text(
+        "import os, time, weakref\n"
+        "from alambique.interruption import end_like_ctrl_c\n"
+        "class Thing: pass\n"
+        "end_like_ctrl_c()\n"
+        "thing = Thing()\n"
+        f"watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), {int(number)}))\n"
+        "try:\n"
+        "    del thing\n"
+        "    print('dropped', flush=True)\n"
+        "    time.sleep(30)\n"
+        "    print('lost', flush=True)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("dropped\nstopped\n", "")
