@@ -9,7 +9,8 @@ that is timed is the int8 export that passed the parity gate of its run, on LIAR
 
 1. Throughput at batch 32: the student in int8 and fp32 ONNX and in PyTorch (padded to 128 tokens, as the usual script
    does, and to the longest text of the batch), and the teacher in PyTorch padded to the longest; all in turn, medians.
-2. A request to `alambique serve` with one text, against the same session without HTTP, in turn.
+2. A request to `alambique serve` with one text, against the session that `predict` has and one of default options, without
+   HTTP; blocks in turn.
 3. 200 clients at once for 30 seconds: answers other than 200 and 503, and the service's memory.
 4. 10,000 malformed bodies: answers other than 4xx.
 
@@ -178,7 +179,8 @@ def tell(
     print(
         f"one text, median: session {served['session_ms']:.2f} ms, tokenizer and session {served['model_ms']:.2f} ms, "
         f"serve {served['serve_ms']:.2f} ms, ratio {served['ratio_to_session']:.2f} and {served['ratio_to_model']:.2f} "
-        f"(target < {TARGETS['serve']:g} × the session, {'met' if met['serve'] else 'not met'})"
+        f"(target < {TARGETS['serve']:g} × the session, {'met' if met['serve'] else 'not met'}); a session as ONNX Runtime "
+        f"opens it by default, whose threads spin: {served['untuned_session_ms']:.2f} ms"
     )
     print(
         f"{loaded['clients']} clients for {loaded['seconds']:.0f} s: {loaded['answers']}, memory {loaded['memory_mb']} MB"

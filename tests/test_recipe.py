@@ -321,7 +321,7 @@ def test_deep_nesting_is_refused(written):
 
 def test_nesting_too_deep_to_parse_is_refused(written):
     said = load_message(written("data: " + "[" * 1500 + "]" * 1500))
-    assert said.startswith("my.yaml is not valid YAML: maximum recursion depth exceeded")
+    assert said.startswith("my.yaml is not valid YAML: it is nested too deeply.")
 
 
 def test_a_key_that_is_no_text(written):

@@ -173,6 +173,12 @@ def load_config(folder: Path, *, key: str) -> Any:
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
+        found = read_json(folder / "config.json")
+        if isinstance(found, dict) and "auto_map" in found:
+            raise ModelError(
+                f"{key}: the model in {folder} needs code of its own (auto_map in its config.json), which is never run. "
+                "Choose one whose architecture Transformers has itself."
+            ) from error
         raise ModelError(f"{key}: the config of {folder} cannot be used ({_first_line(error)}).") from error
 
 

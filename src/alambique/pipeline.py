@@ -98,6 +98,7 @@ def export(
 
     Raises:
         RunFolderError: the folder is no complete run.
+        DamagedArtefactError: an artefact does not hold what its manifest says.
         ParityError: a format does not pass the parity gate; nothing of it is kept.
         NpmError: what the web export needs cannot be had.
         HubError: ``repository`` is no name of one, or the Hub does not take it.
@@ -115,6 +116,7 @@ def export(
         facts = _export(run, recipe, splits, files, strict=True, show=show) if files else {}
         if HUB in formats:  # those not named by the user too, if they pass
             facts = _export(run, recipe, splits, FORMATS, strict=False, show=show)
+        run.check()
         report = write_report(run)
         if WEB in formats:
             export_web(run, show=show)

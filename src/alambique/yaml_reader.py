@@ -41,8 +41,10 @@ def read_yaml(text: str, *, where: str, path: Path = ()) -> Any:
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        reason = str(error).replace("<unicode string>", where) or "too deeply nested"
+    except RecursionError as error:
+        raise RecipeError(f"{where} is not valid YAML: it is nested too deeply.") from error
+    except yaml.YAMLError as error:
+        reason = str(error).replace("<unicode string>", where)
         raise RecipeError(f"{where} is not valid YAML: {reason}") from error
     return None if node is None else _convert(node, path, where, set())
 
