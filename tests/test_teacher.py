@@ -135,5 +135,9 @@ def test_remote_code_is_not_trusted(tiny_recipe, finished):
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "code.Mine"}}
     (finished / "config.json").write_text(json.dumps(config))
     (finished / "code.py").write_text("raise SystemExit('this ran')")
-    with pytest.raises(ModelError, match="cannot be used"):
+    with pytest.raises(ModelError) as refused:
         find_teacher(given(tiny_recipe, finished), splits())
+    assert str(refused.value) == (
+        f"teacher.model: the model in {finished} needs code of its own (auto_map in its config.json), which is never run. "
+        "Choose one whose architecture Transformers has itself."
+    )
