@@ -15,6 +15,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     set_seed,
 )
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from alambique.errors import ModelError
 from alambique.hub import is_id, snapshot
@@ -174,7 +175,7 @@ def load_config(folder: Path, *, key: str) -> Any:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         found = read_json(folder / "config.json")
-        if isinstance(found, dict) and "auto_map" in found:
+        if isinstance(found, dict) and "auto_map" in found and found.get("model_type") not in CONFIG_MAPPING:
             raise ModelError(
                 f"{key}: the model in {folder} needs code of its own (auto_map in its config.json), which is never run. "
                 "Choose one whose architecture Transformers has itself."

@@ -24,6 +24,7 @@ class Hub:
         asked: method and path of each request, in order.
         commits: their messages.
         refuses: the status that commits are refused with; None: they are taken.
+        breaks: whether uploads are refused.
         uploads: content sent aside, by its SHA-256.
         address: where it listens.
     """
@@ -34,6 +35,7 @@ class Hub:
     commits: list = field(default_factory=list)
     asked: list = field(default_factory=list)
     refuses: int | None = None
+    breaks: bool = False
     uploads: dict = field(default_factory=dict)
 
 
@@ -69,6 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.received()
         name = urlsplit(self.path).path.split("/")[-1]
         self.hub.asked.append(("PUT", "/upload"))
+        if self.hub.breaks:
+            self.answer({"error": "Forbidden"}, 403)
+            return
         assert hashlib.sha256(body).hexdigest() == name
         self.hub.uploads[name] = body
         self.answer({})

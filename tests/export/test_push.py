@@ -37,7 +37,7 @@ def here(exported, tmp_path):
     return tmp_path / "run"
 
 
-def test_one_commit_holds_student_onnx_files_and_card(here, tmp_path):
+def test_one_commit_holds_student_onnx_files_and_card(here, exported, tmp_path):
     with hub() as there:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         environment = {
@@ -64,7 +64,9 @@ def test_one_commit_holds_student_onnx_files_and_card(here, tmp_path):
     }  # fmt: skip
     assert f'pipeline("text-classification", "{NAME}")' in card
     assert "`onnx/model_quantized.onnx`" in card
-    assert str(here.parent) not in "".join(files[name].decode() for name in FILES if name.endswith((".md", ".json")))
+    assert str(exported[0].parent) not in "".join(
+        files[name].decode() for name in FILES if name.endswith((".md", ".json"))
+    )
 
 
 def test_a_second_push_adds_a_commit_and_what_others_put_there_stays(push, here):
@@ -73,6 +75,27 @@ def test_a_second_push_adds_a_commit_and_what_others_put_there_stays(push, here)
         assert push(there.address, here, "--to", "hub", "--repo", NAME, "--private")[0] == 0
         assert set(there.repositories[NAME]) == FILES | {"LICENSE"}
         assert there.private == set()  # it was there already, and is not changed
+
+
+def test_what_the_run_did_not_write_is_not_sent(push, here, tmp_path):
+    (tmp_path / "key").write_text("secret")
+    (here / "student" / "notes.txt").write_text("rows of the data")
+    (here / "student" / "vocab.txt").symlink_to(tmp_path / "key")
+    (here / "student" / ".ipynb_checkpoints").mkdir()
+    with hub() as there:
+        assert push(there.address, here, "--to", "hub", "--repo", NAME)[0] == 0
+        assert set(there.repositories[NAME]) == FILES
+
+
+def test_an_upload_that_breaks_off_is_told(push, here):
+    with hub() as there:
+        there.breaks = True
+        status, out, err = push(there.address, here, "--to", "hub", "--repo", NAME)
+        assert (status, out) == (2, "")
+        assert err.startswith(f"alambique: {there.address} ")
+        assert err.endswith("give the same command again.\n")
+        assert err.count("\n") == 1
+        assert there.repositories == {NAME: {}}
 
 
 def test_a_private_repository(push, here):

@@ -54,6 +54,25 @@ def test_files_of_liar_are_known_by_their_labels(report):
     assert "/home/ann" not in card
 
 
+def test_liar_grouped_by_a_mapping_of_ones_own_is_known(report):
+    groups = {name: "lie" if "f" in name else "other" for name in GROUPS["six"]}
+    changed = of_liar(report, source="/liar", label_groups=groups)
+    changed["data"]["label_names"] = ["lie", "other"]
+    assert metadata(model_card(changed, name="ann/small"))["license_name"] == "research-only"
+
+
+@pytest.mark.parametrize(
+    "path", ["C:\\Users\\ann\\x.tsv", "C:/Users/ann/x.tsv", "home/ann/secret/x.tsv", "/home/ann/x.tsv/"]
+)
+def test_of_a_path_only_the_last_part_is_told(report, path):
+    card = model_card(of_liar(report, source=path), name="ann/small")
+    assert "ann/x" not in card
+    assert "ann\\" not in card
+    assert "secret" not in card
+    assert "datasets" not in metadata(card)
+    assert metadata(card)["model-index"][0]["results"][0]["dataset"]["name"] == "x.tsv"
+
+
 def test_of_other_data_nothing_is_said_that_is_not_known(report):
     card = model_card(report)
     assert not {"license", "language", "datasets", "base_model"} & set(metadata(card))

@@ -161,6 +161,25 @@ def test_a_request_whose_client_has_gone_does_not_harm_the_others():
     assert ran(scenario, model) == [2]
 
 
+def test_what_nobody_waits_for_any_more_is_not_run():
+    model = Gated()
+
+    async def scenario(batcher):
+        first = batcher.submit([("0",)])
+        await asyncio.to_thread(model.begun.wait)
+        gone = [batcher.submit([("1",)] * 100) for _ in range(3)]
+        for one in gone:
+            one.cancel()
+        await asyncio.sleep(0)
+        stays = batcher.submit([("2",)])
+        model.go.set()
+        answers = [best(await one) for one in (first, stays)]
+        return answers, batcher._held
+
+    assert ran(scenario, model) == ([[0], [2]], 0)
+    assert model.batches == [["0"], ["2"]]
+
+
 def test_probabilities_are_the_softmax_by_the_temperature():
     model = classifier(temperature=2.0)
     logits = np.log(np.array([[0.5, 0.25, 0.25]]))

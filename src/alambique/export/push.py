@@ -1,7 +1,10 @@
 """The Hub: student, ONNX files and card as one commit of a model repository."""
 
+from pathlib import Path
+
 from alambique.errors import UserInputError
-from alambique.manifest import MANIFEST
+from alambique.failures import told
+from alambique.manifest import MANIFEST, read_json
 from alambique.progress import Reporter
 from alambique.run import EXPORT_FACTS, MODEL_CARD, ONNX, ONNX_FILES, STUDENT, RunFolder
 
@@ -48,7 +51,7 @@ def push(run: RunFolder, repository: str, card: str, *, private: bool, show: Rep
         The address of the repository.
 
     Raises:
-        HubError: nobody is logged in, the Hub cannot be reached, or refuses; the repository is as it was before.
+        HubError: nobody is logged in, the Hub cannot be reached, or refuses; no file of the repository was changed.
         DamagedArtefactError: a file is not what was written.
     """
     from huggingface_hub import CommitOperationAdd, HfApi  # noqa: PLC0415
@@ -75,24 +78,32 @@ def push(run: RunFolder, repository: str, card: str, *, private: bool, show: Rep
         raise HubError(_refusal(error, repository, api.endpoint, error.response.status_code)) from error
     except ValueError as error:  # it judges the card's metadata first
         raise HubError(_refusal(error, repository, api.endpoint)) from error
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, RuntimeError) as error:  # the last: an upload that broke off
+        ours = told(error, run.path)
+        if ours is not None:
+            raise ours from error
         raise HubError(
-            f"{api.endpoint} cannot be reached ({_first_line(error)}). No file was changed there; "
+            f"{api.endpoint} cannot be reached ({_first_line(error.__cause__ or error)}). No file was changed there; "
             "give the same command again."
         ) from error
     return str(made)
 
 
 def _files(run: RunFolder) -> dict[str, str]:
-    """Name on the Hub → path here, of files that are as they were written."""
+    """Name on the Hub → path here, of files that are as they were written; whatever else lies there is the user's."""
     student = run.artefact(STUDENT).folder
-    found = {path.name: str(path) for path in sorted(student.iterdir()) if path.name not in (MANIFEST, HISTORY)}
+    found = {name: str(student / name) for name in _named(student) if name != HISTORY}
     if (run.path / ONNX / MANIFEST).is_file():
         onnx = run.artefact(ONNX).folder
+        named = _named(onnx)
         for name in (*ONNX_FILES.values(), EXPORT_FACTS):
-            if (onnx / name).is_file():
+            if name in named:
                 found[f"{ONNX}/{HUB_FILES.get(name, name)}"] = str(onnx / name)
     return found
+
+
+def _named(folder: Path) -> list[str]:
+    return sorted(read_json(folder / MANIFEST)["files"])
 
 
 def _refusal(error: Exception, repository: str, endpoint: str, status: int | None = None) -> str:
@@ -106,5 +117,5 @@ def _refusal(error: Exception, repository: str, endpoint: str, status: int | Non
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")

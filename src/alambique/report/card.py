@@ -1,11 +1,14 @@
 """The model card, from report.json alone, with the metadata that the Hub reads."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from alambique.checkpoints import PACKAGE
 from alambique.data.liar import GROUPS
 from alambique.hub import is_id
 
@@ -56,7 +59,15 @@ def source_name(report: dict[str, Any]) -> str:
 
 
 def _without_folders(name: str) -> str:
-    return name.rstrip("/").split("/")[-1] if name.startswith(("/", "~", ".")) or "\\" in name else name
+    """A Hub id or a package's folder as it is; of a path the last part alone."""
+    if name.startswith(PACKAGE) or _published(name):
+        return name
+    return re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+
+
+def _published(name: str) -> bool:
+    """Whether a name is a Hub id; a folder that stands here wins over an id, as in loading."""
+    return is_id(name) and not Path(name).exists()
 
 
 def _is_liar(report: dict[str, Any]) -> bool:
@@ -64,7 +75,9 @@ def _is_liar(report: dict[str, Any]) -> bool:
     data = report["recipe"]["data"]
     if data["source"] == "quickstart":  # the embedded claims have the same labels
         return False
-    return isinstance(data["label_groups"], str) or set(report["data"]["label_names"]) == set(GROUPS["six"].values())
+    groups, six = data["label_groups"], set(GROUPS["six"].values())
+    grouped = isinstance(groups, dict) and set(groups) == six
+    return isinstance(groups, str) or grouped or set(report["data"]["label_names"]) == six
 
 
 def _recipe(report: dict[str, Any]) -> str:
@@ -102,7 +115,7 @@ def _metadata(report: dict[str, Any], name: str) -> dict[str, Any]:
     if published:
         found["base_model"] = published
     source = recipe["data"]["source"]
-    if isinstance(source, str) and "/" in source and is_id(source):
+    if isinstance(source, str) and "/" in source and _published(source):
         found["datasets"] = [source]
     kept = report["seeds"]["all"].index(report["seeds"]["kept"])
     reached = {

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from alambique.classifier import Classifier, Segments
 from alambique.onnx_model import BATCH
 from alambique.serve.limits import busy
 
-TOGETHER = 128  # texts that run at a time, over all threads; more would only make the first wait for the last
+TOGETHER = 128  # texts that run at a time, over up to four threads; more would only make the first wait for the last
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,14 @@ class _Job:
     def __init__(self, texts: int, parts: int) -> None:
         self.loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Batched] = self.loop.create_future()
-        self.texts, self.left = texts, parts
+        self.texts, self.left, self.gone = texts, parts, False
+        self.answer.add_done_callback(self._leave)
         self.since, self.begun = time.perf_counter(), float("inf")
         self.logits: np.ndarray | None = None
         self.error: Exception | None = None
+
+    def _leave(self, answer: "asyncio.Future[Batched]") -> None:
+        self.gone = answer.cancelled()
 
     def add(self, places: Sequence[int], logits: np.ndarray) -> None:
         if self.logits is None:
@@ -141,8 +146,9 @@ class Batcher:
         gate.acquire()
         while True:
             with self._changing:
-                if self._queue or self._closed:
-                    return self._next()
+                batch = self._next()
+                if batch or self._closed:
+                    return batch
                 self._idle.append(gate)
             gate.acquire()
 
@@ -150,8 +156,12 @@ class Batcher:
         batch: list[_Part] = []
         texts = 0
         while self._queue and (not batch or texts + len(self._queue[0].segments) <= self._together):
-            batch.append(self._queue.popleft())
-            texts += len(batch[-1].segments)
+            part = self._queue.popleft()
+            if part.job.gone:  # nobody waits for it
+                self._held -= len(part.segments)
+                continue
+            batch.append(part)
+            texts += len(part.segments)
         return batch
 
     def _opened(self) -> Classifier:
@@ -176,7 +186,8 @@ class Batcher:
                 if not job.left:
                     done.append(job)
         if done:
-            done[0].loop.call_soon_threadsafe(_deliver, done, ended)
+            with suppress(RuntimeError):  # the loop was closed: nobody waits
+                done[0].loop.call_soon_threadsafe(_deliver, done, ended)
 
 
 def _deliver(done: list[_Job], ended: float) -> None:
