@@ -10,8 +10,6 @@ sequences could save. The last line is one JSON object.
 """
 
 import json
-import statistics
-import time
 from typing import Any
 
 import numpy as np
@@ -28,7 +26,8 @@ from common import (
     padding,
     train_ours,
 )
-from efficiency import training_flops
+from efficiency import shape_of, training_flops
+from liar_time import median_seconds
 from transformers import PreTrainedModel
 
 from alambique.inference import predict_tokens, to_device
@@ -66,15 +65,11 @@ def labelling(task: Task, teacher: PreTrainedModel, precision: str, rate: float,
     """The teacher over rows of train, from tokens to logits on the processor."""
     tokens = task.tokens["train"].rows(0, rows)
     model = to_device(teacher)
-    seconds = []
-    for _ in range(ROUNDS + 1):  # the first warms up
-        begun = time.perf_counter()
-        predict_tokens(model, tokens, half=precision == "bf16")
-        seconds.append(time.perf_counter() - begun)
+    seconds = median_seconds(lambda: predict_tokens(model, tokens, half=precision == "bf16"), ROUNDS, model.device)
     config = teacher.config
     shape = (config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.num_attention_heads)
     flops = sum(training_flops(int(length), *shape, reassociated=True) for length in tokens.lengths) // 3
-    return told("labelling", precision, tokens.lengths.sum(), flops, statistics.median(seconds[1:]), rate)
+    return told("labelling", precision, tokens.lengths.sum(), flops, seconds, rate)
 
 
 def training(
@@ -95,9 +90,12 @@ def training(
     compute = Compute(precision=precision, compile=compiled)  # type: ignore[arg-type]
     run = task._replace(recipe=task.recipe.model_copy(update={"compute": compute}))
     timed = train_ours(student, run, chosen, logits)
-    measured, config = chosen[WARM_UP:], student.config
-    shape = (config.n_layers, config.dim, config.hidden_dim, config.n_heads)
-    flops = sum(training_flops(int(length), *shape, reassociated=True) for rows in measured for length in lengths[rows])
+    measured = chosen[WARM_UP:]
+    flops = sum(
+        training_flops(int(length), *shape_of(student), reassociated=True)
+        for rows in measured
+        for length in lengths[rows]
+    )
     tokens = sum(int(lengths[rows].sum()) for rows in measured)
     case = told("training", precision, tokens, flops, sum(timed.whole[WARM_UP:]), rate)
     return {**case, "compile": compiled, "batch": BATCH, "padding": round(padding(measured, lengths), 3)}
@@ -119,14 +117,7 @@ def matmul_rate(device: torch.device, kind: torch.dtype) -> float:
     """FLOP/s of square matrix multiplications, the median of some."""
     size = 8192 if device.type == "cuda" else 2048
     a = torch.randn(size, size, device=device, dtype=kind)
-    seconds = []
-    for _ in range(ROUNDS + 2):
-        begun = time.perf_counter()
-        a @ a
-        if device.type != "cpu":
-            torch.accelerator.synchronize()
-        seconds.append(time.perf_counter() - begun)
-    return 2 * size**3 / statistics.median(seconds[2:])
+    return 2 * size**3 / median_seconds(lambda: a @ a, ROUNDS, device)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from common import (
     stratify,
     train_ours,
 )
+from transformers import PreTrainedModel
 
 BATCH = 32
 TARGETS = {"base": 0.65, "small": 0.5}
@@ -70,13 +71,15 @@ def measure(task: Task, shapes: str, passes: int, rates: list[float]) -> dict[st
     rate = statistics.median(between[WARM_UP:])
     rates += between[WARM_UP:]
     config = student.config
-    shape = (config.n_layers, config.dim, config.hidden_dim, config.n_heads)
     case: dict[str, Any] = {
         "shapes": shapes, "width": config.dim, "gflops_matmul": round(rate, 1), "target": TARGETS[shapes],
         "seconds_per_step": round(strata.mean(seconds), 5),
     }  # fmt: skip
     for name, again in (("keys_values", False), ("reassociated", True)):
-        work = [sum(training_flops(int(t), *shape, reassociated=again) for t in lengths[rows]) for rows in chosen]
+        work = [
+            sum(training_flops(int(t), *shape_of(student), reassociated=again) for t in lengths[rows])
+            for rows in chosen
+        ]
         achieved = strata.mean(work) / strata.mean(seconds) / 1e9
         case[name] = {"gflops": round(achieved, 1), "share_of_matmul": round(achieved / rate, 3)}
     print(
@@ -86,6 +89,12 @@ def measure(task: Task, shapes: str, passes: int, rates: list[float]) -> dict[st
         flush=True,
     )
     return case
+
+
+def shape_of(student: PreTrainedModel) -> tuple[int, int, int, int]:
+    """Layers, width, feed-forward width and heads of a DistilBERT, as :func:`training_flops` takes them."""
+    config = student.config
+    return config.n_layers, config.dim, config.hidden_dim, config.n_heads
 
 
 def training_flops(

@@ -51,8 +51,8 @@ def damage(folder: Path) -> str | None:
     wrong = _manifest_damage(folder)
     if wrong is not None:
         return wrong
-    names = read_json(folder / MANIFEST)["files"]
-    return next((told for name in names if (told := file_damage(folder, name)) is not None), None)
+    hashes = read_json(folder / MANIFEST)["files"]
+    return next((told for name in hashes if (told := _file_damage(folder, name, hashes)) is not None), None)
 
 
 def _manifest_damage(folder: Path) -> str | None:
@@ -89,16 +89,18 @@ def recorded_digest(folder: Path) -> str | None:
 def file_damage(folder: Path, name: str) -> str | None:
     """What is wrong with one file of an artefact, by the hash in its manifest; None if nothing is."""
     wrong = _manifest_damage(folder)
-    if wrong is not None:
-        return wrong
-    wanted = read_json(folder / MANIFEST)["files"].get(name)
+    return wrong or _file_damage(folder, name, read_json(folder / MANIFEST)["files"])
+
+
+def _file_damage(folder: Path, name: str, hashes: dict[str, str]) -> str | None:
+    wanted = hashes.get(name)
     if wanted is None:
         return f"{folder / MANIFEST} does not name {name}"
     if escapes(folder, name):
         return f"{folder / MANIFEST} names {name}, which is not a file of that folder itself"
     if not (folder / name).is_file():
         return f"{folder / name} is missing"
-    found = _hash(folder / name)
+    found = file_hash(folder / name)
     return None if found == wanted else f"{folder / name} has SHA-256 {found[:16]}…, its manifest {wanted[:16]}…"
 
 
@@ -110,7 +112,8 @@ def escapes(folder: Path, name: str) -> bool:
     return any(folder.joinpath(*parts[: depth + 1]).is_symlink() for depth in range(len(parts)))
 
 
-def _hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
+    """SHA-256 of what a file holds."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -181,7 +184,7 @@ def write_manifest(folder: Path, key: dict[str, Any], seconds: float, *, leave_o
     )
     for path in paths:
         sync(path)
-    files = {path.relative_to(folder).as_posix(): _hash(path) for path in paths if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): file_hash(path) for path in paths if path.is_file()}
     manifest: dict[str, Any] = {"key": key, "files": files, "seconds": seconds}
     manifest |= {"digest": _own_digest(manifest), "environment": environment()}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=2))

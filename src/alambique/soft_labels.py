@@ -1,6 +1,5 @@
 """Soft labels: the teacher's logits on train, computed once, shard by shard."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from alambique.data import Splits
 from alambique.inference import predict_tokens, to_device
 from alambique.labels import label_names_of
 from alambique.logits import LOGITS, SoftLabels, read_soft_labels, write_soft_labels
-from alambique.manifest import Artefact, sync
+from alambique.manifest import Artefact, file_hash, sync
 from alambique.progress import Reporter, Step
 from alambique.recipe import Compute, Recipe
 from alambique.run import SCRATCH, SOFT_LABELS, RunFolder
@@ -114,5 +113,4 @@ def _write_shard(shards: Path, start: int, logits: np.ndarray) -> Path:
 
 def _name(start: int, file: Path) -> str:
     """What a shard is called: its first row, and the hash of what it holds."""
-    with file.open("rb") as stream:
-        return f"{start:012d}-{hashlib.file_digest(stream, 'sha256').hexdigest()}.npy"
+    return f"{start:012d}-{file_hash(file)}.npy"

@@ -7,9 +7,9 @@ from alambique.failures import told
 from alambique.manifest import MANIFEST, read_json
 from alambique.progress import Reporter
 from alambique.run import EXPORT_FACTS, MODEL_CARD, ONNX, ONNX_FILES, STUDENT, RunFolder
+from alambique.training import HISTORY
 
 HUB = "hub"
-HISTORY = "history.json"
 # the names that transformers.js and Optimum look for
 HUB_FILES = {ONNX_FILES["int8"]: "model_quantized.onnx"}
 
