@@ -23,7 +23,7 @@ from alambique.onnx_model import OnnxModel
 from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES
 
 CLIENTS, SECONDS, BODIES = 200, 30.0, 10_000
-BLOCKS, BLOCK, WARM_UP = 12, 30, 5
+BLOCKS, BLOCK, WARM_UP = 12, 100, 10
 CONNECTIONS = 16  # that send malformed bodies
 MEGABYTE = 1e6
 

@@ -74,13 +74,14 @@ class Classifier:
         return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
 
 
-def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None) -> Classifier:
+def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None, spin: int = 0) -> Classifier:
     """Open a run's student.
 
     Args:
         folder: the run.
         model: ``int8``, ``onnx`` or ``torch``; the first of these that stands there by default.
         threads: of one run of an ONNX model; one a core by default.
+        spin: microseconds that idle threads of an ONNX model look for work before they sleep.
 
     Raises:
         RunFolderError: the folder is no run, or has no such model.
@@ -99,7 +100,7 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
         raise RunFolderError(
             f"{run.path} has no {chosen} export of its student. Make it with alambique export {folder} --to {chosen}."
         )
-    return _in_onnx(run, chosen, facts, threads)
+    return _in_onnx(run, chosen, facts, threads=threads, spin=spin)
 
 
 def open_teacher(folder: Path) -> Classifier:
@@ -136,7 +137,7 @@ def _exported(run: RunFolder, facts: Any) -> set[str]:
     return {name for name, one in facts["models"].items() if one["file"] is not None}
 
 
-def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], threads: int | None) -> Classifier:
+def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any) -> Classifier:
     from alambique.onnx_model import OnnxModel  # noqa: PLC0415 - a run may be opened in PyTorch
 
     folder = run.path / ONNX
@@ -144,7 +145,7 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], threads: int | 
         _refuse_damage(run, name)
     loaded = OnnxModel(
         folder / ONNX_FILES[chosen], folder / TOKENIZER,
-        max_length=facts["max_length"], pad_id=facts["pad_id"], threads=threads,
+        max_length=facts["max_length"], pad_id=facts["pad_id"], **session,
     )  # fmt: skip
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,

@@ -1,6 +1,7 @@
 """A classifier's ONNX file run by ONNX Runtime, with its tokenizer: no torch, no transformers."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ class OnnxModel:
     """From texts to logits, in the order of the texts."""
 
     def __init__(
-        self, graph: Path | bytes, tokenizer: Path, *, max_length: int, pad_id: int, threads: int | None = None
-    ) -> None:
+        self, graph: Path | bytes, tokenizer: Path, *, max_length: int, pad_id: int, threads: int | None = None,
+        spin: int = 0,
+    ) -> None:  # fmt: skip
         """Load both files.
 
         Args:
@@ -31,8 +33,9 @@ class OnnxModel:
             max_length: where texts are cut, in tokens.
             pad_id: of the padding token.
             threads: of one run; by default one a core that this process may use.
+            spin: microseconds that idle threads look for work before they sleep.
         """
-        self.session = session(graph, threads=threads)
+        self.session = session(graph, threads=threads, spin=spin)
         self.encode = TokenBatches(tokenizer, max_length=max_length, pad_id=pad_id, inputs=input_names(self.session))
         self.classes = int(self.session.get_outputs()[0].shape[-1])
 
@@ -86,17 +89,28 @@ class TokenBatches:
         return batch
 
 
-def session(graph: Path | bytes, *, threads: int | None = None) -> ort.InferenceSession:
-    """ONNX Runtime on the processor: one thread a core, which sleeps when there is nothing to do."""
+def session(graph: Path | bytes, *, threads: int | None = None, spin: int = 0) -> ort.InferenceSession:
+    """ONNX Runtime on the processor: one thread a core, which sleeps after so many microseconds with nothing to do."""
+    _share_memory()
     options = ort.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.intra_op_num_threads = threads or available_cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin > 0)))
+    if spin:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))
     return ort.InferenceSession(
         graph if isinstance(graph, bytes) else str(graph), options,
         providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER_WHEN_FUSED,
     )  # fmt: skip
+
+
+@cache
+def _share_memory() -> None:
+    """One arena for all sessions of this process, which grows by what is asked for: by default each has one that doubles."""
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
 
 
 def input_names(loaded: ort.InferenceSession) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import uvicorn
 
 from alambique.classifier import Classifier
-from alambique.serve.app import SecurityHeaders, build_app
+from alambique.serve.app import build_app
 from alambique.serve.limits import Limits
 from alambique.serve.server import listen
 
@@ -51,10 +51,10 @@ class Client:
 
 
 @contextmanager
-def serving(model=None, limits=None, teacher=None):
+def serving(model=None, limits=None, teacher=None, alone=None):
     """Serve a model in a thread of this process; gives a client."""
     listener = listen("127.0.0.1", 0)
-    app = SecurityHeaders(build_app(model or classifier(), teacher, limits or Limits()))
+    app = build_app(model or classifier(), teacher, limits or Limits(), alone=alone)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="on", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from served import classifier, counting
 
-from alambique.serve.batching import Batcher
+from alambique.serve import batching
+from alambique.serve.batching import Alone, Batcher
 from alambique.serve.limits import RequestProblem
+from alambique.serve.server import run_alone
 
 
 class Gated:
@@ -25,9 +27,22 @@ class Gated:
         return counting(segments)
 
 
-def ran(scenario, model, capacity=1024, workers=1):
+class Noted:
+    """A model that notes what it ran, and whether on the event loop's thread."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, segments):
+        on_loop = threading.current_thread() is threading.main_thread()
+        self.batches.append(([row[0] for row in segments], on_loop))
+        return counting(segments)
+
+
+def ran(scenario, model, capacity=1024, workers=1, alone=None):
     async def whole():
-        batcher = Batcher(lambda: classifier(model), capacity=capacity, workers=workers)
+        lone = None if alone is None else Alone(classifier(alone), characters=3)
+        batcher = Batcher(lambda: classifier(model), capacity=capacity, workers=workers, alone=lone)
         try:
             return await asyncio.wait_for(scenario(batcher), 30)
         finally:
@@ -178,6 +193,100 @@ def test_what_nobody_waits_for_any_more_is_not_run():
 
     assert ran(scenario, model) == ([[0], [2]], 0)
     assert model.batches == [["0"], ["2"]]
+
+
+async def once_idle(batcher):
+    """The first request starts the threads, which may take it; from here on they wait."""
+    await batcher.submit([("0",)] * 2)
+    await asyncio.to_thread(waiting, batcher)
+
+
+def waiting(batcher):
+    while len(batcher._idle) < len(batcher._threads):
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("awake", [60, 0])
+def test_a_short_request_that_is_alone_runs_on_the_event_loop_and_wakes_no_core(monkeypatch, awake):
+    monkeypatch.setattr(batching, "AWAKE", awake)
+    shared, alone = Noted(), Noted()
+
+    async def scenario(batcher):
+        await once_idle(batcher)
+        alone.batches.clear()
+        return [best(await batcher.submit([(text,)])) for text in ("2", "100", "1")]
+
+    assert ran(scenario, shared, alone=alone, workers=2) == [[2], [1], [1]]
+    later = [(["100"], True), (["1"], True)]  # while the cores are still awake from the one before
+    assert (shared.batches, alone.batches) == (([(["2"], True)], later) if awake else ([(["2"], True), *later], []))
+
+
+@pytest.mark.parametrize("texts", [["1000"], ["1", "2"]], ids=["a long text", "two texts"])
+def test_what_is_alone_and_takes_longer_runs_in_a_thread_with_all_cores(texts):
+    shared, alone = Noted(), Noted()
+
+    async def scenario(batcher):
+        await once_idle(batcher)
+        alone.batches.clear()
+        return best(await batcher.submit([(text,) for text in texts]))
+
+    assert ran(scenario, shared, alone=alone, workers=2) == [int(text) % 3 for text in texts]
+    assert alone.batches == [(texts, False)]
+    assert shared.batches == []
+
+
+def test_requests_that_come_together_run_together():
+    shared, alone = Noted(), Noted()
+
+    async def scenario(batcher):
+        await once_idle(batcher)
+        alone.batches.clear()
+        return [best(one) for one in await asyncio.gather(*(batcher.submit([(text,)] * 32) for text in "012"))]
+
+    assert ran(scenario, shared, alone=alone) == [[0] * 32, [1] * 32, [2] * 32]
+    assert [on_loop for _, on_loop in shared.batches + alone.batches] == [False]  # 96 texts, one run
+
+
+def test_what_comes_while_something_runs_waits_for_a_thread():
+    shared, alone = Noted(), Gated()
+
+    async def scenario(batcher):
+        first = batcher.submit([("1",), ("2",)])
+        await asyncio.to_thread(alone.begun.wait)
+        second = best(await batcher.submit([("2",)]))
+        alone.go.set()
+        return best(await first), second
+
+    assert ran(scenario, shared, alone=alone, workers=2) == ([1, 2], [2])
+    assert shared.batches == [(["2"], False)]
+
+
+def test_a_model_that_fails_on_the_event_loop_fails_its_request_alone():
+    calls = []
+
+    def model(segments):
+        calls.append(len(segments))
+        if len(calls) == 2:
+            raise MemoryError("no room")
+        return counting(segments)
+
+    async def scenario(batcher):
+        await once_idle(batcher)
+        with pytest.raises(MemoryError, match="no room"):
+            await batcher.submit([("1",)])
+        return best(await batcher.submit([("2",)])), batcher._held, batcher._running
+
+    assert ran(scenario, model, alone=model) == ([2], 0, 0)
+    assert calls == [2, 1, 1]
+
+
+def test_how_long_a_text_may_be_for_the_event_loop_is_measured():
+    def slow(segments):
+        time.sleep(0.02)  # for 24 tokens, where 5 ms are allowed: 6 of them
+        return counting(segments)
+
+    assert 1 <= run_alone(classifier(slow)).characters <= 6
+    assert run_alone(classifier()).characters > 24
 
 
 def test_probabilities_are_the_softmax_by_the_temperature():

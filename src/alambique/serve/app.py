@@ -15,7 +15,7 @@ import alambique
 from alambique.classifier import Classifier
 from alambique.errors import AlambiqueError
 from alambique.page import SERVE_FILES, media_type, read
-from alambique.serve.batching import Batcher
+from alambique.serve.batching import Alone, Batcher
 from alambique.serve.docs import docs_page
 from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.requests import STUDENT, TEACHER, BodyReader, parse
@@ -58,17 +58,19 @@ def build_app(
     limits: Limits | None = None,
     *,
     workers: int = 1,
-) -> FastAPI:
-    """The service of one student, to be put behind :class:`SecurityHeaders`.
+    alone: Alone | None = None,
+) -> ASGIApp:
+    """The service of one student.
 
     Args:
         student: ready to answer.
         open_teacher: opens the teacher when it is first asked for; None: there is none.
         limits: on requests.
         workers: threads that run the student at the same time.
+        alone: the student with all cores.
     """
     limits = limits or Limits()
-    batchers = {STUDENT: Batcher(lambda: student, capacity=limits.waiting, workers=workers)}
+    batchers = {STUDENT: Batcher(lambda: student, capacity=limits.waiting, workers=workers, alone=alone)}
     if open_teacher is not None:
         batchers[TEACHER] = Batcher(open_teacher, capacity=limits.waiting)
 
@@ -84,12 +86,14 @@ def build_app(
     )  # fmt: skip
     app.add_exception_handler(RequestProblem, _told)
     app.add_exception_handler(Exception, _told)  # it is logged with its traceback nevertheless
-    _add_predict(app, student, batchers, limits)
+    predict = _add_predict(app, student, batchers, limits)
     _add_pages(app, _health(student, limits, teacher=open_teacher is not None))
-    return app
+    return SecurityHeaders(_PredictFirst(app, predict))
 
 
-def _add_predict(app: FastAPI, student: Classifier, batchers: dict[str, Batcher], limits: Limits) -> None:
+def _add_predict(
+    app: FastAPI, student: Classifier, batchers: dict[str, Batcher], limits: Limits
+) -> Callable[[Request], Awaitable[Response]]:
     reader = BodyReader(limits)
     extra = operation(limits, pairs=student.pairs, labels=student.label_names)
 
@@ -111,7 +115,7 @@ def _add_predict(app: FastAPI, student: Classifier, batchers: dict[str, Batcher]
         timing = f"queue;dur={1000 * batched.waited:.3f}, model;dur={1000 * batched.ran:.3f}"
         return _json({"predictions": answers} if asked.many else answers[0], {"Server-Timing": timing})
 
-    app.add_middleware(_PredictFirst, predict=predict)
+    return predict
 
 
 class _PredictFirst:
@@ -135,6 +139,9 @@ class _PredictFirst:
             response = await _told(request, problem)
         except ClientDisconnect:  # nobody waits for an answer
             return
+        except Exception as error:
+            await (await _told(request, error))(scope, receive, send)
+            raise  # the server logs it
         await response(scope, receive, send)
 
 

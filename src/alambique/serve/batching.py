@@ -1,6 +1,8 @@
 """Micro-batching: a queue and a few threads a model, which run together whatever waits. Nobody waits for a batch to fill.
 
-While batches run, the next one gathers; when a thread is free, a request starts at once.
+While batches run, the next one gathers; when a thread is free, a request starts at once. What is alone has all cores. If it
+is short besides, it runs on the event loop itself, since to wake a thread and be woken by it would take longer, and so would
+waking cores that sleep.
 """
 
 import asyncio
@@ -17,6 +19,9 @@ from alambique.classifier import Classifier, Segments
 from alambique.onnx_model import BATCH
 from alambique.serve.limits import busy
 
+# seconds from one run on the event loop to the next in which other cores are soon at work; to wake them takes longer
+# than they would save
+AWAKE = 0.002
 TOGETHER = 128  # texts that run at a time, over up to four threads; more would only make the first wait for the last
 
 
@@ -73,25 +78,53 @@ class _Part:
     segments: Segments
 
 
+@dataclass(frozen=True)
+class _Batch:
+    parts: list[_Part]
+    alone: bool  # nothing else ran or waited when it began
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The same model with all cores, for what comes while nothing else runs.
+
+    Attributes:
+        classifier: ready.
+        characters: of a request of one text that may run on the event loop, at most.
+    """
+
+    classifier: Classifier
+    characters: int
+
+    def on_loop(self, segments: Segments) -> bool:
+        """Whether it is soon done."""
+        return len(segments) == 1 and sum(map(len, segments[0])) <= self.characters
+
+
 class Batcher:
     """Queue and threads of one model."""
 
-    def __init__(self, open_model: Callable[[], Classifier], *, capacity: int, workers: int = 1) -> None:
+    def __init__(
+        self, open_model: Callable[[], Classifier], *, capacity: int, workers: int = 1, alone: Alone | None = None
+    ) -> None:
         """Open nothing yet.
 
         Args:
             open_model: called once, in a thread, at the first request.
             capacity: texts accepted and not answered, at most.
             workers: threads that run the model; more than one for a model that uses one core a run.
+            alone: runs what is alone; the model itself does by default, in a thread.
         """
-        self._open, self._capacity, self._held = open_model, capacity, 0
+        self._open, self._capacity, self._alone = open_model, capacity, alone
+        self._held = self._running = 0  # texts; batches
+        self._ran_alone = 0.0  # when the event loop last ran something
         self._together = max(BATCH, TOGETHER // workers)
         self._queue: deque[_Part] = deque()
         self._changing, self._opening = threading.Lock(), threading.Lock()
         # a locked gate for each thread that has nothing to do; the last to stop is the first to go on, its caches are warm
         self._idle: list[threading.Lock] = []
         self._threads = [threading.Thread(target=self._work, name="batcher", daemon=True) for _ in range(workers)]
-        self._closed = self._started = False
+        self._closed = self._started = self._placing = False
         self.classifier: Classifier | None = None
 
     def submit(self, segments: Segments) -> "asyncio.Future[Batched]":
@@ -114,7 +147,9 @@ class Batcher:
                 self._started = True
                 for thread in self._threads:
                     thread.start()
-            self._wake(len(parts))
+            if not self._placing:  # when all that has come by now has been read
+                self._placing = True
+                job.loop.call_soon(self._place)
         return job.answer
 
     def close(self) -> None:
@@ -126,43 +161,71 @@ class Batcher:
             for thread in self._threads:
                 thread.join()
 
+    def _place(self) -> None:
+        """On the event loop: run what is alone and short; the threads run the rest."""
+        batch = None
+        with self._changing:
+            self._placing = False
+            if self._alone is not None and not self._running and len(self._queue) == 1:
+                batch = self._next() if self._alone.on_loop(self._queue[0].segments) else None
+            self._wake(len(self._queue))
+        if batch is not None:
+            awake = time.perf_counter() - self._ran_alone < AWAKE
+            done, ended = self._run(batch, all_cores=awake)
+            self._ran_alone = ended
+            _deliver(done, ended)
+
     def _wake(self, threads: int) -> None:
         for _ in range(min(threads, len(self._idle))):
             self._idle.pop().release()
 
     def _work(self) -> None:
-        while batch := self._take():
-            begun = time.perf_counter()
-            try:
-                logits = self._opened().logits([row for part in batch for row in part.segments])
-            except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the requests, not to this thread
-                self._finish(batch, error, begun)
-            else:
-                self._finish(batch, logits, begun)
+        while (batch := self._take()) is not None:
+            done, ended = self._run(batch, all_cores=batch.alone)
+            if done:
+                with suppress(RuntimeError):  # the loop was closed: nobody waits
+                    done[0].loop.call_soon_threadsafe(_deliver, done, ended)
 
-    def _take(self) -> list[_Part]:
+    def _take(self) -> _Batch | None:
         """What runs next, in the order it came; nothing once all is answered and the queue is closed."""
         gate = threading.Lock()
         gate.acquire()
         while True:
             with self._changing:
                 batch = self._next()
-                if batch or self._closed:
+                if batch is not None or self._closed:
                     return batch
                 self._idle.append(gate)
             gate.acquire()
 
-    def _next(self) -> list[_Part]:
-        batch: list[_Part] = []
+    def _next(self) -> _Batch | None:
+        parts: list[_Part] = []
         texts = 0
-        while self._queue and (not batch or texts + len(self._queue[0].segments) <= self._together):
+        while self._queue and (not parts or texts + len(self._queue[0].segments) <= self._together):
             part = self._queue.popleft()
             if part.job.gone:  # nobody waits for it
                 self._held -= len(part.segments)
                 continue
-            batch.append(part)
+            parts.append(part)
             texts += len(part.segments)
-        return batch
+        if not parts:
+            return None
+        self._running += 1
+        return _Batch(parts, alone=self._running == 1 and not self._queue)
+
+    def _run(self, batch: _Batch, *, all_cores: bool) -> tuple[list[_Job], float]:
+        """Run a batch; what has its answer now, and when it ended."""
+        begun = time.perf_counter()
+        outcome: np.ndarray | Exception
+        try:
+            model = self._alone.classifier if all_cores and self._alone is not None else self._opened()
+            outcome = model.logits([row for part in batch.parts for row in part.segments])
+        except Exception as error:  # noqa: BLE001 - whatever a model raises belongs to the requests, not to who runs it
+            outcome = error
+        ended = time.perf_counter()
+        with self._changing:
+            self._running -= 1
+            return self._finish(batch.parts, outcome, begun), ended
 
     def _opened(self) -> Classifier:
         with self._opening:
@@ -170,24 +233,21 @@ class Batcher:
                 self.classifier = self._open()
             return self.classifier
 
-    def _finish(self, batch: list[_Part], outcome: np.ndarray | Exception, begun: float) -> None:
-        ended, start = time.perf_counter(), 0
+    def _finish(self, parts: list[_Part], outcome: np.ndarray | Exception, begun: float) -> list[_Job]:
+        start = 0
         done = []
-        with self._changing:
-            for part in batch:
-                job, size = part.job, len(part.segments)
-                self._held -= size
-                job.begun, job.left = min(job.begun, begun), job.left - 1
-                if isinstance(outcome, Exception):
-                    job.error = outcome
-                else:
-                    job.add(part.places, outcome[start : start + size])
-                start += size
-                if not job.left:
-                    done.append(job)
-        if done:
-            with suppress(RuntimeError):  # the loop was closed: nobody waits
-                done[0].loop.call_soon_threadsafe(_deliver, done, ended)
+        for part in parts:
+            job, size = part.job, len(part.segments)
+            self._held -= size
+            job.begun, job.left = min(job.begun, begun), job.left - 1
+            if isinstance(outcome, Exception):
+                job.error = outcome
+            else:
+                job.add(part.places, outcome[start : start + size])
+            start += size
+            if not job.left:
+                done.append(job)
+        return done
 
 
 def _deliver(done: list[_Job], ended: float) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import timeit
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,13 @@ from alambique.errors import AddressError, AlambiqueError
 from alambique.manifest import MANIFEST
 from alambique.onnx_model import BATCH
 from alambique.run import TEACHER
-from alambique.serve.app import SecurityHeaders, build_app
+from alambique.serve.app import build_app
+from alambique.serve.batching import Alone
 from alambique.serve.limits import Limits
 
 BACKLOG = 2048
+LOOP_SECONDS = 0.005  # that one run may keep the event loop from anything else
+SPIN = 500  # microseconds: what a client on this machine takes from an answer to its next request, and a little more
 LAST_ANSWERS = 30  # seconds, after which a stop no longer waits
 
 
@@ -49,12 +53,14 @@ def serve(
         RunFolderError: the folder is no run, or has no such model.
         AddressError: the address cannot be had.
     """
-    # a short text is done sooner by one thread than by several that wake each other; cores share requests instead
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    student = open_classifier(folder, model, threads=1)
-    workers = 1 if student.model == TORCH else available_cores()
+    student = warm(open_classifier(folder, model, threads=1))  # requests that come together share the cores
+    workers, alone = 1, None
+    if student.model != TORCH:
+        workers, alone = available_cores(), run_alone(warm(open_classifier(folder, model, spin=SPIN)))
     has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file()
-    app = build_app(warm(student), partial(_open_teacher, folder) if has_teacher else None, limits, workers=workers)
+    open_it = partial(_open_teacher, folder) if has_teacher else None
+    app = build_app(student, open_it, limits, workers=workers, alone=alone)
     listener = listen(host, port)
     with listener:
         # before uvicorn sets its own: stopped, it raises the signal once more, and the default would end with 143
@@ -63,7 +69,7 @@ def serve(
         shown = f"[{host}]" if ":" in host else host
         listening(f"http://{shown}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
-            SecurityHeaders(app), log_level="error", access_log=False, lifespan="on", server_header=False, ws="none",
+            app, log_level="error", access_log=False, lifespan="on", server_header=False, ws="none",
             timeout_graceful_shutdown=LAST_ANSWERS,
         )  # fmt: skip
         uvicorn.Server(config).run(sockets=[listener])
@@ -75,6 +81,14 @@ def warm(model: Classifier) -> Classifier:
     model.logits([model.segments(text)] * BATCH)
     model.logits([model.segments("a")])
     return model
+
+
+def run_alone(model: Classifier) -> Alone:
+    """Measure how long a text may be to keep the event loop for :data:`LOOP_SECONDS` at most."""
+    longest = [model.segments("a " * model.max_length)]
+    seconds = min(timeit.repeat(lambda: model.logits(longest), number=1, repeat=3))
+    # a token has a character at least; what a run takes grows with its tokens, or faster
+    return Alone(model, characters=int(model.max_length * LOOP_SECONDS / seconds))
 
 
 def _open_teacher(folder: Path) -> Classifier:
