@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from alambique.cores import available_cores
 
-BATCH = 32
+BATCH, TOKENS = 32, 2048  # rows and tokens that run together, at most: more tokens take memory and gain nothing
 SHORTEST = 2  # tokens: the graph is exported for at least so many
 # ONNX Runtime fuses sum and layer norm into one operator that is several times slower on the processor than the two apart
 SLOWER_WHEN_FUSED = ["SkipLayerNormFusion"]
@@ -46,7 +46,7 @@ class OnnxModel:
 
         Args:
             segments: one or two texts a row.
-            batch_size: rows a batch; they are of similar length, and padded to the longest of each.
+            batch_size: rows a batch, of long ones fewer; they are of similar length, and padded to the longest of each.
             advance: called with the rows done after each batch.
         """
         logits = np.zeros((len(segments), self.classes), dtype=np.float32)
@@ -73,8 +73,13 @@ class TokenBatches:
         if len(encoded) == 1:  # a service's commonest case, where every step counts
             return [(np.zeros(1, dtype=np.intp), self._padded(encoded))]
         order = np.argsort([-len(one.ids) for one in encoded], kind="stable")
-        batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        return [(rows, self._padded([encoded[row] for row in rows])) for rows in batches]
+        batches, start = [], 0
+        while start < len(order):
+            longest = max(SHORTEST, len(encoded[order[start]].ids))
+            rows = order[start : start + min(batch_size, max(1, TOKENS // longest))]
+            batches.append((rows, self._padded([encoded[row] for row in rows])))
+            start += len(rows)
+        return batches
 
     def _padded(self, encoded: list[Any]) -> dict[str, np.ndarray]:
         length = max(SHORTEST, *(len(one.ids) for one in encoded))
@@ -97,6 +102,7 @@ def session(graph: Path | bytes, *, threads: int | None = None, spin: int = 0) -
     options.intra_op_num_threads = threads or available_cores()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_mem_pattern = False  # made for each shape, and shapes differ from batch to batch
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin > 0)))
     if spin:
         options.add_session_config_entry("session.intra_op.spin_duration_us", str(spin))

@@ -7,6 +7,7 @@ import socket
 import sys
 import timeit
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -54,10 +55,9 @@ def serve(
         AddressError: the address cannot be had.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    student = warm(open_classifier(folder, model, threads=1))  # requests that come together share the cores
-    workers, alone = 1, None
-    if student.model != TORCH:
-        workers, alone = available_cores(), run_alone(warm(open_classifier(folder, model, spin=SPIN)))
+    student = open_classifier(folder, model, threads=1)  # requests that come together share the cores
+    workers, alone = (1, None) if student.model == TORCH else (available_cores(), _open_alone(folder, student.model))
+    warm(student, workers)
     has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file()
     open_it = partial(_open_teacher, folder) if has_teacher else None
     app = build_app(student, open_it, limits, workers=workers, alone=alone)
@@ -75,12 +75,17 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def warm(model: Classifier) -> Classifier:
-    """Run a model once at its largest batch, so that neither the first request nor memory depends on what comes."""
-    text = "a " * model.max_length
-    model.logits([model.segments(text)] * BATCH)
+def warm(model: Classifier, threads: int = 1) -> Classifier:
+    """Run a model at its largest batch in so many threads: neither the first request nor memory depends on what comes."""
+    texts = [model.segments("a " * model.max_length)] * BATCH
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(model.logits, [texts] * threads))
     model.logits([model.segments("a")])
     return model
+
+
+def _open_alone(folder: Path, model: str) -> Alone:
+    return run_alone(warm(open_classifier(folder, model, spin=SPIN)))
 
 
 def run_alone(model: Classifier) -> Alone:
