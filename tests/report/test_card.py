@@ -86,3 +86,10 @@ def test_the_recipe_of_a_published_card_makes_the_same_choices(report):
     told = yaml.safe_load(card.rsplit("```yaml\n", 1)[1].split("```", 1)[0])
     assert told["distillation"] == report["recipe"]["distillation"]
     assert told["data"]["source"] == "ucsbnlp/liar"
+
+
+def test_a_card_of_one_seed_says_what_it_cannot_tell(report):
+    one, several = deepcopy(report), deepcopy(report)
+    one["verdict"]["counts"], several["verdict"]["counts"] = "rows only", "rows and seeds"
+    assert ", over rows only; another seed may say otherwise).\n" in model_card(one, name="ann/small")
+    assert ", over rows and seeds).\n" in model_card(several, name="ann/small")

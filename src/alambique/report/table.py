@@ -8,7 +8,7 @@ from alambique.report.card import NAMES
 
 
 def sentence(report: dict[str, Any]) -> str:
-    """The verdict in one sentence."""
+    """The verdict in one sentence, and in a second one what a single seed cannot tell."""
     verdict = report["verdict"]
     gain = verdict["gain"]
     answer = {
@@ -16,9 +16,11 @@ def sentence(report: dict[str, Any]) -> str:
         "no": "Distillation hurt",
         "not shown": "It is not shown that distillation helped",
     }
+    one_seed = verdict["counts"] == "rows only"
     return (
         f"{answer[verdict['helped']]}: {100 * gain['mean']:+.1f} points of macro-F1 on test over the undistilled student "
         f"(95 % interval {100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}, over {verdict['counts']})."
+        + (" Another seed may say otherwise: --seeds 5 would tell." if one_seed else "")
     )
 
 
