@@ -1,6 +1,7 @@
 """A classifier's ONNX file run by ONNX Runtime, with its tokenizer: no torch, no transformers."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -114,9 +115,13 @@ def session(graph: Path | bytes, *, threads: int | None = None, spin: int = 0) -
 
 @cache
 def _share_memory() -> None:
-    """One arena for all sessions of this process, which grows by what is asked for: by default each has one that doubles."""
+    """One arena for all sessions of this process, which grows by what is asked for: by default each has one that doubles.
+
+    It stays when sessions are closed; the next ones use it.
+    """
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
-    ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
+    with suppress(RuntimeError):  # another library has registered one, which does as well
+        ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
 
 
 def input_names(loaded: ort.InferenceSession) -> list[str]:

@@ -235,16 +235,18 @@ def test_what_is_alone_and_takes_longer_runs_in_a_thread_with_all_cores(texts):
     assert shared.batches == []
 
 
-def test_requests_that_come_together_run_together():
+@pytest.mark.parametrize("size", [1, 32])
+def test_requests_that_come_together_run_together_in_a_thread(size):
     shared, alone = Noted(), Noted()
 
     async def scenario(batcher):
         await once_idle(batcher)
         alone.batches.clear()
-        return [best(one) for one in await asyncio.gather(*(batcher.submit([(text,)] * 32) for text in "012"))]
+        return [best(one) for one in await asyncio.gather(*(batcher.submit([(text,)] * size) for text in "012"))]
 
-    assert ran(scenario, shared, alone=alone) == [[0] * 32, [1] * 32, [2] * 32]
-    assert [on_loop for _, on_loop in shared.batches + alone.batches] == [False]  # 96 texts, one run
+    assert ran(scenario, shared, alone=alone) == [[0] * size, [1] * size, [2] * size]
+    assert shared.batches == []  # nothing else runs
+    assert alone.batches == [(["0"] * size + ["1"] * size + ["2"] * size, False)]
 
 
 def test_what_comes_while_something_runs_waits_for_a_thread():
@@ -262,13 +264,13 @@ def test_what_comes_while_something_runs_waits_for_a_thread():
 
 
 def test_a_model_that_fails_on_the_event_loop_fails_its_request_alone():
-    calls = []
+    noted = Noted()
 
     def model(segments):
-        calls.append(len(segments))
-        if len(calls) == 2:
+        logits = noted(segments)
+        if len(noted.batches) == 2:
             raise MemoryError("no room")
-        return counting(segments)
+        return logits
 
     async def scenario(batcher):
         await once_idle(batcher)
@@ -277,7 +279,7 @@ def test_a_model_that_fails_on_the_event_loop_fails_its_request_alone():
         return best(await batcher.submit([("2",)])), batcher._held, batcher._running
 
     assert ran(scenario, model, alone=model) == ([2], 0, 0)
-    assert calls == [2, 1, 1]
+    assert noted.batches == [(["0", "0"], False), (["1"], True), (["2"], True)]
 
 
 def test_how_long_a_text_may_be_for_the_event_loop_is_measured():
@@ -285,8 +287,9 @@ def test_how_long_a_text_may_be_for_the_event_loop_is_measured():
         time.sleep(0.02)  # for 24 tokens, where 5 ms are allowed: 6 of them
         return counting(segments)
 
-    assert 1 <= run_alone(classifier(slow)).characters <= 6
-    assert run_alone(classifier()).characters > 24
+    for pair in ((slow, counting), (counting, slow), (slow, slow)):
+        assert 1 <= run_alone(*map(classifier, pair)).characters <= 6
+    assert run_alone(classifier(), classifier()).characters > 24
 
 
 def test_probabilities_are_the_softmax_by_the_temperature():

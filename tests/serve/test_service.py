@@ -15,6 +15,7 @@ from served import classifier, command, counting, raw, serving
 
 from alambique.predict import predict
 from alambique.serve.app import HEADERS
+from alambique.serve.batching import Alone
 from alambique.serve.limits import Limits
 
 HEAD = "POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -187,13 +188,16 @@ def test_every_answer_has_the_security_headers_and_no_origin_is_let_in(client):
         assert not [name for name in answer[1] if name.lower().startswith("access-control")]
 
 
-def test_a_model_that_fails_is_our_fault_and_no_detail_leaves():
+@pytest.mark.parametrize("characters", [0, 100], ids=["in a thread", "on the event loop"])
+def test_a_model_that_fails_is_our_fault_and_no_detail_leaves(characters):
     def broken(segments):
         raise ValueError("/home/me/secret")
 
-    with serving(classifier(broken)) as client:
-        status, _, answer = client.predict({"text": "1"})
-        assert (status, answer) == (500, {"detail": "The service failed."})
+    with serving(classifier(broken), alone=Alone(classifier(broken), characters)) as client:
+        for _ in range(3):
+            status, headers, answer = client.predict({"text": "1"})
+            assert (status, answer) == (500, {"detail": "The service failed."})
+            assert headers["x-content-type-options"] == "nosniff"
 
 
 def test_openapi_says_what_the_service_takes(client):

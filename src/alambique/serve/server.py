@@ -24,7 +24,7 @@ from alambique.serve.batching import Alone
 from alambique.serve.limits import Limits
 
 BACKLOG = 2048
-LOOP_SECONDS = 0.005  # that one run may keep the event loop from anything else
+LOOP_SECONDS = 0.005  # that one run may keep the event loop from anything else, where nothing disturbs it
 SPIN = 500  # microseconds: what a client on this machine takes from an answer to its next request, and a little more
 LAST_ANSWERS = 30  # seconds, after which a stop no longer waits
 
@@ -56,8 +56,10 @@ def serve(
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     student = open_classifier(folder, model, threads=1)  # requests that come together share the cores
-    workers, alone = (1, None) if student.model == TORCH else (available_cores(), _open_alone(folder, student.model))
+    workers, alone = 1 if student.model == TORCH else available_cores(), None
     warm(student, workers)
+    if student.model != TORCH:
+        alone = run_alone(student, _with_all_cores(folder, student))
     has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file()
     open_it = partial(_open_teacher, folder) if has_teacher else None
     app = build_app(student, open_it, limits, workers=workers, alone=alone)
@@ -84,16 +86,21 @@ def warm(model: Classifier, threads: int = 1) -> Classifier:
     return model
 
 
-def _open_alone(folder: Path, model: str) -> Alone:
-    return run_alone(warm(open_classifier(folder, model, spin=SPIN)))
+def _with_all_cores(folder: Path, student: Classifier) -> Classifier:
+    return student if available_cores() == 1 else warm(open_classifier(folder, student.model, spin=SPIN))
 
 
-def run_alone(model: Classifier) -> Alone:
-    """Measure how long a text may be to keep the event loop for :data:`LOOP_SECONDS` at most."""
+def run_alone(on_one_core: Classifier, on_all_cores: Classifier) -> Alone:
+    """Measure how long a text may be to keep the event loop for about :data:`LOOP_SECONDS`, whichever of both runs it."""
+    seconds = max(_seconds(on_one_core), _seconds(on_all_cores))
+    # few tokens have less than a character, and what a run takes grows with its tokens, or faster
+    return Alone(on_all_cores, characters=int(on_one_core.max_length * LOOP_SECONDS / seconds))
+
+
+def _seconds(model: Classifier) -> float:
+    """What one text of the greatest length takes, undisturbed."""
     longest = [model.segments("a " * model.max_length)]
-    seconds = min(timeit.repeat(lambda: model.logits(longest), number=1, repeat=3))
-    # a token has a character at least; what a run takes grows with its tokens, or faster
-    return Alone(model, characters=int(model.max_length * LOOP_SECONDS / seconds))
+    return min(timeit.repeat(lambda: model.logits(longest), number=1, repeat=3))
 
 
 def _open_teacher(folder: Path) -> Classifier:
