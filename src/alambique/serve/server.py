@@ -25,6 +25,7 @@ from alambique.serve.limits import Limits
 
 BACKLOG = 2048
 LOOP_SECONDS = 0.005  # that one run may keep the event loop from anything else, where nothing disturbs it
+CHARACTERS = 3  # a token, its space among them: English has more; where each character is a token, a run takes longer
 SPIN = 500  # microseconds: what a client on this machine takes from an answer to its next request, and a little more
 LAST_ANSWERS = 30  # seconds, after which a stop no longer waits
 
@@ -93,8 +94,8 @@ def _with_all_cores(folder: Path, student: Classifier) -> Classifier:
 def run_alone(on_one_core: Classifier, on_all_cores: Classifier) -> Alone:
     """Measure how long a text may be to keep the event loop for about :data:`LOOP_SECONDS`, whichever of both runs it."""
     seconds = max(_seconds(on_one_core), _seconds(on_all_cores))
-    # few tokens have less than a character, and what a run takes grows with its tokens, or faster
-    return Alone(on_all_cores, characters=int(on_one_core.max_length * LOOP_SECONDS / seconds))
+    # what a run takes grows with its tokens, or faster
+    return Alone(on_all_cores, int(CHARACTERS * on_one_core.max_length * LOOP_SECONDS / seconds))
 
 
 def _seconds(model: Classifier) -> float:
