@@ -76,8 +76,7 @@ class TokenBatches:
         order = np.argsort([-len(one.ids) for one in encoded], kind="stable")
         batches, start = [], 0
         while start < len(order):
-            longest = max(SHORTEST, len(encoded[order[start]].ids))
-            rows = order[start : start + min(batch_size, max(1, TOKENS // longest))]
+            rows = order[start : start + min(batch_size, rows_together(len(encoded[order[start]].ids)))]
             batches.append((rows, self._padded([encoded[row] for row in rows])))
             start += len(rows)
         return batches
@@ -93,6 +92,11 @@ class TokenBatches:
             if "token_type_ids" in batch:
                 batch["token_type_ids"][row, :size] = one.type_ids
         return batch
+
+
+def rows_together(tokens: int) -> int:
+    """How many rows, the longest of so many tokens, run together at most."""
+    return max(1, TOKENS // max(SHORTEST, tokens))
 
 
 def session(graph: Path | bytes, *, threads: int | None = None, spin: int = 0) -> ort.InferenceSession:

@@ -17,7 +17,7 @@ from alambique.classifier import TORCH, Classifier, open_classifier, open_teache
 from alambique.cores import available_cores
 from alambique.errors import AddressError, AlambiqueError
 from alambique.manifest import MANIFEST
-from alambique.onnx_model import BATCH
+from alambique.onnx_model import BATCH, rows_together
 from alambique.run import TEACHER
 from alambique.serve.app import build_app
 from alambique.serve.batching import Alone
@@ -80,7 +80,8 @@ def serve(
 
 def warm(model: Classifier, threads: int = 1) -> Classifier:
     """Run a model at its largest batch in so many threads: neither the first request nor memory depends on what comes."""
-    texts = [model.segments("a " * model.max_length)] * BATCH
+    rows = BATCH if model.model == TORCH else min(BATCH, rows_together(model.max_length))
+    texts = [model.segments("a " * model.max_length)] * rows
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(model.logits, [texts] * threads))
     model.logits([model.segments("a")])
