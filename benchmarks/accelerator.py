@@ -30,8 +30,8 @@ from efficiency import shape_of, training_flops
 from liar_time import median_seconds
 from transformers import PreTrainedModel
 
-from alambique.inference import predict_tokens, to_device
-from alambique.recipe import Compute
+from alambique.inference.torch_model import predict_tokens, to_device
+from alambique.recipe.sections import Compute
 
 KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 BATCH, ROUNDS = 32, 5

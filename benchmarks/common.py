@@ -24,15 +24,17 @@ from transformers import (
 )
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
-from alambique.benchmark import matmul_rate
-from alambique.checkpoints import find_checkpoint, load_tokenizer
-from alambique.data import Splits, load_splits, locate
-from alambique.inference import predict_tokens
+from alambique.artefacts.splits import Splits
+from alambique.artefacts.tokens import Tokens, tokenize_rows
+from alambique.data.load import load_splits, locate
+from alambique.inference.torch_model import predict_tokens
+from alambique.models.pretrained import find_checkpoint
+from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
-from alambique.recipe import Recipe
-from alambique.tokens import Tokens, tokenize_rows
-from alambique.training.batches import LengthGroupedBatches
-from alambique.training.fitting import prepare
+from alambique.recipe.recipe import Recipe
+from alambique.stages.benchmark import matmul_rate
+from alambique.training.fit import prepare
+from alambique.training.samplers import LengthGroupedBatches
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES = ("base", "small")

@@ -33,13 +33,15 @@ import torch
 from common import arguments, machine, rates_now
 from service import latency, load, malformed, serving
 
-from alambique.checkpoints import load_finished, load_tokenizer
-from alambique.classifier import open_classifier
-from alambique.manifest import read_json
+from alambique.artefacts.splits import run_data
+from alambique.inference.classifier import open_classifier
+from alambique.models.pretrained import load_finished
+from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import quiet_libraries
-from alambique.recipe import Recipe
-from alambique.report import run_data
-from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES, RECIPE, STUDENT, TEACHER, RunFolder
+from alambique.recipe.recipe import Recipe
+from alambique.run.folder import RunFolder
+from alambique.run.integrity import read_json
+from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES, RECIPE, STUDENT, TEACHER
 
 BATCH, PADDED, ROUNDS = 32, 128, 5
 SHORT = ("data.max_rows=600", "teacher.epochs=1", "student.epochs=1", "teacher.allow_weak=true")

@@ -3,7 +3,7 @@
     python benchmarks/labelling.py [--full] [--sizes 10000 100000 1000000]
 
 Each size has a fresh process: texts are generated chunk by chunk from a seed, tokenised straight to disk
-(`alambique.tokens.write_tokens`), mapped, and labelled shard by shard (`alambique.soft_labels.label_rows`) by a teacher
+(`alambique.artefacts.tokens.write_tokens`), mapped, and labelled shard by shard (`alambique.stages.soft_labels.label_rows`) by a teacher
 of one layer, 64 wide, so that a million rows take minutes and what is measured is the path around the model. The sizes
 take turns; peak memory is the process's own (getrusage). The last line of the output is one JSON object.
 """
@@ -25,13 +25,14 @@ import torch
 from common import CLASSES, arguments, last_json, machine, rates_now
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerBase
 
-from alambique.checkpoints import find_checkpoint, load_tokenizer
-from alambique.logits import LOGITS
+from alambique.artefacts.soft_labels import LOGITS
+from alambique.artefacts.tokens import CHUNK, read_tokens, write_tokens
+from alambique.models.pretrained import find_checkpoint
+from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
-from alambique.recipe import Compute
-from alambique.run import SCRATCH
-from alambique.soft_labels import label_rows
-from alambique.tokens import CHUNK, read_tokens, write_tokens
+from alambique.recipe.sections import Compute
+from alambique.run.layout import SCRATCH
+from alambique.stages.soft_labels import label_rows
 
 SIZES, FULL = (10_000, 100_000, 300_000), (10_000, 100_000, 1_000_000)
 TURNS, FULL_TURNS = 3, 2  # of each size

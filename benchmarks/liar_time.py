@@ -22,11 +22,11 @@ from transformers import (
     PreTrainedModel,
 )
 
-from alambique.allocator import keep_freed_memory
-from alambique.last_layer import read_first_token_only
-from alambique.losses import distillation_loss
-from alambique.recipe import Recipe
-from alambique.training import cheap_dropout
+from alambique.cpu import keep_freed_memory
+from alambique.losses.mixture import distillation_loss
+from alambique.models.speedups.cls_last_layer import read_first_token_only
+from alambique.models.speedups.fast_dropout import cheap_dropout
+from alambique.recipe.recipe import Recipe
 
 ROWS, SCORED, TOKENS, CLASSES = 10_269, 1_284 + 1_283, 24, 6
 

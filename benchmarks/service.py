@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import onnxruntime
 import psutil
 
-from alambique.manifest import read_json
-from alambique.onnx_model import OnnxModel
-from alambique.run import EXPORT_FACTS, ONNX, ONNX_FILES
+from alambique.inference.onnx_model import OnnxModel
+from alambique.run.integrity import read_json
+from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES
 
 CLIENTS, SECONDS, BODIES = 200, 30.0, 10_000
 BLOCKS, BLOCK, WARM_UP = 12, 100, 10

@@ -21,17 +21,9 @@ from typing import Any
 
 from common import arguments, machine, rates_now
 
-from alambique.manifest import MANIFEST, read_json
-from alambique.run import (
-    RECIPE,
-    REPORT_JSON,
-    SEED_STAGES,
-    SEEDS,
-    SOFT_LABELS,
-    STUDENT,
-    TEACHER,
-    UNDISTILLED,
-)
+from alambique.run.integrity import read_json
+from alambique.run.layout import RECIPE, REPORT_JSON, SEED_STAGES, SEEDS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.manifest import MANIFEST
 
 TRAINING = (TEACHER, STUDENT, UNDISTILLED)
 TARGET = 0.10

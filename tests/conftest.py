@@ -15,8 +15,8 @@ from transformers import (
 )
 
 from alambique import Recipe, cli, distill
-from alambique.labels import label_config
-from alambique.wordpiece import train_wordpiece
+from alambique.models.labels import label_config
+from alambique.models.tokenizer import train_wordpiece
 from browser import CHROMIUM, Browser
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where the machine is busy

@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-from alambique.last_layer import read_first_token_only
+from alambique.models.speedups.cls_last_layer import read_first_token_only
 from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.requests import parse
 

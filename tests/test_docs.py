@@ -11,8 +11,9 @@ from typing import get_args
 import pytest
 from safetensors.torch import load_file
 
-from alambique.recipe import DEFAULT_STUDENT, Distillation, Recipe, Student, Training, shipped_recipes
-from alambique.recipe_reference import meaning, page
+from alambique.recipe.recipe import Recipe, shipped_recipes
+from alambique.recipe.reference import meaning, page
+from alambique.recipe.sections import DEFAULT_STUDENT, Distillation, Student, Training
 from conftest import rows
 
 ROOT = Path(__file__).parents[1]
@@ -62,10 +63,10 @@ def test_every_shipped_recipe_is_told_of(document):
 
 def test_the_recipe_page_is_the_generated_one():
     done = subprocess.run(
-        [sys.executable, "-m", "alambique.recipe_reference"], capture_output=True, check=True, encoding="utf-8"
+        [sys.executable, "-m", "alambique.recipe.reference"], capture_output=True, check=True, encoding="utf-8"
     )
     assert (ROOT / "docs" / "recipe.md").read_text("utf-8") == done.stdout, (
-        "write it again: python -m alambique.recipe_reference > docs/recipe.md"
+        "write it again: python -m alambique.recipe.reference > docs/recipe.md"
     )
 
 

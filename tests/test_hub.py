@@ -5,10 +5,11 @@ from datasets import ClassLabel, Dataset
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
 from alambique import Recipe, distill
-from alambique.data import load_splits, locate, read_splits
+from alambique.artefacts.splits import read_splits
+from alambique.data.load import load_splits, locate
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, is_id, snapshot
-from alambique.recipe import Data
+from alambique.recipe.sections import Data
 from conftest import rows
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -6,10 +6,10 @@ from scipy import stats
 from transformers import pipeline as hf_pipeline
 
 from alambique import Recipe, distill
-from alambique.data import read_splits
+from alambique.artefacts.predictions import ALL, read_predictions
+from alambique.artefacts.soft_labels import read_soft_labels
+from alambique.artefacts.splits import read_splits
 from alambique.errors import DataError, ModelError, WeakTeacherError
-from alambique.evaluate import ALL
-from alambique.logits import read_predictions, read_soft_labels
 from alambique.progress import Reporter
 
 MODEL_FILES = ["config.json", "history.json", "manifest.json", "model.safetensors", "tokenizer.json",
@@ -283,8 +283,7 @@ def test_a_finished_teacher_of_real_width_may_have_its_labels_in_any_order():
     import torch
     from transformers import BertConfig, BertForSequenceClassification
 
-    from alambique.labels import label_config
-    from alambique.teacher import reorder_labels
+    from alambique.models.labels import label_config, reorder_labels
 
     for width in (128, 384):
         config = BertConfig(
@@ -299,8 +298,8 @@ def test_a_finished_teacher_of_real_width_may_have_its_labels_in_any_order():
 
 def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_path):
     from alambique.errors import RunFolderError
-    from alambique.report import write_report
-    from alambique.run import RunFolder
+    from alambique.report.write import write_report
+    from alambique.run.folder import RunFolder
 
     run(tiny_recipe(), tmp_path / "run")
     folder = RunFolder.existing(tmp_path / "run")
@@ -316,7 +315,7 @@ def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_
 def test_half_precision_checkpoints_are_trained_in_full_precision(tmp_path, tiny_bert, tokenizer):
     import torch
 
-    from alambique.checkpoints import find_checkpoint, load_to_train
+    from alambique.models.pretrained import find_checkpoint, load_to_train
 
     tiny_bert().half().save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)

@@ -4,19 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alambique.losses import distillation_loss
+    from alambique.losses.mixture import distillation_loss
     from alambique.pipeline import distill
-    from alambique.recipe import Recipe
-    from alambique.trainer import DistillationTrainer
+    from alambique.recipe.recipe import Recipe
+    from alambique.training.distillation_trainer import DistillationTrainer
 
 __version__ = "0.1.0"
 __all__ = ["DistillationTrainer", "Recipe", "__version__", "distill", "distillation_loss"]
 
 _HOMES = {
     "distill": "alambique.pipeline",
-    "Recipe": "alambique.recipe",
-    "DistillationTrainer": "alambique.trainer",
-    "distillation_loss": "alambique.losses",
+    "Recipe": "alambique.recipe.recipe",
+    "DistillationTrainer": "alambique.training.distillation_trainer",
+    "distillation_loss": "alambique.losses.mixture",
 }
 
 

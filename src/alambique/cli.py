@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from alambique.errors import AlambiqueError, UserInputError
-from alambique.interruption import end_like_ctrl_c
-from alambique.printing import printable
 from alambique.progress import quiet_libraries, reporter
+from alambique.signals import end_like_ctrl_c
+from alambique.terminal import printable
 
 app = typer.Typer(
     help="Distil a fine-tuned text classifier into a small one, and prove what was kept.",
@@ -43,7 +43,7 @@ def distill(
     quiet: Quiet = False,
 ) -> None:
     """The main job: teacher, student, its undistilled twin, and a comparison."""
-    from alambique.recipe import Recipe  # noqa: PLC0415 - each command imports what it needs
+    from alambique.recipe.recipe import Recipe  # noqa: PLC0415 - each command imports what it needs
 
     several = [] if seeds is None else [f"seeds={list(range(seeds))}"]
     loaded = Recipe.load(recipe, (*(sets or ()), *several))
@@ -58,7 +58,7 @@ def distill(
 @app.command()
 def recipes() -> None:
     """List the shipped recipes."""
-    from alambique.recipe import shipped_recipes  # noqa: PLC0415
+    from alambique.recipe.recipe import shipped_recipes  # noqa: PLC0415
 
     for name, description in shipped_recipes().items():
         print(f"{name:<12} {description}")  # noqa: T201
@@ -75,7 +75,7 @@ def evaluate(
     """Score teacher, student and twin again, from the saved models."""
     if split not in ("valid", "test"):
         raise typer.BadParameter("must be valid or test", param_hint="--split")
-    from alambique.rescore import rescore  # noqa: PLC0415
+    from alambique.commands import rescore  # noqa: PLC0415
 
     with quiet_libraries():
         scores = rescore(run, split, show=reporter(quiet=quiet))
@@ -105,7 +105,7 @@ def export(
         raise typer.BadParameter(f"must be {', '.join(EXPORTS[:-1])} or {EXPORTS[-1]}", param_hint="--to")
     if ("hub" in formats) != (repo is not None):
         raise typer.BadParameter("--to hub and --repo OWNER/NAME belong together", param_hint="--repo")
-    from alambique.pipeline import export as export_run  # noqa: PLC0415
+    from alambique.commands import export as export_run  # noqa: PLC0415
 
     facts = export_run(run, formats, repository=repo, private=private, show=reporter(quiet=quiet))
     for name in formats:
@@ -136,9 +136,12 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
 ) -> None:  # fmt: skip
     """Classify texts with the student."""
-    from alambique.lines import waiting_lines  # noqa: PLC0415
-    from alambique.predict import CHUNK, chunked  # noqa: PLC0415
-    from alambique.predict import predict as classify  # noqa: PLC0415
+    from alambique.inference.predict import (  # noqa: PLC0415
+        CHUNK,
+        chunked,
+        waiting_lines,  # noqa: PLC0415
+    )
+    from alambique.inference.predict import predict as classify  # noqa: PLC0415
 
     _check_model(model)
     chunks = chunked(texts) if texts else waiting_lines(sys.stdin.buffer, CHUNK)
@@ -181,11 +184,11 @@ def doctor(
     quiet: Quiet = False,
 ) -> None:
     """Check data and models, and estimate time and memory, before hours are spent; trains and writes nothing."""
-    from alambique.recipe import Recipe  # noqa: PLC0415
+    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
     loaded = Recipe.load(recipe, tuple(sets or ()))
-    from alambique.doctor.diagnosis import diagnose  # noqa: PLC0415
-    from alambique.doctor.text import as_text  # noqa: PLC0415
+    from alambique.doctor.diagnose import diagnose  # noqa: PLC0415
+    from alambique.doctor.render import as_text  # noqa: PLC0415
 
     print(printable(as_text(diagnose(loaded, show=reporter(quiet=quiet)))))  # noqa: T201
 
@@ -193,13 +196,13 @@ def doctor(
 @app.command()
 def report(run: Run) -> None:
     """Write report.json and the model card again, from the artefacts."""
-    from alambique.pipeline import rewrite_report  # noqa: PLC0415
+    from alambique.commands import rewrite_report  # noqa: PLC0415
 
     _print_comparison(rewrite_report(run))
 
 
 def _check_model(model: str | None) -> None:
-    from alambique.classifier import MODELS  # noqa: PLC0415
+    from alambique.inference.classifier import MODELS  # noqa: PLC0415
 
     if model is not None and model not in MODELS:
         raise typer.BadParameter(f"must be {', '.join(MODELS)}", param_hint="--model")
@@ -208,7 +211,7 @@ def _check_model(model: str | None) -> None:
 def _print_comparison(report: dict[str, Any]) -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    from alambique.report.table import comparison, sentence  # noqa: PLC0415
+    from alambique.report.terminal import comparison, sentence  # noqa: PLC0415
 
     Console(width=None if sys.stdout.isatty() else WIDE).print(comparison(report))
     print(sentence(report))  # noqa: T201

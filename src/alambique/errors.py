@@ -61,3 +61,8 @@ class ParityError(AlambiqueError):
 
 class AddressError(AlambiqueError):
     """The address to serve on cannot be had: a port in use, or a host that is not this machine."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or the name of its type where it has none; 300 characters at most."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,31 +1,25 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alambique.benchmark import measure
-from alambique.data import Splits, load_splits, locate
-from alambique.data.store import store_data
-from alambique.evaluate import evaluate, evaluate_baselines, read_scored
-from alambique.export import (
-    FORMATS,
-    HUB,
-    HUB_FILES,
-    check_repository,
-    drop_stale_web,
-    export_student,
-    export_web,
-    push,
-)
+from alambique.artefacts.predictions import read_scored, read_seeds
+from alambique.data.load import load_splits, locate
+from alambique.evaluation.verdict import best_seed
+from alambique.export.web.bundle import drop_stale_web
 from alambique.progress import Reporter, quiet_libraries
-from alambique.recipe import Recipe
-from alambique.report import best_seed, model_card, read_seeds, run_data, write_report
-from alambique.run import DATA, MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, WEB, RunFolder
-from alambique.soft_labels import label
-from alambique.student import find_student, train_student
-from alambique.teacher import find_teacher, finetune_teacher, refuse_weak
-from alambique.tokenization import tokenize_splits
+from alambique.recipe.recipe import Recipe
+from alambique.report.write import write_report
+from alambique.run.folder import RunFolder
+from alambique.run.layout import MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.stages.benchmark import measure
+from alambique.stages.data import store_data
+from alambique.stages.export import export_files
+from alambique.stages.predictions import evaluate, evaluate_baselines
+from alambique.stages.soft_labels import label
+from alambique.stages.student import find_student, train_student
+from alambique.stages.teacher import find_teacher, finetune_teacher, refuse_weak
+from alambique.stages.tokens import tokenize_splits
 
 
 def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) -> dict[str, Any]:
@@ -71,83 +65,6 @@ def distill(recipe: Recipe, out: Path | str, *, show: Reporter | None = None) ->
         run.promote(run.seed(best_seed(read_seeds(run, recipe, splits), splits), alone=alone))
         measure(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, show=show)
         if recipe.export.formats:
-            _export(run, recipe, splits, recipe.export.formats, strict=False, show=show)
+            export_files(run, recipe, splits, recipe.export.formats, strict=False, show=show)
         drop_stale_web(run, show.say)
         return write_report(run)
-
-
-def export(
-    folder: Path,
-    formats: Sequence[str],
-    *,
-    repository: str | None = None,
-    private: bool = False,
-    show: Reporter | None = None,
-) -> dict[str, Any]:
-    """Export the student of a run that is done, and write its report again.
-
-    Args:
-        folder: the run.
-        formats: ``onnx``, ``int8``, ``web`` (makes ``int8`` too), ``hub`` (sends the files that pass the gate).
-        repository: ``owner/name``, for ``hub``.
-        private: whether a repository that is made now is.
-        show: where progress goes; nowhere by default.
-
-    Returns:
-        The content of ``onnx/export.json``; with ``hub``, and the address under that name.
-
-    Raises:
-        RunFolderError: the folder is no complete run.
-        DamagedArtefactError: an artefact does not hold what its manifest says.
-        ParityError: a format does not pass the parity gate; nothing of it is kept.
-        NpmError: what the web export needs cannot be had.
-        HubError: ``repository`` is no name of one, or the Hub does not take it.
-    """
-    show = show or Reporter()
-    if HUB in formats:
-        check_repository(repository or "")
-    files = [name for name in FORMATS if name in formats or (name == "int8" and WEB in formats)]
-    run = RunFolder.existing(folder)
-    run.finished(STUDENT)
-    recipe = Recipe.load(run.path / RECIPE)
-    run.finished(DATA)
-    with quiet_libraries(), run.writing():
-        splits = run_data(run)[0]
-        facts = _export(run, recipe, splits, files, strict=True, show=show) if files else {}
-        if HUB in formats:  # those not named by the user too, if they pass
-            facts = _export(run, recipe, splits, FORMATS, strict=False, show=show)
-        run.check()
-        report = write_report(run)
-        if WEB in formats:
-            export_web(run, show=show)
-        drop_stale_web(run, show.say)
-        if HUB in formats and repository is not None:
-            card = model_card(report, name=repository, files=HUB_FILES)
-            facts = {**facts, HUB: push(run, repository, card, private=private, show=show)}
-    return facts
-
-
-def rewrite_report(folder: Path) -> dict[str, Any]:
-    """Write the report of a run again, from artefacts that are whole.
-
-    Returns:
-        The content of report.json.
-
-    Raises:
-        RunFolderError: the folder is no complete run.
-        DamagedArtefactError: an artefact does not hold what its manifest says.
-    """
-    run = RunFolder.existing(folder)
-    Recipe.load(run.path / RECIPE)
-    run.finished(DATA)
-    with run.writing():
-        run.check()
-        return write_report(run)
-
-
-def _export(
-    run: RunFolder, recipe: Recipe, splits: Splits, formats: Sequence[str], *, strict: bool, show: Reporter
-) -> dict[str, Any]:
-    reference = read_scored(run, STUDENT, splits).logits["valid"]
-    student = run.artefact(STUDENT)
-    return export_student(run, recipe, student, splits, reference, formats, strict=strict, show=show)

@@ -9,8 +9,8 @@ from case import DATA, LABELS, Case, rows
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForSequenceClassification
 
-from alambique.labels import label_config
-from alambique.wordpiece import train_wordpiece
+from alambique.models.labels import label_config
+from alambique.models.tokenizer import train_wordpiece
 
 STUDENT = "student: {from_scratch: {layers: 1, width: 16, heads: 2}, epochs: 1}\nexport: {formats: []}\n"
 HEAD = "data: {source: data, text: text, label: label, max_length: 32}\n"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from alambique.data import lint, load_splits, locate
-from alambique.recipe import Recipe
+from alambique.data.lint import lint
+from alambique.data.load import load_splits, locate
+from alambique.recipe.recipe import Recipe
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SPLITS = ("train", "valid", "test")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from alambique.artefacts.splits import Split, Splits
 from alambique.data.lint import lint
-from alambique.data.splits import Split, Splits
 from alambique.findings import Finding
 
 NAMES = ("bad", "fair", "good")

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from alambique.data import load_splits, locate
+from alambique.data.load import load_splits, locate
 from alambique.errors import DataError
-from alambique.recipe import Recipe
+from alambique.recipe.recipe import Recipe
 
 LIAR_NAMES = ["id", "label", "statement", "subject", "speaker", "job", "state", "party", "barely_true_counts",
               "false_counts", "half_true_counts", "mostly_true_counts", "pants_on_fire_counts", "context"]  # fmt: skip

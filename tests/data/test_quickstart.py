@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from alambique.data import load_splits, locate, quickstart
-from alambique.recipe import Recipe
+from alambique.data import quickstart
+from alambique.data.load import load_splits, locate
+from alambique.recipe.recipe import Recipe
 
 LABELS = {"true", "mostly-true", "half-true", "barely-true", "false", "pants-fire"}
 

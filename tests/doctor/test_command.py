@@ -9,19 +9,19 @@ import torch
 import yaml
 from transformers import DataCollatorWithPadding
 
-from alambique.data.splits import Split
-from alambique.doctor.diagnosis import diagnose
-from alambique.doctor.measure import Rows, cost, fitting
-from alambique.doctor.reader import reader
-from alambique.doctor.teacher import _scored
-from alambique.inference import tokenize
-from alambique.recipe import Recipe
+from alambique.artefacts.splits import Split
+from alambique.doctor.batches import reader
+from alambique.doctor.check_teacher import _scored
+from alambique.doctor.cost import Rows, cost, fitting
+from alambique.doctor.diagnose import diagnose
+from alambique.inference.torch_model import tokenize
+from alambique.recipe.recipe import Recipe
 from conftest import rows
 
 
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch):
-    monkeypatch.setattr("alambique.doctor.diagnosis._BUDGET", 0.1)
+    monkeypatch.setattr("alambique.doctor.diagnose._BUDGET", 0.1)
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def test_the_users_errors_are_status_2(run, recipe_file):
 
 
 def test_a_small_disk_and_little_memory_are_named(tiny_recipe, monkeypatch):
-    monkeypatch.setattr("alambique.doctor.diagnosis.available", lambda _: 1000)
-    monkeypatch.setattr("alambique.doctor.diagnosis.busy", lambda: (3.0, 2))
+    monkeypatch.setattr("alambique.doctor.diagnose.available", lambda _: 1000)
+    monkeypatch.setattr("alambique.doctor.diagnose.busy", lambda: (3.0, 2))
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     found = diagnose(Recipe.from_dict(tiny_recipe(seeds=[0, 1]))).findings
     codes = [finding.code for finding in found]

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import DataCollatorWithPadding
 
-from alambique.data.splits import Split, Splits, row_ids
-from alambique.doctor import examine
-from alambique.inference import predict_logits, tokenize
-from alambique.labels import label_config
-from alambique.logits import SoftLabels
+from alambique.artefacts.soft_labels import SoftLabels
+from alambique.artefacts.splits import Split, Splits, row_ids
+from alambique.doctor.examine import examine
+from alambique.inference.torch_model import predict_logits, tokenize
+from alambique.models.labels import label_config
 from conftest import LABELS, rows
 
 OPPOSITE = {"bad": "good", "good": "bad", "fair": "fair"}

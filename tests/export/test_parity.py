@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from alambique.export.parity import compare, int8_problems, onnx_problems
-from alambique.recipe import Export
+from alambique.recipe.sections import Export
 
 LABELS = np.array([0, 1, 1, 0])
 REFERENCE = np.log(np.array([[0.9, 0.1], [0.2, 0.8], [0.48, 0.52], [0.6, 0.4]], dtype=np.float32))

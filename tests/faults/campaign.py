@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from processes import Slice
 
-from alambique.manifest import MANIFEST
-from alambique.run import MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.manifest import MANIFEST
 
 # the quickstart recipe with fewer rows and epochs; several epochs remain, so that there are some to go on from
 SHORT = ("data.max_rows=240", "teacher.epochs=3", "student.epochs=3", "teacher.allow_weak=true")

@@ -8,7 +8,7 @@ from campaign import STAGES, distill
 from processes import LONGEST, Slice
 from witness import Witness
 
-from alambique.run import KEY, SEEDS, WORK
+from alambique.run.layout import KEY, SEEDS, WORK
 
 LOOK = 0.02  # seconds between looks at what is finished
 

@@ -13,9 +13,9 @@ Left out of the comparison, and nothing else:
 
 import json
 
-from alambique.manifest import MANIFEST
-from alambique.report import write_report
-from alambique.run import RunFolder
+from alambique.report.write import write_report
+from alambique.run.folder import RunFolder
+from alambique.run.manifest import MANIFEST
 
 MEASURED = ("latency_ms", "throughput_per_s")
 PAGES = ("report.json", "report.html", "README.md")

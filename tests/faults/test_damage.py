@@ -10,7 +10,7 @@ from campaign import STAGES, distill, reported
 from processes import Slice
 from sameness import PAGES, differences
 
-from alambique.manifest import MANIFEST
+from alambique.run.manifest import MANIFEST
 
 pytestmark = pytest.mark.slow
 DAMAGES = ("empty", "half", "one byte less", "a bit", "a link", "gone")

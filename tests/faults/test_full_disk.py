@@ -16,7 +16,7 @@ from campaign import STAGES, distill, reported
 from processes import Slice
 from sameness import PAGES, differences
 
-from alambique.run import MODELS
+from alambique.run.layout import MODELS
 
 pytestmark = pytest.mark.slow
 SIZE = 64 * 2**20

@@ -12,7 +12,7 @@ from campaign import distill, reported
 from kills import Moment, Victim
 from sameness import differences
 
-from alambique.training.fitting import NOTICE
+from alambique.training.fit import NOTICE
 
 pytestmark = pytest.mark.slow
 RUNS, SIGNALS_A_RUN = 8, 6

@@ -15,7 +15,7 @@ from processes import Slice
 from sameness import differences
 from witness import Witness
 
-from alambique.manifest import MANIFEST
+from alambique.run.manifest import MANIFEST
 
 pytestmark = pytest.mark.slow
 YEAR = 365.25 * 86400

@@ -3,9 +3,9 @@
 import re
 from collections import defaultdict
 
-from alambique.manifest import MANIFEST
-from alambique.run import WORK
-from alambique.training.seals import SEAL
+from alambique.run.layout import WORK
+from alambique.run.manifest import MANIFEST
+from alambique.training.checkpoints import SEAL
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 

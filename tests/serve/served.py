@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import uvicorn
 
-from alambique.classifier import Classifier
+from alambique.inference.classifier import Classifier
 from alambique.serve.app import build_app
 from alambique.serve.limits import Limits
 from alambique.serve.server import listen

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from served import classifier, command, counting, raw, serving
 
-from alambique.predict import predict
+from alambique.inference.predict import predict
 from alambique.serve.app import HEADERS
 from alambique.serve.batching import Alone
 from alambique.serve.limits import Limits

@@ -3,7 +3,7 @@
 import pytest
 from served import command
 
-from alambique.predict import predict
+from alambique.inference.predict import predict
 from browser import TOO_WIDE
 
 TEXT = "superb lamp door superb kettle superb 7"

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from alambique.data import Split
+from alambique.artefacts.splits import Split
+from alambique.artefacts.tokens import tokenize_rows
 from alambique.progress import Step
-from alambique.recipe import Compute, Training
-from alambique.tokens import tokenize_rows
-from alambique.training import fit
+from alambique.recipe.sections import Compute, Training
+from alambique.training.fit import fit
 from conftest import LABELS, rows
 
 SETTINGS = Training(epochs=3, batch_size=8, learning_rate=5e-3)

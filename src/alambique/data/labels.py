@@ -10,8 +10,8 @@ import numpy as np
 from alambique.data.files import Table
 from alambique.data.liar import GROUPS, ORDERS
 from alambique.errors import DataError
-from alambique.printing import steers
-from alambique.recipe import Data
+from alambique.recipe.sections import Data
+from alambique.terminal import steers
 
 MOST_CLASSES = 1000
 _LONGEST = 250  # characters of a label

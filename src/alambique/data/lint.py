@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from alambique.artefacts.splits import Split, Splits
 from alambique.data.liar import COUNTS
-from alambique.data.splits import Split, Splits
 from alambique.findings import Finding
 
 _SHOWN = 10

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from alambique.artefacts.splits import SPLIT_NAMES, Split, Splits, row_ids
 from alambique.data import quickstart
 from alambique.data.files import SUFFIXES, Table, join, read_table
 from alambique.data.labels import encode_labels
 from alambique.data.liar import HUB_NAMES, is_liar
-from alambique.data.sample import split_off, stratified_sample
-from alambique.data.splits import SPLIT_NAMES, Split, Splits, row_ids
+from alambique.data.sampling import split_off, stratified_sample
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
-from alambique.recipe import Data
+from alambique.recipe.sections import Data
 
 SPLIT_OFF_SHARE = 0.1
 _WORDS = {"train": "train", "valid": "valid", "validation": "valid", "dev": "valid", "val": "valid", "test": "test"}

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from alambique.metrics import agreement, macro_f1, softmax
-from alambique.recipe import Export
-from alambique.statistics import Interval, interval, macro_f1_contributions
+from alambique.evaluation.intervals import Interval, interval, macro_f1_contributions
+from alambique.evaluation.metrics import agreement, macro_f1, softmax
+from alambique.recipe.sections import Export
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,15 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from alambique.checkpoints import load_tokenizer
-from alambique.data import Split
-from alambique.inference import token_lengths
-from alambique.manifest import read_json
-from alambique.metrics import BINS, calibration_rows, softmax
-from alambique.recipe import Recipe
-from alambique.report.facts import read_seeds, run_data
-from alambique.run import MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED, RunFolder
-from alambique.training import HISTORY
-from alambique.verdict import Scored
+from alambique.artefacts.predictions import Scored, read_seeds
+from alambique.artefacts.splits import Split, run_data
+from alambique.evaluation.metrics import BINS, calibration_rows, softmax
+from alambique.inference.torch_model import token_lengths
+from alambique.models.tokenizer import load_tokenizer
+from alambique.recipe.recipe import Recipe
+from alambique.run.folder import RunFolder
+from alambique.run.integrity import read_json
+from alambique.run.layout import HISTORY, MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED
 
 SHOWN = 20
 

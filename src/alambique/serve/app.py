@@ -12,11 +12,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import alambique
-from alambique.classifier import Classifier
 from alambique.errors import AlambiqueError
-from alambique.page import SERVE_FILES, media_type, read
+from alambique.frontend import SERVE_FILES, media_type, read
+from alambique.inference.classifier import Classifier
+from alambique.serve.api_docs import docs_page
 from alambique.serve.batching import Alone, Batcher
-from alambique.serve.docs import docs_page
 from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.requests import STUDENT, TEACHER, BodyReader, parse
 from alambique.serve.schema import operation

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alambique.classifier import Classifier, Segments
-from alambique.onnx_model import BATCH
+from alambique.inference.classifier import Classifier, Segments
+from alambique.inference.onnx_model import BATCH
 from alambique.serve.limits import busy
 
 AWAKE = 0.002  # seconds after a run on the event loop; by trial, all cores were faster after a pause of 1 ms, slower after 5

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import uvicorn
 
-from alambique.classifier import TORCH, Classifier, open_classifier, open_teacher
-from alambique.cores import available_cores
+from alambique.cpu import available_cores
 from alambique.errors import AddressError, AlambiqueError
-from alambique.manifest import MANIFEST
-from alambique.onnx_model import BATCH, rows_together
-from alambique.run import TEACHER
+from alambique.inference.classifier import TORCH, Classifier, open_classifier, open_teacher
+from alambique.inference.onnx_model import BATCH, rows_together
+from alambique.run.layout import TEACHER
+from alambique.run.manifest import MANIFEST
 from alambique.serve.app import build_app
 from alambique.serve.batching import Alone
 from alambique.serve.limits import Limits

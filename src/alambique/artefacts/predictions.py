@@ -1,0 +1,108 @@
+"""Every model's logits on valid and test, by row id, as they are kept in a run."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alambique.artefacts.splits import Splits
+from alambique.errors import DamagedArtefactError, RunFolderError
+from alambique.recipe.recipe import Recipe
+from alambique.run.folder import RunFolder
+from alambique.run.layout import (
+    MAJORITY,
+    MODELS,
+    PREDICTIONS,
+    TFIDF,
+)
+
+
+def write_predictions(path: Path, ids: tuple[str, ...], labels: np.ndarray, logits: np.ndarray) -> None:
+    """One Parquet file: id, label, logits (a list of C float32) for each row."""
+    flat = pa.array(logits.astype(np.float32).ravel())
+    nested = pa.FixedSizeListArray.from_arrays(flat, logits.shape[1])
+    pq.write_table(pa.table({"id": pa.array(ids), "label": pa.array(labels), "logits": nested}), path)
+
+
+def read_predictions(path: Path, ids: tuple[str, ...]) -> np.ndarray:
+    """The logits of these rows, (rows, C) float32.
+
+    Raises:
+        DamagedArtefactError: the file holds other rows.
+    """
+    table = pq.read_table(path)
+    if tuple(table["id"].to_pylist()) != ids:
+        raise DamagedArtefactError(f"{path} holds predictions for other rows than the data.")
+    nested = table["logits"].combine_chunks()
+    return np.asarray(nested.flatten()).reshape(len(ids), -1)
+
+
+PARAMETERS = "parameters.json"
+
+
+ALL = (*MODELS, TFIDF, MAJORITY)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One model's logits, by split: (rows, C) float32 in the order of the rows.
+
+    Attributes:
+        model: its name in the report.
+        logits: by split name.
+        parameters: how many weights it has.
+        size: of its weights on disk in bytes; None if it is not kept.
+    """
+
+    model: str
+    logits: dict[str, np.ndarray]
+    parameters: int
+    size: int | None
+
+
+Scored = dict[str, Predictions]  # by model
+
+
+def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
+    """A model's kept logits.
+
+    Raises:
+        RunFolderError: the run has none for these rows.
+        DamagedArtefactError: a file does not hold what its manifest says.
+    """
+    folder = run.path / PREDICTIONS / name
+    if folder.is_dir():
+        run.finished(f"{PREDICTIONS}/{name}")
+    try:
+        logits = {s.name: read_predictions(folder / f"{s.name}.parquet", s.ids) for s in (splits.valid, splits.test)}
+        parameters = int(json.loads((folder / PARAMETERS).read_text("utf-8"))["parameters"])
+    except (OSError, ValueError, KeyError, DamagedArtefactError) as error:
+        raise RunFolderError(
+            f"{folder} does not hold the predictions of {name} for the rows of this run. Run alambique distill again."
+        ) from error
+    size = weight_bytes(run.path / name) if name in MODELS else None
+    if size == 0:
+        raise RunFolderError(f"{run.path / name} holds no weights. Run alambique distill again.")
+    return Predictions(name, logits, parameters, size)
+
+
+def weight_bytes(folder: Path) -> int:
+    """Bytes of a saved model's weights."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scored]:
+    """Every model's kept logits, by seed; the baselines are the same for all.
+
+    Raises:
+        RunFolderError: some are missing.
+    """
+    alone = len(recipe.seeds) == 1
+    baselines = {name: read_scored(run, name, splits) for name in ALL if name not in MODELS}
+    return {
+        seed: {name: read_scored(run.seed(seed, alone=alone), name, splits) for name in MODELS} | baselines
+        for seed in recipe.seeds
+    }

@@ -1,0 +1,105 @@
+"""Logits on disk, by row id: soft labels of train, predictions on valid and test."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alambique.errors import DamagedArtefactError
+
+LOGITS, IDS, FACTS = "logits.npy", "ids.npy", "soft_labels.json"
+_CHUNK = 2**18  # rows that are looked at together
+
+
+class RowIds(Sequence[str]):
+    """Row ids as they lie on disk, (rows,) UTF-8 bytes of one width; each is decoded when it is asked for."""
+
+    def __init__(self, stored: np.ndarray) -> None:
+        """Wrap the stored bytes."""
+        self.stored = stored
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.stored)
+
+    def __getitem__(self, row: Any) -> Any:
+        """One id, or a tuple of them."""
+        if isinstance(row, slice):
+            return tuple(value.decode() for value in self.stored[row].tolist())
+        return self.stored[row].decode()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another sequence holds the same ids in the same order."""
+        return isinstance(other, Sequence) and self[:] == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """The teacher's logits by row id.
+
+    Attributes:
+        ids: of the rows.
+        logits: (rows, C) float32, classes in the order of ``label_names``; mapped from disk if they were read.
+        label_names: the classes.
+        made_from: hashes of teacher, tokenizer and text.
+        digest: SHA-256 of the artefact.
+    """
+
+    ids: Sequence[str]
+    logits: np.ndarray
+    label_names: tuple[str, ...]
+    made_from: dict[str, str]
+    digest: str = ""
+
+    def for_rows(self, ids: Sequence[str]) -> np.ndarray:
+        """The logits of these rows, in this order: (rows, C) float32. In the order they are kept in, nothing is copied.
+
+        Raises:
+            DamagedArtefactError: a row has none.
+        """
+        own, wanted = id_bytes(self.ids), id_bytes(ids)
+        if np.array_equal(own, wanted):
+            return self.logits
+        order = np.argsort(own, kind="stable")
+        places = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(own) - 1)] if len(own) else order[:0]
+        absent = np.flatnonzero(own[places] != wanted) if len(own) else np.arange(len(wanted))
+        if len(absent):
+            raise DamagedArtefactError(f"{len(absent)} rows have no soft label, such as {ids[absent[0]]}.")
+        return self.logits[places]
+
+
+def id_bytes(ids: Sequence[str]) -> np.ndarray:
+    """Row ids as (rows,) UTF-8 bytes of one width, which can be mapped and compared at once."""
+    return ids.stored if isinstance(ids, RowIds) else np.array([row_id.encode() for row_id in ids], dtype=np.bytes_)
+
+
+def write_soft_labels(labels: SoftLabels, folder: Path) -> None:
+    """Write ``logits.npy``, ``ids.npy`` and ``soft_labels.json``; logits that lie in ``folder`` already are left there."""
+    if not (folder / LOGITS).is_file():
+        np.save(folder / LOGITS, labels.logits, allow_pickle=False)
+    np.save(folder / IDS, id_bytes(labels.ids), allow_pickle=False)
+    facts = {"label_names": labels.label_names, "made_from": labels.made_from}
+    (folder / FACTS).write_text(json.dumps(facts), "utf-8")
+
+
+def read_soft_labels(folder: Path, digest: str = "") -> SoftLabels:
+    """Map what :func:`write_soft_labels` wrote.
+
+    Raises:
+        DamagedArtefactError: the files do not belong together, or hold what is no finite number.
+    """
+    facts = json.loads((folder / FACTS).read_text("utf-8"))
+    logits = np.load(folder / LOGITS, mmap_mode="r", allow_pickle=False)
+    ids = np.load(folder / IDS, mmap_mode="r", allow_pickle=False)
+    if logits.shape != (len(ids), len(facts["label_names"])):
+        raise DamagedArtefactError(f"{folder / LOGITS} has shape {logits.shape}, which does not fit {FACTS} beside it.")
+    if not all(np.isfinite(logits[start : start + _CHUNK]).all() for start in range(0, len(logits), _CHUNK)):
+        raise DamagedArtefactError(
+            f"{folder / LOGITS} holds logits that are not finite: the teacher's weights are broken."
+        )
+    return SoftLabels(RowIds(ids), logits, tuple(facts["label_names"]), facts["made_from"], digest)

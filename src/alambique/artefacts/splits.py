@@ -1,0 +1,177 @@
+"""The rows of a run: typed, with stable ids, on disk as Parquet."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alambique.errors import RunFolderError
+from alambique.run.folder import RunFolder
+from alambique.run.layout import (
+    DATA,
+    LINT,
+)
+
+SPLIT_NAMES = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, row by row.
+
+    Attributes:
+        name: train, valid or test.
+        ids: a stable id for each row.
+        texts: the first segment.
+        pairs: the second text column, or None.
+        labels: (rows,) int64, index into the label names.
+        metadata: further columns in words, which join the second segment, or None.
+    """
+
+    name: str
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    pairs: tuple[str, ...] | None
+    labels: np.ndarray
+    metadata: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.ids)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> "Split":
+        """The rows at these positions, in this order."""
+        return Split(
+            self.name,
+            tuple(self.ids[i] for i in indices),
+            tuple(self.texts[i] for i in indices),
+            None if self.pairs is None else tuple(self.pairs[i] for i in indices),
+            self.labels[np.asarray(indices, dtype=np.int64)],
+            None if self.metadata is None else tuple(self.metadata[i] for i in indices),
+        )
+
+    def contents(self) -> list[tuple[str, ...]]:
+        """The text columns of each row, one or two, without metadata: what makes two rows the same."""
+        return (
+            [(text,) for text in self.texts] if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
+        )
+
+    def second_segments(self) -> tuple[str, ...] | None:
+        """What stands after the first text: the second text, the metadata, or both."""
+        if self.metadata is None or self.pairs is None:
+            return self.pairs if self.metadata is None else self.metadata
+        both = zip(self.pairs, self.metadata, strict=True)
+        return tuple("; ".join(part for part in parts if part) for parts in both)
+
+    def segments(self) -> list[tuple[str, ...]]:
+        """What the model reads of each row: one segment, or two."""
+        second = self.second_segments()
+        return [(text,) for text in self.texts] if second is None else list(zip(self.texts, second, strict=True))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of ids, texts and labels, in order."""
+        digest = hashlib.sha256()
+        for row_id, segments, label in zip(self.ids, self.segments(), self.labels.tolist(), strict=True):
+            digest.update(json.dumps([row_id, segments, label]).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Train, valid and test with their label names.
+
+    Attributes:
+        label_names: the name of each class, by index.
+        ordinal: whether the order of the names means something.
+        notes: what was done to the data that the report must say.
+    """
+
+    train: Split
+    valid: Split
+    test: Split
+    label_names: tuple[str, ...]
+    ordinal: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Split]:
+        """Train, valid, test."""
+        return iter((self.train, self.valid, self.test))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Rows of each label, by split."""
+        return {
+            split.name: {
+                name: int(n)
+                for name, n in zip(
+                    self.label_names, np.bincount(split.labels, minlength=len(self.label_names)), strict=True
+                )
+            }
+            for split in self
+        }
+
+
+def row_ids(split: str, segments: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Ids that depend on the text alone: adding, removing or moving other rows changes none.
+
+    The same text again in one split gets ``-2``, ``-3``, … in order of appearance.
+    """
+    seen: Counter[str] = Counter()
+    ids = []
+    for row in segments:
+        key = hashlib.blake2b(json.dumps(row).encode(), digest_size=8).hexdigest()
+        seen[key] += 1
+        ids.append(f"{split}-{key}" + (f"-{seen[key]}" if seen[key] > 1 else ""))
+    return tuple(ids)
+
+
+def write_splits(splits: Splits, folder: Path) -> None:
+    """Write ``train|valid|test.parquet`` and ``splits.json``."""
+    for split in splits:
+        columns: dict[str, pa.Array] = {"id": pa.array(split.ids), "text": pa.array(split.texts)}
+        if split.pairs is not None:
+            columns["pair"] = pa.array(split.pairs)
+        if split.metadata is not None:
+            columns["metadata"] = pa.array(split.metadata)
+        columns["label"] = pa.array(split.labels)
+        pq.write_table(pa.table(columns), folder / f"{split.name}.parquet")
+    facts = {"label_names": splits.label_names, "ordinal": splits.ordinal, "notes": splits.notes}
+    (folder / "splits.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False), "utf-8")
+
+
+def read_splits(folder: Path) -> Splits:
+    """Read what :func:`write_splits` wrote."""
+    facts = json.loads((folder / "splits.json").read_text("utf-8"))
+    read = []
+    for name in SPLIT_NAMES:
+        table = pq.read_table(folder / f"{name}.parquet")
+        columns = {column: table[column].to_pylist() for column in table.column_names}
+        pairs, metadata = (tuple(columns[c]) if c in columns else None for c in ("pair", "metadata"))
+        labels = np.asarray(columns["label"], dtype=np.int64)
+        read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels, metadata))
+    train, valid, test = read
+    return Splits(
+        train, valid, test, tuple(facts["label_names"]), ordinal=facts["ordinal"], notes=tuple(facts["notes"])
+    )
+
+
+def run_data(run: RunFolder) -> tuple[Splits, list[dict[str, Any]]]:
+    """The rows of a run and the findings about them.
+
+    Raises:
+        RunFolderError: they are not there, or not whole.
+    """
+    try:
+        return read_splits(run.path / DATA), json.loads((run.path / DATA / LINT).read_text("utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise RunFolderError(
+            f"{run.path / DATA} does not hold the data of a run. Run alambique distill again."
+        ) from error

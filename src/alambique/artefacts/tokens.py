@@ -1,0 +1,178 @@
+"""Token ids of many rows in one flat array, in memory or mapped from disk, and padded batches made of them."""
+
+import json
+import mmap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from alambique.errors import DamagedArtefactError
+
+Segments = Sequence[tuple[str, ...]]
+MASK = "attention_mask"
+FACTS, STARTS = "tokens.json", "starts.npy"
+CHUNK = 8192  # rows tokenised at a time: bounds memory, and is enough for the tokenizer to use all cores
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a tokenizer made of some rows, cut but not padded.
+
+    Attributes:
+        columns: each input's values, (tokens of all rows,) integers; ``input_ids`` first. The attention mask is not kept;
+            nor, on disk, an input that is 0 throughout, as token types of single texts are: models take that for granted.
+        starts: (rows + 1,) int64, where each row begins; the last is the number of tokens.
+        padding: what each column is filled up with.
+        left: rows are filled up at their left.
+    """
+
+    columns: dict[str, np.ndarray]
+    starts: np.ndarray
+    padding: dict[str, int]
+    left: bool = False
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row: (rows,) int64."""
+        return np.diff(self.starts)
+
+    def batch(self, rows: np.ndarray, names: set[str]) -> dict[str, torch.Tensor]:
+        """These rows, padded to the longest of them.
+
+        Args:
+            rows: (B,) row numbers.
+            names: the inputs that are wanted.
+
+        Returns:
+            for each name that is there (B, T) int64, the attention mask among them.
+        """
+        begins, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
+        width = int(lengths.max(initial=0))
+        positions = np.arange(width) - (width - lengths[:, None] if self.left else 0)
+        real = (positions >= 0) & (positions < lengths[:, None])
+        places = (begins[:, None] + positions)[real]
+        made = {}
+        for name, values in self.columns.items():
+            if name in names:
+                padded = np.full(real.shape, self.padding[name], dtype=np.int64)
+                padded[real] = values[places]
+                made[name] = torch.from_numpy(padded)
+        if MASK in names:
+            made[MASK] = torch.from_numpy(real.astype(np.int64))
+        return made
+
+    def rows(self, start: int, stop: int) -> "Tokens":
+        """The rows from ``start`` to ``stop``, copied into memory; pages of a mapped file that were read are let go."""
+        first, last = int(self.starts[start]), int(self.starts[stop])
+        columns = {name: np.array(values[first:last]) for name, values in self.columns.items()}
+        for values in self.columns.values():
+            if isinstance(values.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # which only Unix has
+                values.base.madvise(mmap.MADV_DONTNEED)
+        return Tokens(columns, np.array(self.starts[start : stop + 1]) - first, self.padding, self.left)
+
+
+def tokenize_rows(tokenizer: PreTrainedTokenizerBase, segments: Segments, *, max_length: int | None) -> Tokens:
+    """Tokenise rows in memory.
+
+    Args:
+        tokenizer: of the model.
+        segments: one or two texts a row, the same number in each.
+        max_length: where rows are cut, in tokens, special tokens included; None: not cut.
+    """
+    parts = _encode(tokenizer, segments, max_length) if segments else {}
+    columns = {name: _flat(parts.get(name, [])) for name in _names(tokenizer) if name in parts or name == "input_ids"}
+    lengths = [len(ids) for ids in parts.get("input_ids", [])]
+    return Tokens(columns, _starts(lengths), _padding(tokenizer), tokenizer.padding_side == "left")
+
+
+def write_tokens(
+    tokenizer: PreTrainedTokenizerBase, chunks: Iterable[Segments], folder: Path, *, max_length: int
+) -> None:
+    """Tokenise rows chunk by chunk into files that :func:`read_tokens` maps; memory does not grow with the rows.
+
+    Args:
+        tokenizer: of the model.
+        chunks: the rows in order, :data:`CHUNK` at a time, say.
+        folder: an existing folder.
+        max_length: where rows are cut, in tokens.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lengths: list[np.ndarray] = [np.zeros(0, dtype=np.int64)]
+    names = _names(tokenizer)
+    streams = {name: (folder / f"{name}.i32").open("wb") for name in names}
+    used = dict.fromkeys(names, False)
+    try:
+        for segments in chunks:
+            parts = _encode(tokenizer, segments, max_length)
+            lengths.append(np.array([len(ids) for ids in parts["input_ids"]], dtype=np.int64))
+            for name in names:
+                if name in parts:
+                    values = _flat(parts[name])
+                    streams[name].write(values.tobytes())
+                    used[name] = used[name] or bool(values.any())
+    finally:
+        for stream in streams.values():
+            stream.close()
+    kept = [name for name in names if used[name] or name == "input_ids"]
+    for name in set(names) - set(kept):
+        (folder / f"{name}.i32").unlink()
+    np.save(folder / STARTS, _starts(np.concatenate(lengths)), allow_pickle=False)
+    facts = {"columns": kept, "padding": _padding(tokenizer), "left": tokenizer.padding_side == "left"}
+    (folder / FACTS).write_text(json.dumps(facts), "utf-8")
+
+
+def read_tokens(folder: Path) -> Tokens:
+    """Map what :func:`write_tokens` wrote.
+
+    Raises:
+        DamagedArtefactError: the files do not belong together.
+    """
+    facts = json.loads((folder / FACTS).read_text("utf-8"))
+    starts = np.load(folder / STARTS, mmap_mode="r", allow_pickle=False)
+    columns = {}
+    for name in facts["columns"]:
+        file = folder / f"{name}.i32"
+        empty = file.stat().st_size == 0  # which cannot be mapped
+        columns[name] = np.zeros(0, np.int32) if empty else np.memmap(file, dtype=np.int32, mode="r")
+        if len(columns[name]) != starts[-1]:
+            raise DamagedArtefactError(f"{file} holds {len(columns[name])} tokens, {STARTS} beside it {starts[-1]}.")
+    return Tokens(columns, starts, facts["padding"], facts["left"])
+
+
+def _encode(
+    tokenizer: PreTrainedTokenizerBase, segments: Segments, max_length: int | None
+) -> dict[str, list[list[int]]]:
+    texts = [row[0] for row in segments]
+    pairs = [row[1] for row in segments] if len(segments[0]) > 1 else None
+    encoded = tokenizer(
+        texts, pairs, truncation=max_length is not None, max_length=max_length, padding=False, verbose=False,
+        return_attention_mask=False,
+    )  # fmt: skip
+    return {name: encoded[name] for name in encoded if name != MASK}
+
+
+def _names(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    return [name for name in tokenizer.model_input_names if name != MASK]
+
+
+def _padding(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    special = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
+    return {name: special.get(name, 0) for name in _names(tokenizer)}
+
+
+def _flat(rows: list[list[int]]) -> np.ndarray:
+    return np.fromiter((i for ids in rows for i in ids), dtype=np.int32, count=sum(map(len, rows)))
+
+
+def _starts(lengths: Sequence[int] | np.ndarray) -> np.ndarray:
+    starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts

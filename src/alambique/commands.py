@@ -1,0 +1,110 @@
+"""What the other commands do to a finished run: export, score again, report again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alambique.artefacts.splits import run_data
+from alambique.evaluation.metrics import accuracy, macro_f1
+from alambique.export.upload import HUB, HUB_FILES, check_repository, push
+from alambique.export.web.bundle import drop_stale_web, export_web
+from alambique.progress import Reporter, quiet_libraries
+from alambique.recipe.recipe import Recipe
+from alambique.report.model_card import model_card
+from alambique.report.write import write_report
+from alambique.run.folder import RunFolder
+from alambique.run.layout import DATA, MODELS, RECIPE, STUDENT, WEB
+from alambique.stages.export import FORMATS, export_files
+from alambique.stages.predictions import load_scorer
+
+
+def export(
+    folder: Path,
+    formats: Sequence[str],
+    *,
+    repository: str | None = None,
+    private: bool = False,
+    show: Reporter | None = None,
+) -> dict[str, Any]:
+    """Export the student of a run that is done, and write its report again.
+
+    Args:
+        folder: the run.
+        formats: ``onnx``, ``int8``, ``web`` (makes ``int8`` too), ``hub`` (sends the files that pass the gate).
+        repository: ``owner/name``, for ``hub``.
+        private: whether a repository that is made now is.
+        show: where progress goes; nowhere by default.
+
+    Returns:
+        The content of ``onnx/export.json``; with ``hub``, and the address under that name.
+
+    Raises:
+        RunFolderError: the folder is no complete run.
+        DamagedArtefactError: an artefact does not hold what its manifest says.
+        ParityError: a format does not pass the parity gate; nothing of it is kept.
+        NpmError: what the web export needs cannot be had.
+        HubError: ``repository`` is no name of one, or the Hub does not take it.
+    """
+    show = show or Reporter()
+    if HUB in formats:
+        check_repository(repository or "")
+    files = [name for name in FORMATS if name in formats or (name == "int8" and WEB in formats)]
+    run = RunFolder.existing(folder)
+    run.finished(STUDENT)
+    recipe = Recipe.load(run.path / RECIPE)
+    run.finished(DATA)
+    with quiet_libraries(), run.writing():
+        splits = run_data(run)[0]
+        facts = export_files(run, recipe, splits, files, strict=True, show=show) if files else {}
+        if HUB in formats:  # those not named by the user too, if they pass
+            facts = export_files(run, recipe, splits, FORMATS, strict=False, show=show)
+        run.check()
+        report = write_report(run)
+        if WEB in formats:
+            export_web(run, show=show)
+        drop_stale_web(run, show.say)
+        if HUB in formats and repository is not None:
+            card = model_card(report, name=repository, files=HUB_FILES)
+            facts = {**facts, HUB: push(run, repository, card, private=private, show=show)}
+    return facts
+
+
+def rewrite_report(folder: Path) -> dict[str, Any]:
+    """Write the report of a run again, from artefacts that are whole.
+
+    Returns:
+        The content of report.json.
+
+    Raises:
+        RunFolderError: the folder is no complete run.
+        DamagedArtefactError: an artefact does not hold what its manifest says.
+    """
+    run = RunFolder.existing(folder)
+    Recipe.load(run.path / RECIPE)
+    run.finished(DATA)
+    with run.writing():
+        run.check()
+        return write_report(run)
+
+
+def rescore(folder: Path, split_name: str, *, show: Reporter) -> dict[str, dict[str, float]]:
+    """Accuracy and macro-F1 of teacher, student and twin on ``valid`` or ``test``.
+
+    Raises:
+        RunFolderError: the folder is no complete run.
+        DamagedArtefactError: an artefact does not hold what its manifest says.
+    """
+    run = RunFolder.existing(folder)
+    recipe = Recipe.load(run.path / RECIPE)
+    run.finished(DATA)
+    splits, _ = run_data(run)
+    split = next(split for split in splits if split.name == split_name)
+    scores = {}
+    for name in MODELS:
+        run.finished(name)
+        with show.stage(f"scoring {name}") as step:
+            step.start(len(split))
+            scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)
+            logits = scorer(split)
+        scores[name] = {"accuracy": accuracy(logits, split.labels), "macro_f1": macro_f1(logits, split.labels)}
+    return scores

@@ -1,0 +1,121 @@
+"""What is wrong with the rows themselves, beyond what :func:`alambique.data.lint.lint` says."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from alambique.artefacts.splits import Split, Splits
+from alambique.data.lint import lint
+from alambique.doctor.batches import IDS, Reader, sample
+from alambique.findings import Finding
+from alambique.inference.torch_model import token_lengths
+
+OUT_OF_RANGE = "labels-out-of-range"
+_ALL = 0.95  # this share of a split is "everything"
+_SHOWN = 10
+_PROBED = 32
+
+
+def check_rows(splits: Splits, source: Reader, metadata: tuple[str, ...] = ()) -> list[Finding]:
+    """Lint, ids, labels out of range, rows that valid and test share, texts that are labels, texts that are cut."""
+    wrong = [finding for split in splits for finding in _out_of_range(split, len(splits.label_names))]
+    if wrong:
+        return wrong  # no other check can read such labels
+    lengths = {split.name: token_lengths(source.tokenizer, split.segments()) for split in splits}
+    findings = lint(splits, lengths=lengths, max_length=source.max_length, metadata=metadata)
+    cut = [finding for split in splits for finding in _everything_cut(split, lengths[split.name], source)]
+    findings = [f for f in findings if f.code != "cut-texts" or f.where not in {other.where for other in cut}]
+    return [
+        *duplicate_ids([row_id for split in splits for row_id in split.ids], "splits"),
+        *_shared(splits),
+        *(finding for split in splits for finding in _swapped(split, splits.label_names)),
+        *cut,
+        *findings,
+    ]
+
+
+def duplicate_ids(ids: Sequence[str], where: str) -> list[Finding]:
+    """Ids that stand for more than one row: soft labels are found by id, so each must be the only one."""
+    twice = [row_id for row_id, count in Counter(ids).items() if count > 1]
+    if not twice:
+        return []
+    return [
+        Finding(
+            "duplicate-ids", where, f"{len(twice)} row ids of {where} stand for more than one row, such as {twice[0]}.",
+            "Soft labels are found by id, so such rows get each other's; make ids with alambique.artefacts.splits.row_ids.",
+            len(twice), len(twice) / len(ids), tuple(twice[:_SHOWN]),
+        )
+    ]  # fmt: skip
+
+
+def _shared(splits: Splits) -> list[Finding]:
+    chosen_on = set(splits.valid.segments())
+    ids = [row_id for row_id, row in zip(splits.test.ids, splits.test.segments(), strict=True) if row in chosen_on]
+    if not ids:
+        return []
+    return [
+        Finding(
+            "shared-with-valid", "test", f"{len(ids)} of {len(splits.test)} rows of test have a text that is also in valid.",
+            "The best epoch is chosen on valid, so their score is too good; remove them from valid.",
+            len(ids), len(ids) / len(splits.test), tuple(ids[:_SHOWN]),
+        )
+    ]  # fmt: skip
+
+
+def _swapped(split: Split, names: tuple[str, ...]) -> list[Finding]:
+    texts = [" ".join(row).strip().casefold() for row in split.segments()]
+    different, labels = len(set(texts)), len(set(split.labels.tolist()))
+    known = {name.casefold() for name in names}
+    are_names = sum(text in known for text in texts)
+    if are_names * 2 > len(texts):
+        what = f"{are_names} of {len(texts)} texts of {split.name} are the name of a label"
+    elif different <= labels and different * 2 <= len(texts):
+        what = f"{split.name} has {different} different texts for {labels} labels in {len(texts)} rows"
+    else:
+        return []
+    return [
+        Finding(
+            "text-label-swapped", split.name, f"{what}: the text column and the label column are swapped, or are the same.",
+            "Name the column of texts with data.text and the column of labels with data.label.",
+        )
+    ]  # fmt: skip
+
+
+def _out_of_range(split: Split, classes: int) -> list[Finding]:
+    wrong = np.flatnonzero((split.labels < 0) | (split.labels >= classes))
+    if not len(wrong):
+        return []
+    return [
+        Finding(
+            OUT_OF_RANGE, split.name,
+            f"{len(wrong)} rows of {split.name} have a label that is no index of the {classes} label names.",
+            "Labels are indices from 0 into splits.label_names.",
+            len(wrong), len(wrong) / len(split), tuple(split.ids[i] for i in wrong[:_SHOWN]),
+        )
+    ]  # fmt: skip
+
+
+def _everything_cut(split: Split, lengths: list[int], source: Reader) -> list[Finding]:
+    """Cut by the length limit; or by a collator that shortens rows which fit."""
+    share = float(np.mean(np.array(lengths) > source.max_length)) if lengths else 0.0
+    if share >= _ALL:
+        limit = source.max_length
+    else:
+        rows = source.encode(sample(split, _PROBED))
+        widths = [source.batch([row])[IDS].shape[1] for row in rows]
+        share = (
+            float(np.mean([width < len(row[IDS]) for width, row in zip(widths, rows, strict=True)])) if rows else 0.0
+        )
+        limit = max(widths, default=0)
+    if share < _ALL:
+        return []
+    return [
+        Finding(
+            "everything-cut", split.name,
+            f"{share:.0%} of the texts of {split.name} are cut: the middle one has {np.median(lengths):.0f} tokens, only "
+            f"{limit} are read.",
+            "Raise data.max_length (the tokenizer's model_max_length, or what the collator cuts at).",
+            round(share * len(split)), share, split.ids[:_SHOWN],
+        )
+    ]  # fmt: skip

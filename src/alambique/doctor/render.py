@@ -1,0 +1,30 @@
+"""The diagnosis as lines for people."""
+
+from alambique.doctor.diagnose import Diagnosis
+
+_MINUTE, _HOUR = 60.0, 3600.0
+
+
+def as_text(diagnosis: Diagnosis) -> str:
+    """What was found, where, and what to do; then what each stage will take."""
+    rows = ", ".join(f"{count} {name}" for name, count in diagnosis.rows.items())
+    lines = [f"Rows: {rows}", "", f"Findings: {len(diagnosis.findings) or 'none'}"]
+    for finding in diagnosis.findings:
+        lines += [f"  {finding.code} ({finding.where})", f"    {finding.message}", f"    {finding.advice}"]
+    lines += ["", f"Estimates on this machine ({diagnosis.device}), measured on a few batches"]
+    lines += [f"  {e.stage:<12} {_time(e.seconds):>8}   {_size(e.memory):>8} memory" for e in diagnosis.estimates]
+    total = sum(estimate.seconds for estimate in diagnosis.estimates)
+    peak = max(estimate.memory for estimate in diagnosis.estimates)
+    lines.append(f"  {'all':<12} {_time(total):>8}   {_size(peak):>8} memory")
+    lines.append(f"  {'disk':<12} {_size(diagnosis.disk):>8} needed, {_size(diagnosis.free)} free here")
+    return "\n".join(lines)
+
+
+def _time(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"  # noqa: PLR2004 - a gigabyte

@@ -1,0 +1,59 @@
+"""Two cheap rows of the table, so that nobody pays for a model that a word count beats."""
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from alambique.artefacts.splits import Split
+
+_SMALLEST = 1e-12
+_ENOUGH = 1000  # rows from which a word that stands once is noise
+
+
+def majority_logits(train: Split, rows: int, classes: int) -> np.ndarray:
+    """The log frequency of each class in train, the same for every row: (rows, classes) float32."""
+    frequency = np.bincount(train.labels, minlength=classes) / len(train)
+    return np.tile(np.log(np.maximum(frequency, _SMALLEST)), (rows, 1)).astype(np.float32)
+
+
+class Tfidf:
+    """TF-IDF of words and word pairs, then logistic regression (scikit-learn, its defaults otherwise).
+
+    Args:
+        train: what it learns from; both segments of a row are one text to it.
+    """
+
+    def __init__(self, train: Split) -> None:
+        """Fit."""
+        self.model = make_pipeline(
+            TfidfVectorizer(
+                ngram_range=(1, 2),
+                min_df=2 if len(train) >= _ENOUGH else 1,
+                sublinear_tf=True,
+                token_pattern=r"(?u)\S+",  # noqa: S106 - no secret
+            ),
+            LogisticRegression(max_iter=2000),
+        )
+        try:
+            self.model.fit(_joined(train), train.labels)
+        except ValueError:  # no word stands twice, as in languages that do not part words: count letters
+            letters = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
+            self.model = make_pipeline(letters, LogisticRegression(max_iter=2000))
+            self.model.fit(_joined(train), train.labels)
+
+    @property
+    def parameters(self) -> int:
+        """Weights and intercepts of the regression."""
+        regression = self.model[-1]
+        return int(regression.coef_.size + regression.intercept_.size)
+
+    def logits(self, split: Split, classes: int) -> np.ndarray:
+        """Log probabilities: (rows, classes) float32."""
+        logits = np.full((len(split), classes), np.log(_SMALLEST), dtype=np.float32)
+        logits[:, self.model.classes_] = np.maximum(self.model.predict_log_proba(_joined(split)), np.log(_SMALLEST))
+        return logits
+
+
+def _joined(split: Split) -> list[str]:
+    return [" ".join(row) for row in split.segments()]

@@ -1,0 +1,85 @@
+"""From a classifier in PyTorch to an ONNX graph, with torch's own exporter."""
+
+import inspect
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from alambique.models.speedups.cls_last_layer import read_first_token_only
+
+OPSET = 18
+OUTPUT = "logits"
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+_SHORTEST = 2  # torch.export takes a dimension of size 1 for a constant
+
+
+def export_graph(model: PreTrainedModel, path: Path, *, token_types: bool, max_length: int) -> None:
+    """Write the classifier as one ONNX file of standard operators, with any batch size and sequence length.
+
+    Args:
+        model: a classifier; its last layer and its attention are set to what exports best, the weights stay.
+        path: of the file.
+        token_types: whether it is given the token types of pairs.
+        max_length: the longest sequence, in tokens.
+    """
+    model.eval()
+    model.set_attn_implementation("eager")  # the same sums as sdpa's, in fewer operators
+    read_first_token_only(model)
+    named = inspect.signature(model.forward).parameters
+    names = [name for name in INPUTS if name in named and (token_types or name != "token_type_ids")]
+    batch, sequence = torch.export.Dim("batch", min=1), torch.export.Dim("sequence", min=_SHORTEST, max=max_length)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            _Logits(model, names), _examples(names, min(max_length, 9)), input_names=names, output_names=[OUTPUT],
+            dynamic_shapes=(tuple({0: batch, 1: sequence} for _ in names),),
+            dynamo=True, external_data=False, opset_version=OPSET, verbose=False,
+        )  # fmt: skip
+        if program is None:
+            raise RuntimeError("torch.onnx.export gave no program")
+        program.save(path)
+
+
+class _Logits(nn.Module):
+    """Inputs by place and logits alone, which is what a graph has."""
+
+    def __init__(self, model: PreTrainedModel, names: list[str]) -> None:
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        logits: Tensor = self.model(**dict(zip(self.names, inputs, strict=True))).logits
+        return logits
+
+
+def _examples(names: list[str], length: int) -> tuple[Tensor, ...]:
+    """Two rows, the second shorter. Each input is a tensor of its own: one object given twice becomes one input."""
+    mask = torch.ones(2, length, dtype=torch.long)
+    mask[1, length // 2 :] = 0
+    made = {
+        "input_ids": torch.ones(2, length, dtype=torch.long),
+        "attention_mask": mask,
+        "token_type_ids": torch.zeros(2, length, dtype=torch.long),
+    }
+    return tuple(made[name] for name in names)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of its own deprecations and of packages it could have used."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,1 @@
+"""The student's graph in 8 bits."""

@@ -1,0 +1,1 @@
+"""The student as a folder for any static host."""

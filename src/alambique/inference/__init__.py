@@ -1,0 +1,1 @@
+"""From texts to logits, in ONNX Runtime or PyTorch."""

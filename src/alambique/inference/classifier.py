@@ -1,0 +1,192 @@
+"""A run's student, opened to classify: the int8 file if there is one, else fp32 ONNX, else PyTorch; and its teacher.
+
+What imports this imports neither torch nor transformers, unless the model is opened in PyTorch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alambique.errors import DamagedArtefactError, RunFolderError
+from alambique.run.folder import RunFolder
+from alambique.run.integrity import read_json
+from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, STUDENT, TEACHER
+from alambique.run.manifest import file_damage, recorded_digest
+
+TORCH = "torch"
+MODELS = ("int8", "onnx", TORCH)  # from the fastest
+TOKENIZER = "tokenizer.json"
+Segments = Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model that is ready.
+
+    Attributes:
+        model: ``int8``, ``onnx`` or ``torch``.
+        label_names: its classes, by index.
+        pairs: whether a text has two segments.
+        max_length: where texts are cut, in tokens.
+        logits: from one or two segments a text to (texts, classes) float32, in the order of the texts.
+        fit: gives the temperature; :attr:`temperature` calls it once.
+    """
+
+    model: str
+    label_names: tuple[str, ...]
+    pairs: bool
+    max_length: int
+    logits: Callable[[Segments], np.ndarray]
+    fit: Callable[[], float]
+
+    @cached_property
+    def temperature(self) -> float:
+        """What logits are divided by for calibrated probabilities; fitted on valid."""
+        return self.fit()
+
+    def segments(self, line: str) -> tuple[str, ...]:
+        """A line as the model reads it: a tab parts the two segments of a pair."""
+        if not self.pairs:
+            return (line,)
+        first, _, second = line.partition("\t")
+        return (first, second)
+
+    def probabilities(self, segments: Segments, *, calibrated: bool = False) -> np.ndarray:
+        """(texts, classes) float32, in the order of the texts."""
+        return self.probabilities_of(self.logits(segments), calibrated=calibrated)
+
+    def probabilities_of(self, logits: np.ndarray, *, calibrated: bool = False) -> np.ndarray:
+        """From (texts, classes) logits of this model to probabilities of the same shape, float32."""
+        scaled = logits / (self.temperature if calibrated else 1.0)
+        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+        return np.asarray(powers / powers.sum(-1, keepdims=True), dtype=np.float32)
+
+    def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
+        """One text's answer as JSON values: ``label``, its ``probability``, and ``scores``, every label's.
+
+        Args:
+            probabilities: (classes,).
+        """
+        best = int(probabilities.argmax())
+        scores = dict(zip(self.label_names, probabilities.tolist(), strict=True))
+        return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
+
+
+def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None, spin: int = 0) -> Classifier:
+    """Open a run's student.
+
+    Args:
+        folder: the run.
+        model: ``int8``, ``onnx`` or ``torch``; the first of these that stands there by default.
+        threads: of one run of an ONNX model; one a core by default.
+        spin: microseconds that idle threads of an ONNX model look for work before they sleep.
+
+    Raises:
+        RunFolderError: the folder is no run, or has no such model.
+        DamagedArtefactError: the file to be used does not hold what its manifest says.
+        ModelError: the student in PyTorch cannot be loaded.
+    """
+    run = RunFolder.existing(folder)
+    if model == TORCH:
+        return _in_torch(run, STUDENT)
+    facts = _facts(run)
+    there = _exported(run, facts)
+    chosen = model or next((name for name in MODELS if name in there), TORCH)
+    if chosen == TORCH:
+        return _in_torch(run, STUDENT)
+    if chosen not in there:
+        raise RunFolderError(
+            f"{run.path} has no {chosen} export of its student. Make it with alambique export {folder} --to {chosen}."
+        )
+    return _in_onnx(run, chosen, facts, threads=threads, spin=spin)
+
+
+def open_teacher(folder: Path) -> Classifier:
+    """Open a run's teacher, in PyTorch.
+
+    Raises:
+        RunFolderError: the folder is no run, or has no teacher.
+        ModelError: it cannot be loaded.
+    """
+    return _in_torch(RunFolder.existing(folder), TEACHER)
+
+
+def _facts(run: RunFolder) -> Any:
+    """What was exported; None if nothing was."""
+    if not (run.path / ONNX).exists():
+        return None
+    _refuse_damage(run, EXPORT_FACTS)
+    return read_json(run.path / ONNX / EXPORT_FACTS)
+
+
+def _refuse_damage(run: RunFolder, name: str) -> None:
+    damage = file_damage(run.path / ONNX, name)
+    if damage is not None:
+        raise DamagedArtefactError(
+            f"{damage}: it is damaged and is not used. Make it again with alambique export {run.path}."
+        )
+
+
+def _exported(run: RunFolder, facts: Any) -> set[str]:
+    """The formats that were exported from the student that stands here, not from one before it."""
+    student = recorded_digest(run.path / STUDENT)
+    if not isinstance(facts, dict) or student not in (facts["student"], None):
+        return set()
+    return {name for name, one in facts["models"].items() if one["file"] is not None}
+
+
+def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any) -> Classifier:
+    from alambique.inference.onnx_model import OnnxModel  # noqa: PLC0415 - a run may be opened in PyTorch
+
+    folder = run.path / ONNX
+    for name in (ONNX_FILES[chosen], TOKENIZER):
+        _refuse_damage(run, name)
+    loaded = OnnxModel(
+        folder / ONNX_FILES[chosen], folder / TOKENIZER,
+        max_length=facts["max_length"], pad_id=facts["pad_id"], **session,
+    )  # fmt: skip
+    return Classifier(
+        chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
+        lambda: float(facts["temperature"]),
+    )  # fmt: skip
+
+
+def _in_torch(run: RunFolder, role: str) -> Classifier:
+    from alambique.inference.torch_model import predict_logits, to_device  # noqa: PLC0415
+    from alambique.models.labels import label_names_of  # noqa: PLC0415
+    from alambique.models.pretrained import load_finished  # noqa: PLC0415 - torch takes seconds
+    from alambique.models.tokenizer import load_tokenizer  # noqa: PLC0415 - torch takes seconds
+    from alambique.progress import quiet_libraries  # noqa: PLC0415
+    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
+
+    data = Recipe.load(run.path / RECIPE).data
+    folder = run.finished(role)
+    with quiet_libraries():
+        tokenizer = load_tokenizer(folder, key=role)
+        network = to_device(load_finished(folder, key=role))
+
+    def logits(segments: Segments) -> np.ndarray:
+        return predict_logits(network, tokenizer, segments, max_length=data.max_length)
+
+    pairs = len(data.text) > 1 or bool(data.metadata)
+    names = tuple(label_names_of(network))
+    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role))
+
+
+def _temperature(run: RunFolder, role: str) -> float:
+    """From the logits on valid that the run keeps."""
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from alambique.evaluation.metrics import fit_temperature  # noqa: PLC0415 - scipy and scikit-learn
+
+    path = run.finished(f"{PREDICTIONS}/{role}") / "valid.parquet"
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise DamagedArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
+    logits = np.asarray(table["logits"].to_pylist(), dtype=np.float32)
+    return fit_temperature(logits, np.asarray(table["label"].to_pylist()))

@@ -1,0 +1,1 @@
+"""Losses of distillation: pure functions of tensors."""

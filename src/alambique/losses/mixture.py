@@ -1,0 +1,89 @@
+"""The mixture of soft loss and cross-entropy that a student is trained on."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from alambique.losses.prediction import SOFT_LOSSES, SoftLoss, to_float32
+
+NO_LABEL = -100
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy with hard labels, (B,) in nats; 0 for a row whose label is ``NO_LABEL`` (−100).
+
+    Args:
+        logits: (B, C).
+        labels: (B,) class indices, or −100 for a row without a hard label.
+        label_smoothing: share of the target spread evenly over all classes, from 0 to 1.
+    """
+    return functional.cross_entropy(
+        to_float32(logits), labels, ignore_index=NO_LABEL, label_smoothing=label_smoothing, reduction="none"
+    )
+
+
+def distillation_loss(
+    student_logits: Tensor,
+    teacher_logits: Tensor | None,
+    labels: Tensor | None,
+    *,
+    temperature: float,
+    hard_label_weight: float,
+    loss: SoftLoss = "kl",
+    label_smoothing: float = 0.0,
+    rows: Tensor | float | None = None,
+    labelled_rows: Tensor | float | None = None,
+) -> Tensor:
+    """Soft loss and cross-entropy, mixed: ``(1 − w) · soft + w · hard`` with ``w = hard_label_weight``.
+
+    ``soft`` is the mean over all rows; ``hard`` is the mean over the rows that have a hard label, so that a row without
+    one (−100) trains on the soft part alone. Hinton et al. 2015, §2.
+
+    Args:
+        student_logits: (B, C).
+        teacher_logits: (B, C), detached here; may be None when ``hard_label_weight`` is 1.
+        labels: (B,) class indices, −100 for none; may be None when ``hard_label_weight`` is 0.
+        temperature: of the soft loss, above 0.
+        hard_label_weight: from 0 (soft labels only) to 1 (hard labels only).
+        loss: ``kl`` (:func:`kl_divergence`) or ``mse`` (:func:`mean_squared_error`).
+        label_smoothing: of the hard labels, from 0 to 1.
+        rows: what the sum of soft losses is divided by; B by default. Under gradient accumulation, the rows of the
+            whole step, so that unequal micro-batches weigh each row alike.
+        labelled_rows: the same for the hard losses; the number of labelled rows by default.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: shapes differ, a part that has weight is missing, or a parameter is out of range.
+    """
+    _check(student_logits, teacher_logits, labels, temperature, hard_label_weight, loss)
+    total = to_float32(student_logits.new_zeros(()))
+    if hard_label_weight < 1 and teacher_logits is not None:
+        soft = SOFT_LOSSES[loss](student_logits, teacher_logits.detach(), temperature=temperature).sum()
+        total = total + (1 - hard_label_weight) * soft / (len(student_logits) if rows is None else rows)
+    if hard_label_weight > 0 and labels is not None:
+        hard = cross_entropy(student_logits, labels, label_smoothing=label_smoothing).sum()
+        count = (labels != NO_LABEL).sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
+        total = total + hard_label_weight * hard / count.clamp(min=1).to(hard.device)
+    return total
+
+
+def _check(
+    student: Tensor, teacher: Tensor | None, labels: Tensor | None, temperature: float, weight: float, loss: str
+) -> None:
+    if loss not in SOFT_LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(SOFT_LOSSES)}, not {loss!r}")
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, not {temperature}")
+    if not 0 <= weight <= 1:
+        raise ValueError(f"hard_label_weight must be from 0 to 1, not {weight}")
+    if weight < 1 and teacher is None:
+        raise ValueError("teacher_logits are missing, and hard_label_weight is below 1")
+    if weight > 0 and labels is None:
+        raise ValueError("labels are missing, and hard_label_weight is above 0")
+    if weight < 1 and teacher is not None and teacher.shape != student.shape:
+        raise ValueError(
+            f"teacher_logits have shape {tuple(teacher.shape)}, student_logits {tuple(student.shape)}: "
+            "both must be (rows, classes) with the same classes in the same order"
+        )

@@ -1,0 +1,126 @@
+"""Students and teachers built here: from scratch, or from a teacher's layers."""
+
+from typing import Any
+
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedModel,
+    set_seed,
+)
+
+from alambique.errors import ModelError
+from alambique.models.labels import label_config
+from alambique.recipe.sections import FromTeacher
+
+_DISTILBERT_TO_BERT = {
+    "attention.q_lin": "attention.self.query",
+    "attention.k_lin": "attention.self.key",
+    "attention.v_lin": "attention.self.value",
+    "attention.out_lin": "attention.output.dense",
+    "sa_layer_norm": "attention.output.LayerNorm",
+    "ffn.lin1": "intermediate.dense",
+    "ffn.lin2": "output.dense",
+    "output_layer_norm": "output.LayerNorm",
+}
+
+
+def choose_layers(layers: int | tuple[int, ...], depth: int) -> list[int]:
+    """Which of the teacher's ``depth`` layers the student takes: those named, or so many, evenly spaced from the first.
+
+    Six of twelve are 0, 2, 4, 6, 8, 10.
+
+    Raises:
+        ModelError: the teacher has not that many layers.
+    """
+    chosen = [i * depth // layers for i in range(layers)] if isinstance(layers, int) else list(layers)
+    if len(chosen) > depth or max(chosen) >= depth:
+        raise ModelError(
+            f"student.from_teacher.layers asks for {layers}, but the teacher has {depth} layers, numbered 0 to {depth - 1}."
+        )
+    return chosen
+
+
+def student_from_teacher(
+    teacher: PreTrainedModel, form: FromTeacher, label_names: tuple[str, ...], *, seed: int
+) -> PreTrainedModel:
+    """A student that starts from some of a BERT teacher's layers.
+
+    As DistilBERT was made (Sanh et al. 2019, "DistilBERT, a distilled version of BERT", §3): embeddings and every other
+    layer are taken over. DistilBERT has no token types, so the embedding of type 0 is added to every position; with all
+    layers taken its encoder then computes what BERT's does for single texts. Its head, which has another activation than
+    BERT's pooler, is drawn by ``seed``; a shallower BERT takes over pooler and head too.
+
+    Raises:
+        ModelError: the teacher is no BERT, or has no such layers.
+    """
+    if not isinstance(teacher, BertForSequenceClassification):
+        raise ModelError(f"student.from_teacher needs a BERT teacher; this one is {teacher.config.model_type}.")
+    chosen = choose_layers(form.layers, teacher.config.num_hidden_layers)
+    set_seed(seed)
+    labels = label_config(label_names)
+    if form.architecture == "bert":
+        return _shallower_bert(teacher, chosen, labels)
+    return _distilbert(teacher, chosen, labels)
+
+
+def _shallower_bert(
+    teacher: BertForSequenceClassification, chosen: list[int], labels: dict[str, Any]
+) -> BertForSequenceClassification:
+    config = BertConfig.from_dict(teacher.config.to_dict() | {"num_hidden_layers": len(chosen)} | labels)
+    student = BertForSequenceClassification(config)
+    kept = {}
+    for name, weight in teacher.state_dict().items():
+        layer = _layer_of(name)
+        if layer is None:
+            kept[name] = weight
+        elif layer in chosen:
+            kept[name.replace(f"layer.{layer}.", f"layer.{chosen.index(layer)}.", 1)] = weight
+    student.load_state_dict(kept)
+    return student
+
+
+def _distilbert(
+    teacher: BertForSequenceClassification, chosen: list[int], labels: dict[str, Any]
+) -> DistilBertForSequenceClassification:
+    bert = teacher.config
+    student = DistilBertForSequenceClassification(
+        DistilBertConfig(
+            vocab_size=bert.vocab_size,
+            max_position_embeddings=bert.max_position_embeddings,
+            n_layers=len(chosen),
+            n_heads=bert.num_attention_heads,
+            dim=bert.hidden_size,
+            hidden_dim=bert.intermediate_size,
+            dropout=bert.hidden_dropout_prob,
+            attention_dropout=bert.attention_probs_dropout_prob,
+            activation=bert.hidden_act,
+            pad_token_id=bert.pad_token_id,
+            **labels,
+        )
+    )
+    weights = {n.removeprefix("bert."): w for n, w in teacher.state_dict().items() if n.startswith("bert.")}
+    positions = "embeddings.position_embeddings.weight"
+    weights[positions] = weights[positions] + weights["embeddings.token_type_embeddings.weight"][0]
+    taken = student.state_dict()
+    for name in taken:
+        if name.startswith("distilbert."):
+            taken[name] = weights[_name_in_bert(name.removeprefix("distilbert."), chosen)]
+    student.load_state_dict(taken)
+    return student
+
+
+def _name_in_bert(name: str, chosen: list[int]) -> str:
+    """Where BERT keeps what DistilBERT calls ``transformer.layer.2.ffn.lin1.weight``, for the layers chosen."""
+    if not name.startswith("transformer."):
+        return name
+    _, _, layer, inner = name.split(".", 3)
+    module, _, kind = inner.rpartition(".")
+    return f"encoder.layer.{chosen[int(layer)]}.{_DISTILBERT_TO_BERT[module]}.{kind}"
+
+
+def _layer_of(name: str) -> int | None:
+    parts = name.split(".")
+    return int(parts[parts.index("layer") + 1]) if "layer" in parts else None

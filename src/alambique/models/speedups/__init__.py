@@ -1,0 +1,1 @@
+"""Exact speed-ups of training and scoring on a processor."""

@@ -1,0 +1,112 @@
+"""A WordPiece tokenizer trained on the train split, for models made from scratch."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+
+from alambique.errors import ModelError, first_line
+
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def train_wordpiece(texts: Iterable[str], *, vocabulary: int) -> PreTrainedTokenizerBase:
+    """Train BERT's uncased tokenizer anew (Wu et al. 2016, "Google's Neural Machine Translation System", §4.1).
+
+    Args:
+        texts: what it must be able to read.
+        vocabulary: the most pieces it may have; small sets need fewer.
+    """
+    texts = list(texts)
+    learner = _bert_tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106 - no secret
+    # The trainer numbers pieces in the order of a hash table and breaks ties by number, so no two trainings agree. Named
+    # beforehand, in order, the pieces of one character have fixed numbers, and so has everything merged from them.
+    letters = sorted({letter for text in texts for word, _ in _words(learner, text) for letter in word})
+    first = [*_SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
+    learner.train_from_iterator(
+        texts,
+        trainers.WordPieceTrainer(vocab_size=max(vocabulary, len(first)), special_tokens=first, show_progress=False),
+    )
+    tokenizer = _bert_tokenizer(models.WordPiece(vocab=learner.get_vocab(), unk_token="[UNK]"))  # noqa: S106
+    tokenizer.add_special_tokens(list(_SPECIAL))
+    ids = {token: tokenizer.token_to_id(token) for token in _SPECIAL}
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]",  # noqa: S106
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )  # fmt: skip
+
+
+def _bert_tokenizer(model: models.WordPiece) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    return tokenizer
+
+
+def _words(tokenizer: Tokenizer, text: str) -> list[tuple[str, tuple[int, int]]]:
+    return tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))
+
+
+def tokenizer_key(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of what a tokenizer does; the cut and padding it was last used with do not count."""
+    if tokenizer.is_fast:
+        state = json.loads(tokenizer.backend_tokenizer.to_str())
+        backend = json.dumps({name: part for name, part in state.items() if name not in ("truncation", "padding")})
+    else:
+        backend = str(sorted(tokenizer.get_vocab().items()))
+    return hashlib.sha256(f"{backend}{tokenizer.model_input_names}".encode()).hexdigest()
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Save a tokenizer; the file is the same whatever it was used for before.
+
+    A fast tokenizer keeps the cut and padding of its last call, and would write them: a run that was continued, and skipped
+    that call, would differ from one that was not.
+    """
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    tokenizer.save_pretrained(folder)
+
+
+_VOCABULARIES = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model",
+)  # fmt: skip
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """SHA-256 of the tokenizer a model was saved with."""
+    files = [path for name in _VOCABULARIES if (path := folder / name).is_file()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def load_tokenizer(folder: Path, *, key: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        ModelError: there is none, or it has no padding token.
+    """
+    # without any of these transformers makes an empty tokenizer, which reads every word as unknown
+    if not any((folder / name).is_file() for name in _VOCABULARIES):
+        raise ModelError(f"{key}: {folder} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER).")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"{key}: {folder} has no tokenizer that can be loaded ({first_line(error)}).") from error
+    if tokenizer.pad_token is None:
+        raise ModelError(f"{key}: the tokenizer of {folder} has no padding token, so rows cannot be batched.")
+    return tokenizer

@@ -1,0 +1,1 @@
+"""What to do: every choice of a run, validated and frozen, free of torch."""

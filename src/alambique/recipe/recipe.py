@@ -1,0 +1,189 @@
+"""The recipe: every choice of a run, validated, frozen, and free of torch."""
+
+import contextlib
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+
+from alambique.errors import RecipeError
+from alambique.recipe.problems import listed, problems_of
+from alambique.recipe.sections import (
+    FORMS,
+    Compute,
+    Data,
+    Distillation,
+    Export,
+    Section,
+    Student,
+    Teacher,
+    as_tuple,
+)
+from alambique.recipe.yaml_values import read_yaml
+
+_LARGEST = 10**6  # bytes; a recipe has some dozens of lines
+EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder has its name
+
+
+class Recipe(Section):
+    """Every choice of a run. Frozen; :meth:`load` and :meth:`from_dict` report all problems at once."""
+
+    data: Data
+    teacher: Teacher = Field(default_factory=Teacher)
+    student: Student = Field(default_factory=Student)
+    distillation: Distillation = Field(default_factory=Distillation)
+    compute: Compute = Field(default_factory=Compute)
+    export: Export = Field(default_factory=Export)
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
+        BeforeValidator(as_tuple),
+        Field(min_length=1, max_length=100),
+    ] = (0,)
+    """With several, teacher, student and twin are trained for each under `seeds/N/`; the report gives the mean and each
+    seed's figure, and `student/` holds the seed whose student is best on valid."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _different_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a seed twice")
+        return value
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any], *, where: str = "the recipe") -> Self:
+        """Validate plain values.
+
+        Raises:
+            RecipeError: names every problem with its key path and, where one is close, the key that was meant.
+        """
+        problems = _two_forms(raw)
+        try:
+            recipe = cls.model_validate(raw)
+        except ValidationError as error:
+            raise RecipeError(listed(problems_of(error, cls) + problems, where)) from error
+        if problems:
+            raise RecipeError(listed(problems, where))
+        return recipe
+
+    @classmethod
+    def load(cls, name: str | Path, overrides: tuple[str, ...] = ()) -> Self:
+        """Read a shipped recipe by name, or a YAML file, and apply ``key=value`` overrides.
+
+        A path inside the recipe is looked up from the current folder, then from the recipe's own.
+
+        Raises:
+            RecipeError: no such recipe, no YAML, or problems in it.
+        """
+        file = _find(name)
+        raw = read_yaml(_text_of(file), where=str(name))
+        if not isinstance(raw, dict):
+            raise RecipeError(f"{name} is not a recipe: it must be a mapping with a data section.")
+        raw.pop("run_id", None)  # the recipe.yaml of a run folder is a recipe too
+        where = f"Recipe {name}"
+        if overrides:
+            _override(raw, overrides)
+            where += " with --set"
+        recipe = cls.from_dict(raw, where=where)
+        return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
+
+    def _with_paths(self, folder: Path) -> Self:
+        source = self.data.source
+        located: Any = source
+        if isinstance(source, dict):
+            located = {split: _located(name, folder) for split, name in source.items()}
+        elif source != EMBEDDED:
+            located = _located(source, folder)
+        return self.model_copy(
+            update={
+                "data": self.data.model_copy(update={"source": located}),
+                "teacher": self.teacher.model_copy(update={"model": _located(self.teacher.model, folder)}),
+                "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
+            }
+        )
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML that :meth:`load` reads back to an equal recipe."""
+        values = self.model_dump(mode="json")
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        if any(line_end in text for line_end in "\x85\u2028\u2029"):  # YAML would read them back as spaces
+            text = yaml.safe_dump(values, sort_keys=False)
+        return text
+
+
+def shipped_recipes() -> dict[str, str]:
+    """Name → one line of description, from the first comment of each shipped recipe."""
+    folder = resources.files("alambique") / "recipes"
+    files = {f.name.removesuffix(".yaml"): f for f in folder.iterdir() if f.name.endswith(".yaml")}
+    return {name: files[name].read_text("utf-8").split("\n", 1)[0].lstrip("# ") for name in sorted(files)}
+
+
+def _find(name: str | Path) -> Path:
+    path = Path(name)
+    if os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file it takes any name, however long or odd
+        return path
+    shipped = shipped_recipes()
+    if str(name) in shipped:
+        return Path(str(resources.files("alambique") / "recipes" / f"{name}.yaml"))
+    known = ", ".join(shipped)
+    raise RecipeError(f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are {known}.")
+
+
+def _text_of(file: Path) -> str:
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise RecipeError(f"{file} is not a recipe: it is larger than {_LARGEST // 10**6} MB.")
+        return file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{file} is not a recipe: it is not UTF-8 text.") from error
+    except OSError as error:
+        raise RecipeError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
+    """Apply ``a.b=value`` in order; a form of teacher or student that is set displaces the forms of the file."""
+    chosen: dict[str, set[str]] = {section: set() for section in FORMS}
+    parsed = []
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        path = tuple(key.strip().split("."))
+        if not equals or not all(path):
+            raise RecipeError(f"--set {override} is not of the form key=value, as in --set distillation.temperature=4")
+        value = read_yaml(text, where=f"--set {override}", path=path)
+        parsed.append((path, value))
+        if path[0] in chosen and len(path) > 1 and value is not None:
+            chosen[path[0]].add(path[1])
+    for section, forms in FORMS.items():
+        if chosen[section] & set(forms) and isinstance(raw.get(section), dict):
+            raw[section] = {k: v for k, v in raw[section].items() if k not in forms or k in chosen[section]}
+    for path, value in parsed:
+        place = raw
+        for depth, part in enumerate(path[:-1], start=1):
+            if place.get(part) is None:
+                place[part] = {}
+            place = place[part]
+            if not isinstance(place, dict):
+                raise RecipeError(f"--set {'.'.join(path)}: {'.'.join(path[:depth])} holds a value, not further keys.")
+        place[path[-1]] = value
+
+
+def _two_forms(raw: dict[str, Any]) -> list[str]:
+    """Checked on the raw values, so that it is reported beside whatever else is wrong with the forms."""
+    problems = []
+    for section, forms in FORMS.items():
+        given = [form for form in forms if isinstance(raw.get(section), dict) and raw[section].get(form) is not None]
+        if len(given) > 1:
+            problems.append(f"{section}: {' and '.join(given)} stand together; give one of {', '.join(forms)}.")
+    return problems
+
+
+def _located(name: str | None, folder: Path) -> str | None:
+    if name is None:
+        return None
+    with contextlib.suppress(OSError, RuntimeError):  # too long for a path; no such home
+        for candidate in (Path(name).expanduser(), folder / name):
+            if candidate.exists():
+                return str(candidate.resolve())
+    return name

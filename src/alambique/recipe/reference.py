@@ -1,0 +1,138 @@
+"""The page ``docs/recipe.md``, made from the recipe's own declarations: ``python -m alambique.recipe.reference``."""
+
+import ast
+import inspect
+import sys
+from functools import cache
+from types import ModuleType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from alambique.recipe.recipe import Recipe, shipped_recipes
+
+HEAD = """\
+# The recipe
+
+<!-- Made from the code by: python -m alambique.recipe.reference > docs/recipe.md
+     To change a key's line, change the text below its declaration in src/alambique/recipe/sections.py. -->
+
+A recipe is a YAML file. Every key has a default but {required}.
+`--set key=value` changes a key for one run, and repeats; values are read as YAML. Shipped recipes (`alambique recipes` lists
+them):
+
+{shipped}
+
+All of a recipe's mistakes are reported at once. Names of labels and columns stay text: `true` is a label here, no boolean.
+A path is looked up from the current folder, then from the recipe's own."""
+_KINDS = {
+    "string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`",
+    "array": "a list", "object": "a mapping",
+}  # fmt: skip
+_BOUNDS = {
+    "exclusiveMinimum": "above", "minimum": "of at least", "exclusiveMaximum": "below", "maximum": "at most",
+}  # fmt: skip
+
+
+def page() -> str:
+    """The whole page, with a table for each section of the recipe."""
+    kinds: dict[str, Any] = {name: field.annotation for name, field in Recipe.model_fields.items()}
+    tables = {name: kind for name, kind in kinds.items() if _is_section(kind)}
+    required = [f"`{name}.{key}`" for name, section in tables.items() for key in _required(section)]
+    shipped = "\n".join(f"- `{name}`: {line}" for name, line in shipped_recipes().items())
+    parts = [HEAD.format(required=_enumerated(required, "and"), shipped=shipped)]
+    for name, section in tables.items():
+        parts += [f"## {name}", inspect.getdoc(section) or "", _table(_rows(section, f"{name}."))]
+    for key in [name for name in kinds if name not in tables]:
+        parts += [f"## {key}", _table([_row(Recipe, key, key)])]
+    return "\n\n".join(parts) + "\n"
+
+
+def meaning(section: type[BaseModel], key: str) -> str:
+    """The text below a key's declaration, on one line; empty if it has none.
+
+    It is read from the source here, not by pydantic at import, which would slow every command.
+    """
+    for owner in section.__mro__:
+        module = sys.modules[owner.__module__]
+        if key in (found := _meanings(module).get(owner.__name__, {})):
+            return found[key]
+    return ""
+
+
+@cache
+def _meanings(module: ModuleType) -> dict[str, dict[str, str]]:
+    """Class → attribute → the text that follows it."""
+    found: dict[str, dict[str, str]] = {}
+    if not module.__name__.startswith("alambique."):
+        return found
+    for node in ast.parse(inspect.getsource(module)).body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        texts = found.setdefault(node.name, {})
+        for declared, below in zip(node.body, node.body[1:], strict=False):
+            match declared, below:
+                case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
+                    texts[key] = " ".join(text.split())
+    return found
+
+
+def _table(rows: list[tuple[str, str, str, str]]) -> str:
+    lines = [("key", "default", "values", "meaning"), ("---",) * 4, *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _rows(section: type[BaseModel], prefix: str) -> list[tuple[str, str, str, str]]:
+    """A line a key, its own before those it inherits; those of a mapping follow it."""
+    own = [key for key in section.__annotations__ if key in section.model_fields]
+    rows = []
+    for key in [*own, *(key for key in section.model_fields if key not in own)]:
+        rows.append(_row(section, key, prefix + key))
+        for part in get_args(section.model_fields[key].annotation):
+            if _is_section(part):
+                rows += _rows(part, f"{prefix}{key}.")
+    return rows
+
+
+def _row(section: type[BaseModel], key: str, path: str) -> tuple[str, str, str, str]:
+    values = _values(section.model_json_schema()["properties"][key])
+    return f"`{path}`", _default(section, key), values, meaning(section, key).replace("|", "\\|")
+
+
+def _default(section: type[BaseModel], key: str) -> str:
+    field = section.model_fields[key]
+    if field.is_required():
+        return "(required)"
+    # a section that needs nothing may choose for itself, as the models of teacher and student
+    value = field.default if _required(section) else getattr(section(), key)
+    if isinstance(value, float):
+        return f"{value:g}".replace("e-0", "e-") if value < 1e-3 else str(value)  # noqa: PLR2004
+    if value is None or isinstance(value, bool):
+        return str(value).lower().replace("none", "null")
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """What a key takes, in words, from its JSON schema."""
+    if "anyOf" in schema:
+        return _enumerated([_values(part) for part in schema["anyOf"] if part.get("type") != "null"], "or")
+    if "enum" in schema:
+        return _enumerated([f"`{choice}`" for choice in schema["enum"]], "or")
+    bounds = " and ".join(f"{words} {schema[name]}" for name, words in _BOUNDS.items() if name in schema)
+    return _KINDS[schema.get("type", "object")] + (f" {bounds}" if bounds else "")
+
+
+def _required(section: type[BaseModel]) -> list[str]:
+    return [key for key, field in section.model_fields.items() if field.is_required()]
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _enumerated(words: list[str], last: str) -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else words[0]
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(page().encode())  # UTF-8, wherever it is written

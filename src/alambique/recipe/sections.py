@@ -1,0 +1,310 @@
+"""The sections of a recipe: their keys, defaults, meanings and checks. Free of torch.
+
+The text below each key is its line in ``docs/recipe.md``, which :mod:`alambique.recipe.reference` writes.
+"""
+
+import codecs
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
+DEFAULT_TEACHER = "google-bert/bert-base-uncased"
+MOST_LAYERS = 200
+MOST_PARAMETERS = 2 * 10**9  # of a model made from scratch, for a laptop or one GPU
+NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
+FORMS = {"teacher": ("model", "from_scratch"), "student": ("model", "from_teacher", "from_scratch")}
+
+
+def as_tuple(value: Any) -> Any:
+    """A list becomes a tuple and a lone text a tuple of one: ``text: statement`` is ``text: [statement]``."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _layers(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and 1 <= value <= MOST_LAYERS:
+        return value
+    if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) and v >= 0 for v in value):
+        if len(set(value)) < len(value) or sorted(value) != list(value):
+            raise ValueError("must name each layer once, in rising order")
+        return tuple(value)
+    raise ValueError(f"must be a count from 1 to {MOST_LAYERS} or a list of the teacher's layer numbers, from 0")
+
+
+def _groups(value: Any) -> Any:
+    if value is None or value in ("six", "three", "two"):
+        return value
+    if isinstance(value, dict) and value and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        if not all(map(str.strip, value.values())):
+            raise ValueError("must give each group a name that is not blank")
+        return value
+    raise ValueError("must be six, three or two (LIAR), a mapping {old name: new name}, or null")
+
+
+def _source(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, dict):
+        strange = sorted(set(value) - {"train", "valid", "test"})
+        if strange:
+            raise ValueError(f"names files for train, valid and test; {strange[0]!r} is none of them")
+        if not value.get("train"):
+            raise ValueError("must name a train file")
+        if all(isinstance(v, str) and v for v in value.values() if v is not None):
+            return {split: name for split, name in value.items() if name is not None}
+    raise ValueError("must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}")
+
+
+def _with_default_form(raw: Any, section: str, default: str) -> Any:
+    if isinstance(raw, dict) and all(raw.get(form) is None for form in FORMS[section]):
+        return {**raw, "model": default}
+    return raw
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+Count = Annotated[int, Field(ge=1)]
+Bounded = Annotated[int, Field(ge=1, le=2**16)]
+Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
+
+
+class Section(BaseModel):
+    """A frozen part of the recipe that knows all of its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Data(Section):
+    """Where the rows come from and how they are read.
+
+    Files are TSV (tab-separated, no quoting), CSV (standard quoting), JSON Lines or Parquet, by their ending. LIAR's own
+    headerless files are recognised by their 14 columns.
+    """
+
+    source: Annotated[str | dict[str, str], BeforeValidator(_source)]
+    """A Hub id, a folder with `train`, `valid` (or `validation`, `dev`) and `test` files, one file,
+    `{train: F, valid: F, test: F}`, or `quickstart` (the embedded claims)."""
+    text: Annotated[Texts, Field(min_length=1, max_length=2)]
+    """A column, or a list of one or two (two: a sentence pair)."""
+    label: Annotated[str, Field(min_length=1)]
+    """The column of labels: names or integers."""
+    label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(_groups)] = None
+    """Labels joined into fewer. LIAR: `six`, `three` or `two`; any data: a mapping `{old name: new name}`; null: as they
+    are."""
+    label_order: Annotated[Texts, Field(min_length=2)] | None = None
+    """The labels in order, two at least; LIAR's is known."""
+    metadata: Texts = ()
+    """Further columns, joined into the second segment as `name: value; name: value`. LIAR: subject, speaker, job, state,
+    party, context; its count columns only if named, and then the report says that they leak the label."""
+    max_rows: Count | None = None
+    """A stratified sample of each split, for trials; null: all rows."""
+    columns: Texts = ()
+    """The names, in order, of the columns of a TSV or CSV file without a header row."""
+    encoding: str = "utf-8"
+    """Of text files, by Python's name for it."""
+    max_length: Annotated[int, Field(ge=4)] = 128
+    """In tokens; longer texts are cut, and the report says how many."""
+    subset: str | None = None
+    """Of a Hub data set that has several."""
+    revision: str | None = None
+    """Of a Hub data set; null: the Hub's Parquet conversion, else the main branch."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Of the split-off of a missing valid or test (a tenth of train each, stratified) and of `data.max_rows`."""
+
+    @field_validator("text", "label_order", "metadata", "columns")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        twice = sorted({v for v in value or () if value is not None and value.count(v) > 1})
+        if twice:
+            raise ValueError(f"names {twice[0]!r} twice")
+        return value
+
+    @field_validator("label", "metadata")
+    @classmethod
+    def _apart_from_text(cls, value: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
+        taken = {"data.text": info.data.get("text", ())}
+        if info.field_name == "metadata":
+            taken["data.label"] = (info.data.get("label"),)
+        for key, columns in taken.items():
+            for column in (value,) if isinstance(value, str) else value:
+                if column in columns:
+                    raise ValueError(f"names column {column!r}, which is also {key}")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)  # codecs.lookup would let base64 pass, which is no encoding of text
+            known = codecs.lookup(value).name.replace("-", "_") not in NOT_FOR_FILES
+        except (LookupError, UnicodeError, ValueError):
+            known = False
+        if not known:
+            shown = repr(value) if len(value) <= 40 else f"{value[:40]!r}…"  # noqa: PLR2004
+            raise ValueError(f"{shown} is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252")
+        return value
+
+
+class Scratch(Section):
+    """The size of a model made from scratch: layers, width, heads."""
+
+    architecture: Literal["distilbert", "bert"] = "distilbert"
+    """What it is built as."""
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)]
+    """How many Transformer layers."""
+    width: Bounded
+    """Hidden size of each layer."""
+    heads: Bounded
+    """Attention heads of each layer; they divide the width."""
+    feed_forward: Bounded | None = None
+    """Hidden size of the feed-forward networks; null: four times the width."""
+
+    @field_validator("heads")
+    @classmethod
+    def _heads_divide_width(cls, value: int, info: ValidationInfo) -> int:
+        width = info.data.get("width")
+        if width is not None and width % value:
+            raise ValueError(f"must divide width ({width}); {value} does not")
+        return value
+
+    @model_validator(mode="after")
+    def _of_a_size_that_can_be_trained(self) -> Self:
+        inner = self.feed_forward or 4 * self.width
+        parameters = self.layers * (4 * self.width**2 + 2 * self.width * inner)
+        if parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"describes a model of {parameters / 10**9:.1f} thousand million parameters; at most "
+                f"{MOST_PARAMETERS // 10**9} can be made"
+            )
+        return self
+
+
+class TeacherScratch(Scratch):
+    """A teacher from scratch, with a WordPiece tokenizer trained on the train split."""
+
+    architecture: Literal["distilbert", "bert"] = "bert"
+    """What it is built as."""
+    vocabulary: Annotated[int, Field(ge=100, le=10**6)] = 8000
+    """At most so many word pieces in the tokenizer that is trained on train."""
+
+
+class FromTeacher(Section):
+    """A student that starts from some of the teacher's layers."""
+
+    architecture: Literal["distilbert", "bert"] = "distilbert"
+    """`bert`: a shallower BERT."""
+    layers: Layers
+    """So many of the teacher's layers, evenly spaced, or a list of their numbers, from 0, in rising order."""
+
+
+class Training(Section):
+    """What every training has."""
+
+    epochs: Bounded
+    """How many times train is read."""
+    batch_size: Bounded = 32
+    """Rows a micro-batch."""
+    gradient_accumulation: Bounded = 1
+    """Micro-batches a step; each row weighs the same."""
+    learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-5
+    """The peak; linear decay."""
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Fraction of the steps in which the learning rate rises to its peak."""
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """AdamW's."""
+
+
+class Teacher(Training):
+    """The large model: a checkpoint to fine-tune, a finished classifier, or one from scratch."""
+
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """A Hub id, a local folder, or `package:MODULE/FOLDER`; safetensors only."""
+    from_scratch: TeacherScratch | None = None
+    """Instead of a model: `{architecture: bert, layers: 2, width: 128, heads: 4, vocabulary: 8000}`, with a tokenizer
+    trained on train."""
+    fine_tune: bool = True
+    """False: it is a finished classifier with the data's labels, by name."""
+    epochs: Bounded = 3
+    """How many times train is read; the epoch with the best macro-F1 on valid is kept."""
+    allow_weak: bool = False
+    """True: go on with a teacher that is no better than the majority class on valid."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_form(cls, raw: Any) -> Any:
+        return _with_default_form(raw, "teacher", DEFAULT_TEACHER)
+
+    @field_validator("fine_tune")
+    @classmethod
+    def _scratch_is_trained(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
+        if not value and info.data.get("from_scratch") is not None:
+            raise ValueError("must be true for a teacher made from_scratch: it has learnt nothing yet")
+        return value
+
+
+class Student(Training):
+    """The small model: a checkpoint, some of the teacher's layers, or one from scratch."""
+
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """As for the teacher; or one of `student.from_teacher` and `student.from_scratch`."""
+    from_teacher: FromTeacher | None = None
+    """Some of a BERT teacher's layers: `{architecture: distilbert, layers: 3}`."""
+    from_scratch: Scratch | None = None
+    """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
+    epochs: Bounded = 6
+    """As for the teacher; the undistilled twin has as many."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_form(cls, raw: Any) -> Any:
+        return _with_default_form(raw, "student", DEFAULT_STUDENT)
+
+
+class Distillation(Section):
+    """How soft and hard labels are mixed."""
+
+    loss: Literal["kl", "mse"] = "kl"
+    """`kl`: KL divergence of softened distributions, times T²; `mse`: squared difference of centred logits."""
+    temperature: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = 2.0
+    """T; `mse` has no use for it."""
+    hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """From 0 (soft labels only) to 1 (hard labels only); the soft loss has the rest."""
+
+
+class Compute(Section):
+    """How the arithmetic of training and labelling is done."""
+
+    plain: bool = False
+    """true: the models' own code for every layer, token and word. false leaves out what the result does not need (the last
+    layer's other tokens, embeddings of words that never occur), and is equal but for rounding."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`bf16`: half precision where it is safe; `auto`: that on a GPU which has it, else `fp32`."""
+    compile: bool = False
+    """true: `torch.compile` the models in training. It takes minutes first, and pays in long trainings on a GPU."""
+
+
+class Export(Section):
+    """What is exported of the student when a run ends, and how near to PyTorch it must be on valid."""
+
+    formats: Annotated[tuple[Literal["onnx", "int8"], ...], BeforeValidator(as_tuple)] = ("onnx", "int8")
+    """`onnx`: fp32; `int8`: smaller and faster, see `docs/export.md`. `[]`: none; `alambique export` makes them later."""
+    onnx_max_drift: Annotated[float, Field(ge=0, le=1)] = 1e-4
+    """The most that any probability of the fp32 file may differ from PyTorch's."""
+    int8_mean_drift: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """The most that the probabilities of the int8 file may differ from PyTorch's in the mean, over rows and labels."""
+    int8_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
+    """The least share of the confident rows on which the int8 file must choose the same label as PyTorch."""
+    confident_margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """A row is confident if the two best probabilities in PyTorch differ by at least this."""
+    int8_macro_f1_drop: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """The most that the int8 file may lose in macro-F1; it fails if the whole 95 % interval of the loss lies above."""
+
+    @field_validator("formats")
+    @classmethod
+    def _once_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {twice[0]!r} twice")
+        return value

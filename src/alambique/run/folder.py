@@ -1,0 +1,352 @@
+"""The run folder: one place that says where everything is, and when a stage may be skipped.
+
+A stage works in ``.work/NAME`` and is moved to its place when it is whole; its manifest, written last, holds the key it
+was made from and a hash of each file. The same key and the same hashes: the stage is skipped. Library versions are
+recorded, never matched. What a killed attempt must find again (checkpoints, shards) lies in ``.work/NAME/scratch``, which
+goes when the manifest is there.
+"""
+
+import errno
+import hashlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from alambique.errors import AlambiqueError, DamagedArtefactError, RunFolderError, UserInputError
+from alambique.recipe.recipe import Recipe
+from alambique.run.integrity import read_json, sync, write_text
+from alambique.run.layout import (
+    BENCHMARK,
+    DATA,
+    KEY,
+    MODEL_CARD,
+    ONNX,
+    PREDICTIONS,
+    RECIPE,
+    REPORT_HTML,
+    REPORT_JSON,
+    SCRATCH,
+    SEED_STAGES,
+    SEEDS,
+    TOKENS,
+    WORK,
+)
+from alambique.run.lock import LOCK, hold
+from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact, write_manifest
+from alambique.run.system_errors import told
+
+_HASH = b"# SHA-256 of what follows: "
+
+
+def _silent(line: str) -> None:
+    del line
+
+
+class RunFolder:
+    """A folder with the artefacts of one run (or of one seed of it)."""
+
+    def __init__(self, path: Path, *, elder: "RunFolder | None" = None, say: Callable[[str], None] = _silent) -> None:
+        """See :meth:`claim` and :meth:`existing`; this looks at nothing.
+
+        Args:
+            path: the folder.
+            elder: where the same stage may stand already, from when the run had one seed, or several.
+            say: told of artefacts that are damaged and made again.
+        """
+        self.path, self.elder, self.say = path, elder, say
+
+    @classmethod
+    @contextmanager
+    def claim(cls, path: Path, *, say: Callable[[str], None] = _silent) -> Iterator[Self]:
+        """A new folder, or one that is a run already, locked; on the user's error a folder made here is taken away again.
+
+        Raises:
+            RunFolderError: the folder holds other things, cannot be written, or another process has it.
+        """
+        path = path.absolute()
+        run = cls(path, say=say)
+        try:
+            if path.exists() and not path.is_dir():
+                raise RunFolderError(f"{path} is a file; --out must name a folder.")
+            run._refuse_foreign()
+            above = next(parent for parent in (path, *path.parents) if parent.exists())
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise run._unwritable(error) from error
+        with run.writing():
+            run._refuse_foreign()  # again: another process may have had it until now
+            fresh = not run._content()
+            try:
+                yield run
+            except BaseException as error:
+                if fresh and (isinstance(error, UserInputError) or run.run_id() is None):
+                    _remove_new(path, above)
+                raise
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Lock the folder while the block runs; what the machine runs out of meanwhile becomes a message.
+
+        Raises:
+            RunFolderError: it cannot be written, or another process has it.
+        """
+        with ExitStack() as held:
+            try:
+                held.enter_context(hold(self.path))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            try:
+                yield
+            except Exception as error:
+                explained = told(error, self.path)
+                if explained is None:
+                    raise
+                raise explained from error
+
+    def _unwritable(self, error: OSError) -> AlambiqueError:
+        refused = RunFolderError(f"{self.path} cannot be written: {error.strerror}. Choose another with --out.")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return (told(error, self.path) if full else None) or refused
+
+    def _content(self) -> set[str]:
+        """What a run that was killed at its very start does not leave."""
+        return {child.name for child in self.path.iterdir()} - {LOCK, f".{RECIPE}.part"}
+
+    def _refuse_foreign(self) -> None:
+        if not self.path.is_dir() or not self._content():
+            return
+        ours = self.run_id() is not None or (
+            (self.path / RECIPE).is_file() and isinstance(read_json(self.path / DATA / MANIFEST), dict)
+        )  # a recipe.yaml that was damaged is written anew
+        if not ours:
+            raise RunFolderError(
+                f"{self.path} holds other files and no {RECIPE} of a run, so nothing is written there. "
+                "Choose another folder with --out."
+            )
+        within = [self.path / name for name in (WORK, SEEDS, TOKENS, PREDICTIONS)]
+        within += [child for folder in within[:2] if folder.is_dir() for child in folder.iterdir()]
+        links = [path for path in within if path.is_symlink()]
+        if links:
+            raise RunFolderError(
+                f"{links[0]} is a link: writing through it could change files elsewhere. Remove it, or choose another "
+                "folder with --out."
+            )
+
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """A folder that a run was made in.
+
+        Raises:
+            RunFolderError: it is none.
+            DamagedArtefactError: its recipe.yaml is not what was written there.
+        """
+        run = cls(path)
+        if run.run_id() is None:
+            raise RunFolderError(f"{path} is not a run folder: it has no {RECIPE} with a run id.")
+        if not run._recipe_is_whole():
+            raise _damaged(f"{path / RECIPE} has not the SHA-256 that its first line names")
+        return run
+
+    def _recipe_is_whole(self) -> bool:
+        """Whether recipe.yaml holds what its first line says; if that is no hash, there is nothing to compare."""
+        first, _, rest = (self.path / RECIPE).read_bytes().partition(b"\n")
+        return not first.startswith(_HASH) or first == _HASH + hashlib.sha256(rest).hexdigest().encode()
+
+    def run_id(self) -> str | None:
+        """The id in recipe.yaml, or None if this is no run."""
+        try:
+            found = yaml.safe_load((self.path / RECIPE).read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
+            return None
+        identity = found.get("run_id") if isinstance(found, dict) else None
+        return identity if isinstance(identity, str) else None
+
+    def mark(self, recipe: Recipe) -> None:
+        """Write recipe.yaml, which makes the folder ours. The id of an earlier run here is kept, if the file is whole."""
+        identity = self.run_id()
+        if identity is None or not self._recipe_is_whole():
+            identity = uuid.uuid4().hex
+        content = f"run_id: {identity}\n{recipe.to_yaml()}"
+        text = f"{_HASH.decode()}{hashlib.sha256(content.encode()).hexdigest()}\n{content}"
+        self.path.mkdir(parents=True, exist_ok=True)
+        path = self.path / RECIPE
+        if path.is_file() and path.read_bytes() != text.encode():
+            for stale in (REPORT_JSON, REPORT_HTML, MODEL_CARD):  # what they say is no longer what stands here
+                (self.path / stale).unlink(missing_ok=True)
+        write_text(path, text)
+
+    def seed(self, seed: int, *, alone: bool) -> "RunFolder":
+        """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
+        below = RunFolder(self.path / SEEDS / str(seed), say=self.say)
+        return (
+            RunFolder(self.path, elder=below, say=self.say)
+            if alone
+            else RunFolder(below.path, elder=self, say=self.say)
+        )
+
+    def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
+        """Skip a stage whose manifest still holds, or make it.
+
+        Args:
+            name: its folder, below this one.
+            key: all that the result depends on, as JSON values.
+            make: writes the files into the folder it is given. In it, ``scratch`` is as an interrupted attempt with the
+                same key left it; it is no part of the result.
+        """
+        folder, work = self.path / name, self.path / WORK / name
+        key = json.loads(json.dumps(key))
+        done = read_artefact(folder, key)
+        if done is not None:
+            return done
+        self._say_damage(folder, key)
+        try:
+            if self.elder is not None and read_artefact(self.elder.path / name, key) is not None:
+                _remove(work)
+                shutil.copytree(self.elder.path / name, work)
+            if read_artefact(work, key) is None:
+                _make(work, key, make)
+            _put(work, folder)
+        except Exception as error:
+            explained = told(error, self.path, doing=name)
+            if explained is None:
+                raise
+            raise explained from error
+        self._tidy()
+        made = read_artefact(folder, key)
+        if made is None:
+            raise DamagedArtefactError(f"{damage(folder) or folder}: it changed while it was written. Run it again.")
+        return made
+
+    def _say_damage(self, folder: Path, key: dict[str, Any]) -> None:
+        manifest = read_json(folder / MANIFEST)
+        wrong = damage(folder) if folder.is_dir() else None
+        if wrong is not None and (not isinstance(manifest, dict) or manifest.get("key", key) == key):
+            self.say(f"{wrong}: it is damaged, is not used, and is made again")
+
+    def discard(self, name: str) -> None:
+        """Remove what an attempt at a stage left behind."""
+        _remove(self.path / WORK / name)
+        self._tidy()
+
+    def artefact(self, name: str) -> Artefact:
+        """What stands in a stage's folder, whatever it was made from.
+
+        Raises:
+            DamagedArtefactError: it is absent or damaged.
+        """
+        found = read_artefact(self.path / name, None)
+        if found is None:
+            raise _damaged(damage(self.path / name) or str(self.path / name))
+        return found
+
+    def finished(self, name: str) -> Path:
+        """The folder of a stage that is there and whole.
+
+        Raises:
+            RunFolderError: the run has not come so far.
+            DamagedArtefactError: a file of it does not hold what its manifest says.
+        """
+        if not (self.path / name / MANIFEST).is_file():
+            raise RunFolderError(f"{self.path} has no {name} yet. Finish it with alambique distill.")
+        wrong = damage(self.path / name)
+        if wrong is not None:
+            raise _damaged(wrong)
+        return self.path / name
+
+    def check(self) -> None:
+        """Look at every artefact that a report is made of, as far as it is there.
+
+        Raises:
+            DamagedArtefactError: a file does not hold what its manifest says.
+        """
+        scored = {path.relative_to(self.path).as_posix() for path in (self.path / PREDICTIONS).glob("*")}
+        for name in sorted({DATA, BENCHMARK, ONNX, *SEED_STAGES, *scored}):
+            if (self.path / name).is_dir():
+                self.finished(name)
+        for room in sorted((self.path / SEEDS).glob("*")):
+            RunFolder(room).check()
+
+    def seconds(self, name: str) -> float | None:
+        """How long a stage took, or None if it is not there."""
+        manifest = read_json(self.path / name / MANIFEST)
+        return float(manifest["seconds"]) if isinstance(manifest, dict) else None
+
+    def promote(self, best: "RunFolder") -> None:
+        """Copy the artefacts of the best seed here, where a run with one seed has them."""
+        if best.path == self.path:
+            return
+        for name in SEED_STAGES:
+            target, source = self.path / name, best.path / name
+            if read_artefact(target, None) is None or read_json(target / MANIFEST) != read_json(source / MANIFEST):
+                self._say_damage(target, read_json(source / MANIFEST)["key"])
+                work = self.path / WORK / name
+                _remove(work)
+                shutil.copytree(source, work)
+                _put(work, target)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        for left in (self.path / WORK).rglob(".*.old"):
+            _remove(left)
+        for folder in (self.path / WORK / TOKENS, self.path / WORK / PREDICTIONS, self.path / WORK):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _make(work: Path, key: dict[str, Any], make: Callable[[Path], None]) -> None:
+    """Fill the folder and write its manifest; of an attempt before, only the scratch of the same key is left to be used."""
+    if work.is_symlink() or read_json(work / KEY) != key:
+        _remove(work)
+    work.mkdir(parents=True, exist_ok=True)
+    for child in work.iterdir():
+        if child.name not in (KEY, SCRATCH) or child.is_symlink():
+            _remove(child)
+    write_text(work / KEY, json.dumps(key))
+    begun = time.perf_counter()
+    make(work)
+    write_manifest(work, key, time.perf_counter() - begun, leave_out=(KEY, SCRATCH))
+
+
+def _put(work: Path, folder: Path) -> None:
+    """Move a whole artefact to its place. What stood there goes first: a kill leaves the one or the other to find."""
+    for name in (SCRATCH, KEY):
+        _remove(work / name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old = work.with_name(f".{work.name}.old")
+    _remove(old)
+    if folder.exists() or folder.is_symlink():
+        folder.replace(old)
+    work.replace(folder)
+    sync(folder.parent)
+    _remove(old)
+
+
+def _damaged(wrong: str) -> DamagedArtefactError:
+    return DamagedArtefactError(f"{wrong}: it is damaged and is not used. Make it again with alambique distill.")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_new(path: Path, above: Path) -> None:
+    """Remove the folder and the parents that were made for it, up to the one that was there before."""
+    if path == above:
+        for child in path.iterdir():
+            _remove(child)
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    for parent in path.parents:
+        if parent == above or not parent.is_dir() or any(parent.iterdir()):
+            return
+        parent.rmdir()

@@ -1,0 +1,96 @@
+"""What the models cost to run: latency and throughput on the test texts, measured in turn within one run."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from alambique.artefacts.splits import Splits
+from alambique.inference.torch_model import Segments, predict_logits, to_device
+from alambique.models.pretrained import load_finished
+from alambique.models.tokenizer import load_tokenizer
+from alambique.progress import Reporter
+from alambique.recipe.recipe import Recipe
+from alambique.run.folder import RunFolder
+from alambique.run.integrity import write_text
+from alambique.run.layout import BENCHMARK, COST, MODELS
+from alambique.run.manifest import Artefact
+
+SINGLES, BATCH, BATCHES, ROUNDS = 100, 32, 6, 3
+_SIDE = 2048
+
+
+def measure(run: RunFolder, recipe: Recipe, models: dict[str, Artefact], splits: Splits, *, show: Reporter) -> None:
+    """Keep the latency and throughput of teacher, student and twin.
+
+    Batch 1: the first :data:`SINGLES` test texts, one by one. Batch 32: :data:`BATCHES` batches as they come, padded to the
+    longest of each. The models take turns over :data:`ROUNDS` rounds, after a warm-up, with the machine's rate of 2048³ fp32
+    matrix multiplications in between; tokenisation is part of the time.
+    """
+    key = {
+        "inputs": {name: models[name].digest for name in MODELS} | {"test": splits.test.digest},
+        "max_length": recipe.data.max_length,
+    }
+
+    def make(work: Path) -> None:
+        segments = splits.test.segments()
+        with show.stage("benchmark") as step:
+            step.start(ROUNDS * len(MODELS))
+            score = {name: _scorer(models[name].folder, recipe.data.max_length) for name in MODELS}
+            for one in score.values():
+                one(segments[:BATCH], BATCH)
+            rounds = []
+            for _ in range(ROUNDS):
+                rounds.append({name: _round(one, segments) for name, one in score.items()} | {"rate": matmul_rate()})
+                step.advance(len(MODELS))
+        write_text(work / COST, json.dumps(_summary(rounds), indent=1))
+
+    run.stage(BENCHMARK, key, make)
+
+
+def matmul_rate() -> float:
+    """GFLOP/s of one 2048³ fp32 matrix multiplication on the processor."""
+    a = torch.ones(_SIDE, _SIDE)
+    begun = time.perf_counter()
+    torch.mm(a, a)
+    return 2 * _SIDE**3 / (time.perf_counter() - begun) / 1e9
+
+
+Scorer = Callable[[Segments, int], object]
+
+
+def _scorer(folder: Path, max_length: int) -> Scorer:
+    tokenizer, model = load_tokenizer(folder, key=folder.name), to_device(load_finished(folder, key=folder.name))
+
+    def score(segments: Segments, batch: int) -> object:
+        return predict_logits(model, tokenizer, segments, max_length=max_length, batch_size=batch)
+
+    return score
+
+
+def _round(score: Scorer, segments: Segments) -> dict[str, Any]:
+    singles = []
+    for row in segments[: SINGLES // ROUNDS + 1]:
+        begun = time.perf_counter()
+        score([row], 1)
+        singles.append(1000 * (time.perf_counter() - begun))
+    some = segments[: BATCH * BATCHES]
+    begun = time.perf_counter()
+    for start in range(0, len(some), BATCH):  # batch by batch: sorting the whole set would flatter
+        score(some[start : start + BATCH], BATCH)
+    return {"latencies_ms": singles, "throughput_per_s": len(some) / (time.perf_counter() - begun)}
+
+
+def _summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    summary: dict[str, Any] = {"gflops_matmul": float(np.median([r["rate"] for r in rounds]))}
+    for name in MODELS:
+        latencies = np.concatenate([r[name]["latencies_ms"] for r in rounds])
+        summary[name] = {
+            "latency_ms": {"p50": float(np.percentile(latencies, 50)), "p99": float(np.percentile(latencies, 99))},
+            "throughput_per_s": float(np.median([r[name]["throughput_per_s"] for r in rounds])),
+        }
+    return summary

@@ -1,0 +1,63 @@
+"""Rows as Trainer reads them: whole batches, padded, straight from the flat arrays of token ids."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import PreTrainedModel
+
+from alambique.artefacts.tokens import Tokens
+from alambique.training.distillation_trainer import TEACHER_LOGITS
+
+
+class Rows(Dataset[dict[str, Tensor]]):
+    """A split in training: tokens, labels, and perhaps the teacher's logits, all of which may be mapped from disk."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        labels: np.ndarray,
+        model: PreTrainedModel,
+        *,
+        teacher_logits: np.ndarray | None = None,
+        places: np.ndarray | None = None,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            tokens: of the rows.
+            labels: (rows,) int64.
+            model: gets the inputs that it names.
+            teacher_logits: (rows, C) float32.
+            places: (V,) what each token id is translated to.
+        """
+        self.tokens, self.labels, self.teacher_logits, self.places = tokens, labels, teacher_logits, places
+        self.names = set(inspect.signature(model.forward).parameters)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.tokens)
+
+    def __getitem__(self, row: int) -> dict[str, Tensor]:
+        """One row, unpadded: (T,) each, a label, (C,) logits."""
+        return {name: values[0] for name, values in self.__getitems__([row]).items()}
+
+    def __getitems__(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """A whole batch, which the data loader asks for in one call; :func:`as_it_is` must be its collator."""
+        wanted = np.asarray(rows)
+        batch = self.tokens.batch(wanted, self.names)
+        if self.places is not None:
+            batch["input_ids"] = torch.from_numpy(self.places[batch["input_ids"].numpy()])
+        batch["labels"] = torch.from_numpy(self.labels[wanted])
+        if self.teacher_logits is not None:
+            batch[TEACHER_LOGITS] = torch.from_numpy(np.array(self.teacher_logits[wanted]))
+        return batch
+
+
+def as_it_is(batch: Any) -> Any:
+    """The collator for :class:`Rows`, whose batches need nothing more."""
+    return batch

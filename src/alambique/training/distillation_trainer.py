@@ -1,0 +1,171 @@
+"""A ``transformers.Trainer`` that distils: from a live teacher or from cached logits."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel, Trainer
+
+from alambique.losses.mixture import NO_LABEL, distillation_loss
+from alambique.losses.prediction import SOFT_LOSSES, SoftLoss
+from alambique.models.labels import label_names_of
+
+TEACHER_LOGITS = "teacher_logits"
+
+
+class StepCounts(NamedTuple):
+    """What one optimiser step adds up over its micro-batches and processes."""
+
+    rows: Tensor
+    labelled_rows: Tensor
+    parts: int  # what Trainer and DDP will divide by: micro-batches × processes
+
+
+class DistillationTrainer(Trainer):
+    """Trains ``model`` on soft labels and hard labels at once.
+
+    The soft labels come from ``teacher_model``, run without gradient at each step, or from a dataset column
+    ``teacher_logits`` (C floats a row), which wins where both are there. With ``hard_label_weight=1`` neither is needed
+    and this is ordinary fine-tuning. Each row weighs the same however the rows fall into micro-batches. In evaluation,
+    rows that come with no soft labels are scored by cross-entropy with their hard labels alone.
+
+    Args:
+        *args: as for ``transformers.Trainer``.
+        teacher_model: a fine-tuned classifier with the student's labels in the student's order. It is put in eval mode
+            and moved to the trainer's device; its weights are never updated.
+        loss: ``kl`` or ``mse``, see :mod:`alambique.losses.prediction`.
+        temperature: of the soft loss, above 0.
+        hard_label_weight: weight of the cross-entropy, from 0 to 1; the soft loss has the rest.
+        **kwargs: as for ``transformers.Trainer``.
+
+    Raises:
+        ValueError: a parameter is out of range, or the teacher's labels differ from the student's.
+    """
+
+    # Trainer divides a loss that is a mean by the accumulation steps, unless the model takes **kwargs (DistilBERT does).
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        *args: Any,
+        teacher_model: PreTrainedModel | None = None,
+        loss: SoftLoss = "kl",
+        temperature: float = 2.0,
+        hard_label_weight: float = 0.5,
+        **kwargs: Any,
+    ) -> None:
+        """See the class."""
+        if loss not in SOFT_LOSSES or not temperature > 0 or not 0 <= hard_label_weight <= 1:
+            raise ValueError(
+                f"loss must be one of {', '.join(SOFT_LOSSES)}, temperature above 0 and hard_label_weight from 0 to 1, "
+                f"not {loss!r}, {temperature} and {hard_label_weight}"
+            )
+        super().__init__(*args, **kwargs)
+        self.loss, self.temperature, self.hard_label_weight = loss, temperature, hard_label_weight
+        self.teacher_model: nn.Module | None = teacher_model
+        student = cast("PreTrainedModel", self.model)
+        self._student_takes = _forward_names(student)
+        self._teacher_takes: set[str] = set()
+        if teacher_model is not None:
+            _check_labels(label_names_of(teacher_model), label_names_of(student))
+            _check_vocabularies(teacher_model.config.vocab_size, student.config.vocab_size)
+            self._teacher_takes = _forward_names(teacher_model)
+            self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - Trainer's signature
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The mixture of :func:`alambique.losses.mixture.distillation_loss`.
+
+        Args:
+            model: the student, perhaps wrapped.
+            inputs: a batch: the student's inputs, ``labels`` (B,), perhaps ``teacher_logits`` (B, C).
+            return_outputs: also return the model's outputs.
+            num_items_in_batch: the :class:`StepCounts` of the optimiser step, from :meth:`get_batch_samples`; without
+                them the loss is the mean over this batch.
+
+        Raises:
+            ValueError: in training, soft labels have weight and there are none.
+        """
+        labels = inputs.get("labels")
+        outputs = model(**{name: value for name, value in inputs.items() if name in self._student_takes})
+        teacher_logits = self._soft_labels(inputs)
+        weight = self.hard_label_weight
+        if teacher_logits is None and weight < 1:
+            if model.training:
+                raise ValueError(
+                    "There are no soft labels to distil from: give teacher_model, or a dataset column "
+                    f"{TEACHER_LOGITS!r} with the teacher's logits for each row."
+                )
+            weight = 1.0
+        counts = num_items_in_batch if isinstance(num_items_in_batch, StepCounts) else None
+        loss = distillation_loss(
+            outputs.logits,
+            teacher_logits,
+            labels,
+            temperature=self.temperature,
+            hard_label_weight=weight,
+            loss=self.loss,
+            label_smoothing=self.args.label_smoothing_factor,
+            rows=None if counts is None else counts.rows,
+            labelled_rows=None if counts is None else counts.labelled_rows,
+        )
+        if counts is not None:
+            loss = loss * counts.parts
+        return (loss, outputs) if return_outputs else loss
+
+    def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
+        if TEACHER_LOGITS in inputs or self.teacher_model is None:
+            return inputs.get(TEACHER_LOGITS)
+        self.teacher_model.eval()  # whoever trains the teacher elsewhere leaves it in train mode
+        with torch.no_grad():
+            return self.teacher_model(**{k: v for k, v in inputs.items() if k in self._teacher_takes}).logits
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, Any]], Any]:
+        """Also count the rows of the optimiser step, over its micro-batches and over all processes."""
+        batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if not batches:
+            return batches, num_items
+        rows = sum(len(next(iter(batch.values()))) for batch in batches)
+        labelled = sum(int((batch["labels"] != NO_LABEL).sum()) for batch in batches if "labels" in batch)
+        counted = torch.tensor([rows, labelled])
+        totals = self.accelerator.gather(counted.to(device).unsqueeze(0)).sum(0)
+        return batches, StepCounts(totals[0], totals[1], len(batches) * self.accelerator.num_processes)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        # Trainer drops every column the student does not name: the soft labels and the teacher's token types with them
+        if self._signature_columns is None:
+            super()._set_signature_columns_if_needed()
+            self._signature_columns = [*(self._signature_columns or ()), TEACHER_LOGITS, *self._teacher_takes]  # type: ignore[assignment]
+
+
+def _forward_names(model: nn.Module) -> set[str]:
+    """The inputs a model names, but for labels: given those it would compute a loss of its own."""
+    return set(inspect.signature(model.forward).parameters) - {"labels", "kwargs", "args"}
+
+
+def _check_vocabularies(teachers: int, students: int) -> None:
+    if teachers != students:
+        raise ValueError(
+            f"a live teacher reads the student's token ids, but its vocabulary has {teachers} entries and the student's "
+            f"{students}: label the rows with the teacher's own tokenizer first, and give the logits as a column "
+            f"{TEACHER_LOGITS!r}"
+        )
+
+
+def _check_labels(teachers: list[str], students: list[str]) -> None:
+    if len(teachers) != len(students):
+        raise ValueError(f"the teacher has {len(teachers)} labels, the student {len(students)}")
+    if set(teachers) & set(students) and teachers != students:
+        raise ValueError(
+            f"the teacher's labels are {', '.join(teachers)}, the student's {', '.join(students)}: "
+            "the same class must have the same index in both"
+        )

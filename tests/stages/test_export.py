@@ -1,0 +1,193 @@
+import json
+import shutil
+
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from alambique import Recipe, distill
+from alambique.artefacts.predictions import read_scored
+from alambique.artefacts.splits import read_splits, run_data
+from alambique.commands import export
+from alambique.errors import ParityError
+from alambique.evaluation.metrics import fit_temperature
+from alambique.export.parity import compare, int8_problems
+from alambique.export.quantization import search as remedies
+from alambique.inference.onnx_model import OnnxModel
+from alambique.recipe.sections import Export
+from alambique.run.folder import RunFolder
+
+FILES = ["config.json", "export.json", "manifest.json", "model.onnx", "model_int8.onnx", "tokenizer.json",
+         "tokenizer_config.json"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def valid(exported):
+    return read_splits(exported[0] / "data").valid
+
+
+@pytest.fixture(autouse=True)
+def _traced_once(exported, monkeypatch):
+    """Tracing takes seconds, and gives the same graph each time: after the first run it is copied."""
+    graph = exported[0] / "onnx" / "model.onnx"
+    monkeypatch.setattr(
+        "alambique.stages.export.export_graph", lambda model, path, **_: path.write_bytes(graph.read_bytes())
+    )
+
+
+def names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def damaged(content):
+    """The same graph with its word embeddings in the opposite order: it loads and answers."""
+    model = onnx.load_from_string(content)
+    table = next(one for one in model.graph.initializer if ".word_embeddings.weight_" in one.name)
+    turned = numpy_helper.to_array(table)[::-1].copy()
+    table.CopyFrom(numpy_helper.from_array(turned, table.name))
+    return model
+
+
+def refusing(monkeypatch, stage):
+    """Damage each int8 graph as it is made."""
+    made = stage.quantize
+    monkeypatch.setattr(stage, "quantize", lambda *arguments: damaged(made(*arguments).SerializeToString()))
+
+
+def test_distill_exports_files_whose_figures_can_be_measured_again(exported, valid):
+    folder, _, report = exported
+    assert names(folder / "onnx") == FILES
+    facts = json.loads((folder / "onnx" / "export.json").read_text())
+    splits, _ = run_data(RunFolder.existing(folder))
+    reference = read_scored(RunFolder.existing(folder), "student", splits).logits["valid"]
+    assert facts["temperature"] == fit_temperature(reference, valid.labels)
+    assert {name: facts[name] for name in ("label_names", "pairs", "max_length", "pad_id", "opset", "inputs")} == {
+        "label_names": ["bad", "fair", "good"], "pairs": False, "max_length": 24, "pad_id": 0, "opset": 18,
+        "inputs": ["input_ids", "attention_mask"],
+    }  # fmt: skip
+    assert list(facts["models"]) == ["onnx", "int8"]
+    for entry in facts["models"].values():
+        path = folder / "onnx" / entry["file"]
+        assert entry["bytes"] == path.stat().st_size
+        logits = OnnxModel(path, folder / "onnx" / "tokenizer.json", max_length=24, pad_id=0).logits(valid.segments())
+        parity = compare(logits, reference, valid.labels, margin=0.05)
+        assert entry["parity"] == parity.as_dict()
+        assert entry["problems"] == entry["tried"] == []
+    assert facts["models"]["onnx"]["parity"]["max_drift"] < 1e-5
+    assert facts["models"]["int8"]["scheme"] == "calibrated ranges, 7-bit weights, 8-bit embeddings"
+    assert facts["models"]["int8"]["bytes"] < 0.55 * facts["models"]["onnx"]["bytes"]
+    assert report["export"] == {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {
+        "findings": []
+    }
+    assert report["timings"]["onnx"] > 0
+    assert "model_int8.onnx" in (folder / "README.md").read_text()
+    assert "model_int8.onnx" in (folder / "report.html").read_text()
+
+
+def test_a_damaged_int8_file_that_loads_fails_the_gate(exported, valid):
+    folder = exported[0]
+    splits, _ = run_data(RunFolder.existing(folder))
+    reference = read_scored(RunFolder.existing(folder), "student", splits).logits["valid"]
+    content = damaged((folder / "onnx" / "model_int8.onnx").read_bytes()).SerializeToString()
+    logits = OnnxModel(content, folder / "onnx" / "tokenizer.json", max_length=24, pad_id=0).logits(valid.segments())
+    problems = int8_problems(compare(logits, reference, valid.labels, margin=0.05), Export())
+    assert problems[0].startswith("probabilities drift by ")
+
+
+def test_what_stands_is_not_made_again_and_formats_add_up(run_folder, monkeypatch):
+    before = {path.name: path.stat().st_mtime_ns for path in (run_folder / "onnx").iterdir()}
+    facts = export(run_folder, ["int8"])
+    assert list(facts["models"]) == ["onnx", "int8"]
+    assert {path.name: path.stat().st_mtime_ns for path in (run_folder / "onnx").iterdir()} == before
+
+    (run_folder / "onnx" / "model_int8.onnx").write_bytes(b"broken")
+    assert list(export(run_folder, ["onnx"])["models"]) == ["onnx", "int8"]
+    assert (run_folder / "onnx" / "model_int8.onnx").stat().st_size == facts["models"]["int8"]["bytes"]
+
+
+def test_one_format_alone_and_then_the_other(exported, run_folder):
+    shutil.rmtree(run_folder / "onnx")
+    export(run_folder, ["int8"])
+    assert names(run_folder / "onnx") == [name for name in FILES if name != "model.onnx"]
+    export(run_folder, ["onnx"])
+    assert names(run_folder / "onnx") == FILES
+
+
+def test_a_remedy_that_fails_is_followed_by_the_next(run_folder, monkeypatch):
+    made = remedies.quantize
+
+    def spoil_seven_bits(model, scheme, ranges, keep):
+        result = made(model, scheme, ranges, keep)
+        return damaged(result.SerializeToString()) if scheme.weight_bits == 7 else result
+
+    monkeypatch.setattr(remedies, "quantize", spoil_seven_bits)
+    (run_folder / "onnx" / "manifest.json").unlink()
+    entry = export(run_folder, ["int8"])["models"]["int8"]
+    assert entry["scheme"] == "calibrated ranges, 8-bit weights, 8-bit embeddings"
+    assert [one["scheme"] for one in entry["tried"]] == ["calibrated ranges, 7-bit weights, 8-bit embeddings"]
+    assert entry["tried"][0]["problems"] != []
+
+
+def test_if_none_passes_the_command_keeps_nothing_and_names_what_was_tried(run, exported, run_folder, monkeypatch):
+    shutil.rmtree(run_folder / "onnx")
+    before = names(run_folder)
+    refusing(monkeypatch, remedies)
+    status, out, err = run("export", run_folder, "--quiet")
+    assert (status, out) == (1, "")
+    lines = err.splitlines()
+    assert lines[0] == (
+        "alambique: The exported student does not do on valid what it does in PyTorch, so it is not kept. This was tried:"
+    )
+    assert lines[1] == "int8:"
+    tried = [line.strip().split(" (")[0] for line in lines[2:-1]]
+    assert len(tried) == len(set(tried)) == 12
+    assert tried[0] == "calibrated ranges, 7-bit weights, 8-bit embeddings"
+    assert all("probabilities drift by " in line for line in lines[2:-1])
+    assert lines[-1] == (
+        "If you can do with less, set those keys: alambique distill RECIPE --out RUN --set export.KEY=VALUE "
+        "trains nothing again."
+    )
+    assert names(run_folder) == before
+
+
+def test_within_distill_it_is_a_finding(exported, run_folder, monkeypatch):
+    _, recipe, _ = exported
+    (run_folder / "onnx" / "manifest.json").unlink()
+    refusing(monkeypatch, remedies)
+    report = distill(recipe, run_folder)
+    assert names(run_folder / "onnx") == [name for name in FILES if name != "model_int8.onnx"]
+    entry = report["export"]["models"]["int8"]
+    assert (entry["file"], len(entry["tried"])) == (None, 11)
+    (finding,) = report["export"]["findings"]
+    assert finding["code"] == "int8_refused"
+    assert finding["message"] == (
+        "The int8 export of the student does not do what PyTorch does on valid, so it is not kept: "
+        f"{'; '.join(entry['problems'])}."
+    )
+    assert "int8: not kept" in (run_folder / "README.md").read_text()
+    with pytest.raises(ParityError, match="This was tried"):  # it stands in the run that none passed
+        export(run_folder, ["int8"])
+
+
+def test_an_fp32_graph_that_is_wrong_is_kept_in_no_format(exported, run_folder):
+    _, recipe, _ = exported
+    strict = Recipe.from_dict(recipe.model_dump(mode="json") | {"export": {"onnx_max_drift": 0.0}})
+    report = distill(strict, run_folder)
+    assert names(run_folder / "onnx") == [name for name in FILES if not name.startswith("model")]
+    assert [model["file"] for model in report["export"]["models"].values()] == [None, None]
+    assert [finding["code"] for finding in report["export"]["findings"]] == ["onnx_refused", "int8_refused"]
+
+
+def test_the_command_says_what_it_wrote(run, run_folder):
+    status, out, _ = run("export", run_folder, "--to", "int8", "--quiet")
+    model = json.loads((run_folder / "onnx" / "export.json").read_text())["models"]["int8"]
+    parity = model["parity"]
+    assert status == 0
+    assert out == (
+        f"{run_folder}/onnx/model_int8.onnx   {model['bytes'] / 1e6:.1f} MB   {model['scheme']}\n"
+        f"  on 48 rows of valid: same label as PyTorch on {100 * parity['agreement']:.1f} %, "
+        f"probabilities drift by {parity['mean_drift']:.2g} in the mean, {parity['max_drift']:.2g} at most\n"
+    )
+    assert run("export", run_folder, "--to", "pdf")[0] == 2
+    status, _, err = run("export", "nowhere")
+    assert (status, err) == (2, "alambique: nowhere is not a run folder: it has no recipe.yaml with a run id.\n")

@@ -1,0 +1,144 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from alambique.artefacts.splits import Split, Splits
+from alambique.errors import ModelError, WeakTeacherError
+from alambique.models.labels import match_labels, reorder_labels
+from alambique.recipe.recipe import Recipe
+from alambique.stages.teacher import find_teacher, refuse_weak
+from conftest import LABELS
+
+
+def splits(labels=LABELS, train=(0, 0, 1, 2), valid=(0, 0, 1, 2)):
+    def split(name, values):
+        ids = tuple(f"{name}-{i}" for i in range(len(values)))
+        return Split(name, ids, tuple(f"text {i}" for i in ids), None, np.array(values))
+
+    return Splits(split("train", train), split("valid", valid), split("test", valid), labels)
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "order"),
+    [
+        (["a", "b", "c"], ("c", "a", "b"), [2, 0, 1]),
+        (["Pants on Fire", "TRUE"], ("true", "pants-on_fire"), [1, 0]),
+        (["LABEL_0", "LABEL_1"], ("1", "0"), [1, 0]),
+    ],
+)
+def test_labels_match_by_name(own, wanted, order):
+    assert match_labels(own, wanted) == order
+
+
+def test_labels_that_do_not_match():
+    with pytest.raises(ModelError) as caught:
+        match_labels(["positive", "negative"], ("bad", "good"))
+    assert str(caught.value) == (
+        "teacher.model: the teacher's labels are positive, negative, the data's bad, good: they do not match by name. "
+        "Map the data's names to the teacher's with data.label_groups, or set teacher.fine_tune to true."
+    )
+
+
+def test_a_teacher_that_names_no_labels():
+    with pytest.raises(ModelError) as caught:
+        match_labels(["LABEL_0", "LABEL_1"], ("bad", "good"))
+    assert str(caught.value) == (
+        "teacher.model: the teacher's labels are LABEL_0, LABEL_1, the data's bad, good: they do not match by name. "
+        "Its config names no labels; write them into id2label of its config.json, in its own order."
+    )
+
+
+def test_reordering_permutes_the_logits_and_the_names(tiny_bert, tiny_distilbert):
+    for model in (tiny_bert(labels=("good", "bad", "fair")), tiny_distilbert(labels=("good", "bad", "fair"))):
+        ids = torch.tensor([[2, 8, 9, 3]])
+        with torch.no_grad():
+            before = model(ids).logits
+            reorder_labels(model, LABELS)
+            after = model(ids).logits
+        assert torch.equal(after, before[:, [1, 2, 0]])
+        assert model.config.id2label == {0: "bad", 1: "fair", 2: "good"}
+
+
+def test_a_teacher_better_than_majority_passes(tiny_recipe):
+    recipe = Recipe.from_dict(tiny_recipe())
+    refuse_weak(recipe, splits(), np.eye(3)[[0, 0, 1, 1]], None)  # 3 of 4 right; majority has 2 of 4
+
+
+def test_a_teacher_just_trained_that_only_equals_majority_is_kept_and_refused(tiny_recipe, tmp_path):
+    recipe = Recipe.from_dict(tiny_recipe())
+    with pytest.raises(WeakTeacherError) as caught:
+        refuse_weak(recipe, splits(), np.eye(3)[[0, 0, 0, 0]], tmp_path)
+    assert caught.value.exit_status == 1
+    assert str(caught.value) == (
+        "The teacher gets 50.0% of valid right; always answering 'bad' gets 50.0%. A student would learn noise from it. "
+        f"It is kept in {tmp_path}. Try more epochs (--set teacher.epochs=8), another learning rate "
+        "(--set teacher.learning_rate=0.0025 or 0.01), or another teacher.model. To go on all the same: "
+        "--set teacher.allow_weak=true"
+    )
+
+
+def test_allow_weak_lets_it_pass(tiny_recipe):
+    recipe = Recipe.from_dict(tiny_recipe(teacher={"allow_weak": True}))
+    refuse_weak(recipe, splits(), np.eye(3)[[2, 2, 2, 0]], None)
+
+
+@pytest.fixture
+def finished(tiny_bert, tokenizer, tmp_path):
+    folder = tmp_path / "finished"
+    tiny_bert().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def given(tiny_recipe, folder, **keys):
+    return Recipe.from_dict(tiny_recipe(teacher={"from_scratch": None, "model": str(folder), **keys}))
+
+
+def test_a_finished_teacher_is_found(tiny_recipe, finished):
+    start = find_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
+    assert start.checkpoint.folder == finished
+
+
+def test_a_finished_teacher_without_a_trained_head_is_refused(tiny_recipe, finished, tiny_bert):
+    tiny_bert().bert.save_pretrained(finished)
+    with pytest.raises(ModelError) as caught:
+        find_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
+    assert str(caught.value) == (
+        f"teacher.model: {finished} is not a finished classifier: it has no classifier.bias, classifier.weight, so its "
+        "head was never trained and its labels would be noise. Set teacher.fine_tune to true, or give a fine-tuned "
+        "classifier."
+    )
+    assert find_teacher(given(tiny_recipe, finished), splits()).checkpoint.folder == finished
+
+
+def test_a_finished_teacher_with_other_labels_is_refused(tiny_recipe, finished):
+    with pytest.raises(ModelError, match="they do not match by name"):
+        find_teacher(given(tiny_recipe, finished, fine_tune=False), splits(labels=("one", "two", "three")))
+
+
+def test_texts_longer_than_the_positions_are_refused(tiny_recipe, finished):
+    raw = tiny_recipe(teacher={"from_scratch": None, "model": str(finished)}, data={"max_length": 65})
+    with pytest.raises(ModelError) as caught:
+        find_teacher(Recipe.from_dict(raw), splits())
+    assert str(caught.value) == "data.max_length is 65, but teacher.model (finished) reads at most 64 tokens."
+
+
+def test_pickled_weights_are_not_loaded(tiny_recipe, finished):
+    (finished / "model.safetensors").rename(finished / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="has no safetensors file. Pickled weights are not loaded"):
+        find_teacher(given(tiny_recipe, finished), splits())
+
+
+def test_remote_code_is_not_trusted(tiny_recipe, finished):
+    config = json.loads((finished / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "code.Mine"}}
+    (finished / "config.json").write_text(json.dumps(config))
+    (finished / "code.py").write_text("raise SystemExit('this ran')")
+    with pytest.raises(ModelError) as refused:
+        find_teacher(given(tiny_recipe, finished), splits())
+    assert str(refused.value) == (
+        f"teacher.model: the model in {finished} needs code of its own (auto_map in its config.json), which is never run. "
+        "Choose one whose architecture Transformers has itself."
+    )

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from trainings import split, train_in
+
+from alambique.recipe.sections import Compute, Distillation
+from alambique.training import fit as fitting
+from alambique.training.fit import half_precision
+
+
+@pytest.fixture
+def trained(tiny_distilbert, tokenizer, tmp_path):
+    def train(name, dropout=0.1, **options):
+        return train_in(tmp_path / name, tiny_distilbert(layers=2, dropout=dropout), tokenizer, **options)
+
+    return train
+
+
+def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):
+    from alambique.evaluation.metrics import macro_f1
+    from alambique.inference.torch_model import predict_logits
+    from alambique.models.pretrained import load_finished
+
+    work = trained("run")
+    history = json.loads((work / "history.json").read_text())
+    reached = [entry["eval_macro_f1"] for entry in history if "eval_macro_f1" in entry]
+    assert len(reached) == 3
+    valid = split("valid", 20, 2)
+    logits = predict_logits(load_finished(work, key="k"), tokenizer, valid.segments(), max_length=24)
+    assert macro_f1(logits, valid.labels) == pytest.approx(max(reached))
+
+
+def test_history_holds_no_clock(trained):
+    assert "second" not in (trained("run") / "history.json").read_text()
+
+
+def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained):
+    """The same batches in the same order; without dropout, whose draws differ, nothing else may."""
+    logits = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    options = {"distillation": Distillation(), "teacher_logits": logits, "dropout": 0.0}
+    spared, plain = (
+        load_file(trained(name, compute=compute, **options) / "model.safetensors")
+        for name, compute in (("spared", Compute()), ("plain", Compute(plain=True)))
+    )
+    assert spared.keys() == plain.keys()
+    for name, weight in plain.items():
+        # the plain model's key biases have gradients of rounding errors alone, which Adam makes steps of
+        tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
+        torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_only_words_that_occur_are_in_training(trained, tokenizer, monkeypatch):
+    sizes = []
+    real = fitting.shrink_vocabulary
+    monkeypatch.setattr(
+        fitting, "shrink_vocabulary",
+        lambda model, used, *, specials: sizes.append((len(used), specials)) or real(model, used, specials=specials),
+    )  # fmt: skip
+    work = trained("run")
+    texts = [
+        text for name, count, seed in (("train", 60, 1), ("valid", 20, 2)) for text in split(name, count, seed).texts
+    ]
+    used = {token for ids in tokenizer(texts)["input_ids"] for token in ids}
+    assert sizes == [(len(used), max(tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id))]
+    saved = load_file(work / "model.safetensors")["distilbert.embeddings.word_embeddings.weight"]
+    assert saved.shape == (len(tokenizer), 16)
+
+
+def test_half_precision_is_for_those_who_ask_and_for_a_gpu_that_has_it(monkeypatch):
+    assert not half_precision(Compute())
+    assert half_precision(Compute(precision="bf16"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert half_precision(Compute())
+    assert not half_precision(Compute(precision="fp32"))
+
+
+def test_bfloat16_trains_on_a_processor_and_weights_stay_in_full(trained):
+    full, half = (
+        load_file(trained(name, compute=Compute(precision=name), dropout=0.0) / "model.safetensors")
+        for name in ("fp32", "bf16")
+    )
+    for name, weight in full.items():
+        assert half[name].dtype == torch.float32
+        assert (half[name] - weight).abs().max() < 0.05
+    assert any(not torch.equal(half[name], full[name]) for name in full)

@@ -1,0 +1,225 @@
+"""A training that was stopped ends in the same bytes as one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from trainings import SETTINGS, At, train_in
+
+from alambique.errors import NumbersError
+from alambique.progress import Step
+from alambique.recipe.sections import Distillation, Training
+from alambique.training import resumable_trainer as resuming
+from alambique.training.checkpoints import SEAL
+
+HALVES = Training(epochs=3, batch_size=4, gradient_accumulation=2, learning_rate=5e-3)
+STEPS = 8  # of an epoch, of 24 in all
+LOGITS = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+DISTILLED = {"distillation": Distillation(), "teacher_logits": LOGITS}
+
+
+@pytest.fixture
+def trained(tiny_distilbert, tokenizer, tmp_path):
+    def train(name, **options):
+        return train_in(tmp_path / name, tiny_distilbert(layers=2, dropout=0.1), tokenizer, **options)
+
+    return train
+
+
+def kill():
+    raise ChildProcessError
+
+
+def signalled(number):
+    return lambda: os.kill(os.getpid(), number)
+
+
+def checkpoints(work):
+    return sorted(path.name for path in (work / "scratch" / "checkpoints").iterdir())
+
+
+def assert_same(one, other):
+    for name in ("model.safetensors", "history.json"):
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+def test_a_killed_training_goes_on_from_its_last_epoch(trained, tmp_path):
+    whole = trained("whole", **DISTILLED)
+    with pytest.raises(ChildProcessError):
+        trained("parts", step=At(20, kill), **DISTILLED)
+    assert checkpoints(tmp_path / "parts")[:1] == ["checkpoint-16"]
+    seen = []
+    step = Step()
+    step.advance = lambda count=1: seen.append(count)
+    assert_same(trained("parts", step=step, **DISTILLED), whole)
+    assert seen == [16] + [1] * 8  # two epochs were there, and nothing of them is done again
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("at", [3, 11, 16])
+def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, tmp_path, capfd, at, number):
+    options = {**DISTILLED, "settings": HALVES}
+    whole = trained("whole", **options)
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts", step=At(at, signalled(number)), **options)
+    said = [line for line in capfd.readouterr().err.splitlines() if "alambique" in line]
+    assert said == ["alambique: a checkpoint is saved at the end of this step, then it stops; again to stop at once"]
+    assert f"checkpoint-{at}" in checkpoints(tmp_path / "parts")
+    assert handlers == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    assert_same(trained("parts", **options), whole)
+
+
+def test_long_epochs_are_saved_on_the_way(trained, tmp_path, monkeypatch):
+    whole = trained("whole", settings=HALVES)
+    clock = iter(range(0, 10**9, 400))  # two steps take longer than the ten minutes between checkpoints
+    monkeypatch.setattr(resuming.time, "monotonic", lambda: float(next(clock)))
+    with pytest.raises(ChildProcessError):
+        trained("parts", step=At(14, kill), settings=HALVES)
+    newest = max(int(name.split("-")[1]) for name in checkpoints(tmp_path / "parts"))
+    assert 8 < newest < 14
+    assert_same(trained("parts", settings=HALVES), whole)
+
+
+def test_a_training_stopped_at_every_step_is_the_same(trained, tmp_path):
+    whole = trained("whole", settings=HALVES)
+    stops = 0
+    for _ in range(3 * STEPS + 2):
+        try:
+            step = Step()
+            step.advance = _at_the_second_call(signalled(signal.SIGINT))
+            parts = trained("parts", step=step, settings=HALVES)
+        except KeyboardInterrupt:
+            stops += 1
+        else:
+            break
+    assert stops >= 3 * STEPS - 3
+    assert_same(parts, whole)
+
+
+def _at_the_second_call(do):
+    """The first call tells what a checkpoint brought, the second is the first new step."""
+    calls = []
+
+    def advance(count=1):
+        calls.append(count)
+        if len(calls) == 2:
+            do()
+
+    return advance
+
+
+@pytest.mark.parametrize("name", [SEAL, "trainer_state.json", "model.safetensors", "optimizer.pt", "rng_state.pth"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_checkpoint_is_passed_over(trained, tmp_path, name, damage):
+    whole = trained("whole")
+    with pytest.raises(ChildProcessError):
+        trained("parts", step=At(20, kill))
+    path = tmp_path / "parts" / "scratch" / "checkpoints" / "checkpoint-16" / name
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 4
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    assert_same(trained("parts"), whole)
+
+
+def test_a_training_that_was_moved_keeps_its_best_epoch(trained, tmp_path):
+    whole = trained("whole")
+    with pytest.raises(ChildProcessError):
+        trained("before", step=At(20, kill))
+    (tmp_path / "before").rename(tmp_path / "after")
+    assert_same(trained("after"), whole)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, HALVES])
+def test_a_loss_that_is_no_number_stops_before_the_weights_change(trained, tmp_path, settings):
+    logits = LOGITS.copy()
+    logits[7] = np.nan
+    with pytest.raises(NumbersError) as stopped:
+        trained("run", distillation=Distillation(), teacher_logits=logits, settings=settings)
+    message = str(stopped.value)
+    step, rows = _named(message)
+    assert 1 <= step <= STEPS
+    assert message == (
+        f"The loss is nan at step {step} of 24, whose rows are {', '.join(rows)}. Likely causes, the likeliest first: the "
+        "teacher's logits of train-7 are not finite; student.learning_rate is 0.005, try --set "
+        "student.learning_rate=0.0005. There is no checkpoint yet."
+    )
+    assert len(rows) == 8
+    assert "train-7" in rows
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_the_checkpoint_before_a_loss_that_is_no_number_is_kept_and_used(trained, tmp_path):
+    whole = trained("whole", **DISTILLED)
+    with pytest.raises(KeyboardInterrupt):
+        trained("parts", step=At(11, signalled(signal.SIGINT)), **DISTILLED)
+    logits = LOGITS.copy()
+    logits[7] = np.inf
+    with pytest.raises(NumbersError) as stopped:
+        trained("parts", distillation=Distillation(), teacher_logits=logits)
+    step, rows = _named(str(stopped.value))
+    assert 11 < step <= 24
+    assert "train-7" in rows
+    assert str(stopped.value).endswith(f"The checkpoint of step {16 if step > 16 else 11} is kept.")
+    assert_same(trained("parts", **DISTILLED), whole)
+
+
+def _named(message):
+    rows = message.split("rows are ")[1].split(". Likely")[0].split(", ")
+    return int(message.split("at step ")[1].split()[0]), rows
+
+
+def test_weights_that_grow_beyond_all_bounds_are_told_of(trained):
+    with pytest.raises(NumbersError) as stopped:
+        trained("run", section="teacher", settings=SETTINGS.model_copy(update={"learning_rate": 1e25}))
+    assert str(stopped.value).endswith(
+        "Likely cause: teacher.learning_rate is 1e+25, try --set teacher.learning_rate=1e+24. There is no checkpoint yet."
+    )
+
+
+def test_a_second_interruption_stops_at_once(tmp_path):
+    script = tmp_path / "twice.py"
+    script.write_text(
+        "import os, signal\n"
+        "from alambique.signals import put_off\n"
+        "try:\n"
+        "    with put_off('asked'):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        print('still here', flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        print('never', flush=True)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("still here\nstopped\n", "asked\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_in_a_finaliser_is_not_lost(tmp_path, number):
+    script = tmp_path / "finaliser.py"
+    script.write_text(
+        "import os, time, weakref\n"
+        "from alambique.signals import end_like_ctrl_c\n"
+        "class Thing: pass\n"
+        "end_like_ctrl_c()\n"
+        "thing = Thing()\n"
+        f"watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), {int(number)}))\n"
+        "try:\n"
+        "    del thing\n"
+        "    print('dropped', flush=True)\n"
+        "    time.sleep(30)\n"
+        "    print('lost', flush=True)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('stopped', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("dropped\nstopped\n", "")
