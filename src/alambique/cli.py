@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from alambique.errors import AlambiqueError, UserInputError
-from alambique.progress import quiet_libraries, reporter
-from alambique.signals import end_like_ctrl_c
-from alambique.terminal import printable
+from alambique.progress import make_reporter, quiet_libraries
+from alambique.signals import install_handlers
+from alambique.terminal import sanitise
 
 app = typer.Typer(
     help="Distil a fine-tuned text classifier into a small one, and prove what was kept.",
@@ -50,7 +50,7 @@ def distill(
     folder = out or Path("runs") / Path(recipe).stem
     from alambique.pipeline import distill as run_recipe  # noqa: PLC0415 - torch takes seconds; a bad recipe none
 
-    report = run_recipe(loaded, folder, show=reporter(quiet=quiet))
+    report = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
     _print_comparison(report)
     print(f"Student: {folder / 'student'}   Report: {folder / 'report.json'}")  # noqa: T201 - the result
 
@@ -78,7 +78,7 @@ def evaluate(
     from alambique.commands import rescore  # noqa: PLC0415
 
     with quiet_libraries():
-        scores = rescore(run, split, show=reporter(quiet=quiet))
+        scores = rescore(run, split, reporter=make_reporter(quiet=quiet))
     if as_json:
         print(json.dumps(scores))  # noqa: T201
         return
@@ -107,7 +107,7 @@ def export(
         raise typer.BadParameter("--to hub and --repo OWNER/NAME belong together", param_hint="--repo")
     from alambique.commands import export as export_run  # noqa: PLC0415
 
-    facts = export_run(run, formats, repository=repo, private=private, show=reporter(quiet=quiet))
+    facts = export_run(run, formats, repository=repo, private=private, reporter=make_reporter(quiet=quiet))
     for name in formats:
         if name == "hub":
             print(facts[name])  # noqa: T201
@@ -139,7 +139,7 @@ def predict(
     from alambique.inference.predict import (  # noqa: PLC0415
         CHUNK,
         chunked,
-        waiting_lines,  # noqa: PLC0415
+        waiting_lines,
     )
     from alambique.inference.predict import predict as classify  # noqa: PLC0415
 
@@ -190,7 +190,7 @@ def doctor(
     from alambique.doctor.diagnose import diagnose  # noqa: PLC0415
     from alambique.doctor.render import as_text  # noqa: PLC0415
 
-    print(printable(as_text(diagnose(loaded, show=reporter(quiet=quiet)))))  # noqa: T201
+    print(sanitise(as_text(diagnose(loaded, reporter=make_reporter(quiet=quiet)))))  # noqa: T201
 
 
 @app.command()
@@ -219,11 +219,11 @@ def _print_comparison(report: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command and exit: 0 done, 2 the input is at fault, 130 interrupted, 1 anything else."""
-    end_like_ctrl_c()
+    install_handlers()
     try:
         app()
     except AlambiqueError as error:
-        print(f"alambique: {printable(str(error))}", file=sys.stderr)  # noqa: T201
+        print(f"alambique: {sanitise(str(error))}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_status)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:

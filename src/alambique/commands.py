@@ -24,7 +24,7 @@ def export(
     *,
     repository: str | None = None,
     private: bool = False,
-    show: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Export the student of a run that is done, and write its report again.
 
@@ -33,39 +33,39 @@ def export(
         formats: ``onnx``, ``int8``, ``web`` (makes ``int8`` too), ``hub`` (sends the files that pass the gate).
         repository: ``owner/name``, for ``hub``.
         private: whether a repository that is made now is.
-        show: where progress goes; nowhere by default.
+        reporter: where progress goes; nowhere by default.
 
     Returns:
         The content of ``onnx/export.json``; with ``hub``, and the address under that name.
 
     Raises:
         RunFolderError: the folder is no complete run.
-        DamagedArtefactError: an artefact does not hold what its manifest says.
+        CorruptArtefactError: an artefact does not hold what its manifest says.
         ParityError: a format does not pass the parity gate; nothing of it is kept.
         NpmError: what the web export needs cannot be had.
         HubError: ``repository`` is no name of one, or the Hub does not take it.
     """
-    show = show or Reporter()
+    reporter = reporter or Reporter()
     if HUB in formats:
         check_repository(repository or "")
     files = [name for name in FORMATS if name in formats or (name == "int8" and WEB in formats)]
     run = RunFolder.existing(folder)
-    run.finished(STUDENT)
+    run.require(STUDENT)
     recipe = Recipe.load(run.path / RECIPE)
-    run.finished(DATA)
-    with quiet_libraries(), run.writing():
+    run.require(DATA)
+    with quiet_libraries(), run.locked():
         splits = run_data(run)[0]
-        facts = export_files(run, recipe, splits, files, strict=True, show=show) if files else {}
+        facts = export_files(run, recipe, splits, files, strict=True, reporter=reporter) if files else {}
         if HUB in formats:  # those not named by the user too, if they pass
-            facts = export_files(run, recipe, splits, FORMATS, strict=False, show=show)
+            facts = export_files(run, recipe, splits, FORMATS, strict=False, reporter=reporter)
         run.check()
         report = write_report(run)
         if WEB in formats:
-            export_web(run, show=show)
-        drop_stale_web(run, show.say)
+            export_web(run, reporter=reporter)
+        drop_stale_web(run, reporter.say)
         if HUB in formats and repository is not None:
             card = model_card(report, name=repository, files=HUB_FILES)
-            facts = {**facts, HUB: push(run, repository, card, private=private, show=show)}
+            facts = {**facts, HUB: push(run, repository, card, private=private, reporter=reporter)}
     return facts
 
 
@@ -77,32 +77,32 @@ def rewrite_report(folder: Path) -> dict[str, Any]:
 
     Raises:
         RunFolderError: the folder is no complete run.
-        DamagedArtefactError: an artefact does not hold what its manifest says.
+        CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
     Recipe.load(run.path / RECIPE)
-    run.finished(DATA)
-    with run.writing():
+    run.require(DATA)
+    with run.locked():
         run.check()
         return write_report(run)
 
 
-def rescore(folder: Path, split_name: str, *, show: Reporter) -> dict[str, dict[str, float]]:
+def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, dict[str, float]]:
     """Accuracy and macro-F1 of teacher, student and twin on ``valid`` or ``test``.
 
     Raises:
         RunFolderError: the folder is no complete run.
-        DamagedArtefactError: an artefact does not hold what its manifest says.
+        CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
     recipe = Recipe.load(run.path / RECIPE)
-    run.finished(DATA)
+    run.require(DATA)
     splits, _ = run_data(run)
     split = next(split for split in splits if split.name == split_name)
     scores = {}
     for name in MODELS:
-        run.finished(name)
-        with show.stage(f"scoring {name}") as step:
+        run.require(name)
+        with reporter.stage(f"scoring {name}") as step:
             step.start(len(split))
             scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)
             logits = scorer(split)

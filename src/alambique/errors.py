@@ -37,7 +37,7 @@ class WeakTeacherError(AlambiqueError):
     """A teacher that was just trained does no better than the majority class; it is kept."""
 
 
-class DamagedArtefactError(AlambiqueError):
+class CorruptArtefactError(AlambiqueError):
     """A stored artefact no longer holds what its manifest says; it is not used."""
 
     exit_status = 2
@@ -47,11 +47,11 @@ class DiskError(AlambiqueError):
     """The run folder cannot be written: the disk is full, read-only or broken. What is done is kept."""
 
 
-class MemoryShortError(AlambiqueError):
+class OutOfMemoryError(AlambiqueError):
     """The machine has not enough memory for what the recipe asks."""
 
 
-class NumbersError(AlambiqueError):
+class NonFiniteError(AlambiqueError):
     """A loss, gradient or logit is not a finite number; what was good before is kept."""
 
 

@@ -21,7 +21,7 @@ class Step:
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
 
-    def tell(self, **figures: float) -> None:
+    def metrics(self, **figures: float) -> None:
         """Show the latest loss or metric, by name."""
 
 
@@ -71,7 +71,7 @@ class _BarStep(Step):
     def advance(self, count: int = 1) -> None:
         self.progress.advance(self.task, count)
 
-    def tell(self, **figures: float) -> None:
+    def metrics(self, **figures: float) -> None:
         self.figures |= figures
         self.progress.update(self.task, figures=_figures(self.figures))
 
@@ -111,7 +111,7 @@ class _LineStep(Step):
             left = (now - self.begun) / self.done * (self.total - self.done)
             self.lines.say(f"{self.name}: {self.done}/{self.total}{self.shown()}, about {left:.0f} s left")
 
-    def tell(self, **figures: float) -> None:
+    def metrics(self, **figures: float) -> None:
         self.figures |= figures
 
     def shown(self) -> str:
@@ -122,7 +122,7 @@ def _figures(figures: dict[str, float]) -> str:
     return " ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
 
 
-def reporter(*, quiet: bool) -> Reporter:
+def make_reporter(*, quiet: bool) -> Reporter:
     """Bars on a terminal, lines elsewhere, nothing when quiet."""
     if quiet:
         return Reporter()

@@ -13,14 +13,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _A_MOMENT = 0.05  # seconds
 
 
-class Request:
+class StopRequest:
     """Whether somebody asked to stop."""
 
     def __init__(self) -> None:
         """Nobody did."""
         self.made = False
 
-    def honour(self) -> None:
+    def raise_if_set(self) -> None:
         """Stop here, if that was asked for.
 
         Raises:
@@ -31,7 +31,7 @@ class Request:
             raise KeyboardInterrupt
 
 
-def end_like_ctrl_c() -> None:
+def install_handlers() -> None:
     """From now on SIGTERM, by which machines are taken back, does what Ctrl-C does; and neither is lost.
 
     Python drops what is raised in a finaliser or in the callback of a weak reference, and a signal may come while a library
@@ -65,8 +65,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def put_off(notice: str) -> Iterator[Request]:
-    """Note the first signal while the block runs, for it to honour where nothing is lost; the second stops at once.
+def defer_signals(notice: str) -> Iterator[StopRequest]:
+    """Note the first signal while the block runs, for it to raise_if_set where nothing is lost; the second stops at once.
 
     What was asked for and not honoured is honoured at the end of the block. Threads other than the main one get no signals,
     and change nothing here.
@@ -74,7 +74,7 @@ def put_off(notice: str) -> Iterator[Request]:
     Args:
         notice: for standard error, when the first signal comes.
     """
-    request = Request()
+    request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
@@ -91,4 +91,4 @@ def put_off(notice: str) -> Iterator[Request]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    request.honour()
+    request.raise_if_set()

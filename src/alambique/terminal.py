@@ -9,18 +9,18 @@ _TURNS = frozenset(
 )  # text that reads in another order than it is
 
 
-def steers(character: str) -> bool:
+def is_unsafe(character: str) -> bool:
     """Whether a character does something to a terminal, or to the order of what is around it, instead of being shown."""
     return unicodedata.category(character) in _STEERS or character in _TURNS
 
 
-def printable(text: str) -> str:
+def sanitise(text: str) -> str:
     """Control characters as their escapes, but for line ends; the middle of very long lines left out."""
     return "\n".join(_shortened("".join(map(_shown, line))) for line in text.split("\n"))
 
 
 def _shown(character: str) -> str:
-    return character.encode("unicode_escape").decode() if steers(character) else character
+    return character.encode("unicode_escape").decode() if is_unsafe(character) else character
 
 
 def _shortened(line: str) -> str:

@@ -3,7 +3,7 @@ import pytest
 
 from alambique.artefacts.predictions import read_predictions, write_predictions
 from alambique.artefacts.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
-from alambique.errors import DamagedArtefactError
+from alambique.errors import CorruptArtefactError
 
 LOGITS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=np.float32)
 SOFT = SoftLabels(("a", "b", "c"), LOGITS, ("no", "yes"), {"teacher": "t"})
@@ -17,21 +17,21 @@ def test_soft_labels_are_found_by_row_id_in_any_order(tmp_path):
 
 
 def test_a_row_without_soft_label_is_named():
-    with pytest.raises(DamagedArtefactError) as caught:
+    with pytest.raises(CorruptArtefactError) as caught:
         SOFT.for_rows(("a", "x", "y"))
     assert str(caught.value) == "2 rows have no soft label, such as x."
 
 
 def test_soft_labels_that_are_not_finite_are_refused(tmp_path):
     write_soft_labels(SoftLabels(SOFT.ids, LOGITS * np.nan, SOFT.label_names, {}), tmp_path)
-    with pytest.raises(DamagedArtefactError, match="not finite"):
+    with pytest.raises(CorruptArtefactError, match="not finite"):
         read_soft_labels(tmp_path)
 
 
 def test_files_that_do_not_belong_together_are_refused(tmp_path):
     write_soft_labels(SOFT, tmp_path)
     np.save(tmp_path / "logits.npy", LOGITS[:2])
-    with pytest.raises(DamagedArtefactError, match=r"has shape \(2, 2\)"):
+    with pytest.raises(CorruptArtefactError, match=r"has shape \(2, 2\)"):
         read_soft_labels(tmp_path)
 
 
@@ -45,5 +45,5 @@ def test_a_pickle_in_the_place_of_the_logits_is_not_loaded(tmp_path):
 def test_predictions_come_back(tmp_path):
     write_predictions(tmp_path / "p.parquet", ("a", "b", "c"), np.array([0, 1, 1]), LOGITS)
     assert read_predictions(tmp_path / "p.parquet", ("a", "b", "c")).tolist() == LOGITS.tolist()
-    with pytest.raises(DamagedArtefactError, match="predictions for other rows"):
+    with pytest.raises(CorruptArtefactError, match="predictions for other rows"):
         read_predictions(tmp_path / "p.parquet", ("a", "c", "b"))

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from alambique.artefacts.tokens import Tokens, read_tokens, tokenize_rows, write_tokens
-from alambique.errors import DamagedArtefactError
+from alambique.errors import CorruptArtefactError
 from alambique.models.tokenizer import save_tokenizer, tokenizer_key
 from conftest import rows
 
@@ -73,7 +73,7 @@ def test_a_cut_file_is_refused(tokenizer, tmp_path):
     write_tokens(tokenizer, [TEXTS], tmp_path, max_length=9)
     file = tmp_path / "input_ids.i32"
     file.write_bytes(file.read_bytes()[:-4])
-    with pytest.raises(DamagedArtefactError, match=r"input_ids\.i32 holds 2\d\d tokens, starts\.npy beside it 2\d\d\."):
+    with pytest.raises(CorruptArtefactError, match=r"input_ids\.i32 holds 2\d\d tokens, starts\.npy beside it 2\d\d\."):
         read_tokens(tmp_path)
 
 

@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 
 import commands
-import models
 import parquet
 import pytest
 import recipes
@@ -18,6 +17,7 @@ import tables
 import yaml
 from case import make, snapshot
 
+import models
 from alambique.progress import quiet_libraries
 
 MESSAGES = Path(__file__).with_name("messages.yaml")

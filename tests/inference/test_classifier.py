@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from alambique.artefacts.predictions import read_predictions
 from alambique.artefacts.splits import read_splits
-from alambique.errors import DamagedArtefactError, RunFolderError
+from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.evaluation.metrics import fit_temperature
 from alambique.inference.classifier import open_classifier
 from alambique.run.manifest import write_manifest
@@ -28,7 +28,7 @@ def test_every_model_gives_the_labels_in_the_order_of_the_texts(exported, valid)
     kept = read_predictions(folder / "predictions" / "student" / "valid.parquet", valid.ids)
     for model, close in (("torch", 1e-5), ("onnx", 1e-5), ("int8", 0.5)):
         classifier = open_classifier(folder, model)
-        assert (classifier.model, classifier.pairs, classifier.max_length) == (model, False, 24)
+        assert (classifier.backend, classifier.pairs, classifier.max_length) == (model, False, 24)
         assert classifier.label_names == ("bad", "fair", "good")
         logits = classifier.logits(valid.segments())
         assert logits.dtype == np.float32
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_named_by_its_hash_and_never_used(run, run_folder):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     after = hashlib.sha256(content).hexdigest()
-    with pytest.raises(DamagedArtefactError) as refused:
+    with pytest.raises(CorruptArtefactError) as refused:
         open_classifier(run_folder)
     message = (
         f"{path} has SHA-256 {after[:16]}…, its manifest {before[:16]}…: it is damaged and is not used. "
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_named_by_its_hash_and_never_used(run, run_folder):
     assert open_classifier(run_folder, "onnx").model == "onnx"
 
     (run_folder / "onnx" / "tokenizer.json").unlink()
-    with pytest.raises(DamagedArtefactError, match=r"onnx/tokenizer\.json is missing: it is damaged"):
+    with pytest.raises(CorruptArtefactError, match=r"onnx/tokenizer\.json is missing: it is damaged"):
         open_classifier(run_folder, "onnx")
 
 
@@ -97,13 +97,13 @@ def test_what_says_which_models_there_are_is_checked_before_one_is_chosen(run_fo
     onnx = run_folder / "onnx"
     (onnx / "export.json").write_text("{}")
     again = f"it is damaged and is not used. Make it again with alambique export {run_folder}."
-    with pytest.raises(DamagedArtefactError) as refused:
+    with pytest.raises(CorruptArtefactError) as refused:
         open_classifier(run_folder)
     assert str(refused.value).startswith(f"{onnx / 'export.json'} has SHA-256 44136fa355b3678a…, its manifest ")
     assert str(refused.value).endswith(again)
     (onnx / "manifest.json").rename(run_folder / "elsewhere.json")
     (onnx / "manifest.json").symlink_to(run_folder / "elsewhere.json")
-    with pytest.raises(DamagedArtefactError) as refused:
+    with pytest.raises(CorruptArtefactError) as refused:
         open_classifier(run_folder)
     assert str(refused.value) == f"{onnx / 'manifest.json'} is a link, which a run folder never holds: {again}"
     assert open_classifier(run_folder, "torch").model == "torch"

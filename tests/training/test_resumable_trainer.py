@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from trainings import SETTINGS, At, train_in
 
-from alambique.errors import NumbersError
+from alambique.errors import NonFiniteError
 from alambique.progress import Step
 from alambique.recipe.sections import Distillation, Training
 from alambique.training import resumable_trainer as resuming
@@ -142,7 +142,7 @@ def test_a_training_that_was_moved_keeps_its_best_epoch(trained, tmp_path):
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(trained, tmp_path, settings):
     logits = LOGITS.copy()
     logits[7] = np.nan
-    with pytest.raises(NumbersError) as stopped:
+    with pytest.raises(NonFiniteError) as stopped:
         trained("run", distillation=Distillation(), teacher_logits=logits, settings=settings)
     message = str(stopped.value)
     step, rows = _named(message)
@@ -163,7 +163,7 @@ def test_the_checkpoint_before_a_loss_that_is_no_number_is_kept_and_used(trained
         trained("parts", step=At(11, signalled(signal.SIGINT)), **DISTILLED)
     logits = LOGITS.copy()
     logits[7] = np.inf
-    with pytest.raises(NumbersError) as stopped:
+    with pytest.raises(NonFiniteError) as stopped:
         trained("parts", distillation=Distillation(), teacher_logits=logits)
     step, rows = _named(str(stopped.value))
     assert 11 < step <= 24
@@ -178,7 +178,7 @@ def _named(message):
 
 
 def test_weights_that_grow_beyond_all_bounds_are_told_of(trained):
-    with pytest.raises(NumbersError) as stopped:
+    with pytest.raises(NonFiniteError) as stopped:
         trained("run", section="teacher", settings=SETTINGS.model_copy(update={"learning_rate": 1e25}))
     assert str(stopped.value).endswith(
         "Likely cause: teacher.learning_rate is 1e+25, try --set teacher.learning_rate=1e+24. There is no checkpoint yet."
@@ -189,9 +189,9 @@ def test_a_second_interruption_stops_at_once(tmp_path):
     script = tmp_path / "twice.py"
     script.write_text(
         "import os, signal\n"
-        "from alambique.signals import put_off\n"
+        "from alambique.signals import defer_signals\n"
         "try:\n"
-        "    with put_off('asked'):\n"
+        "    with defer_signals('asked'):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "        print('still here', flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
@@ -208,9 +208,9 @@ def test_an_interruption_in_a_finaliser_is_not_lost(tmp_path, number):
     script = tmp_path / "finaliser.py"
     script.write_text(
         "import os, time, weakref\n"
-        "from alambique.signals import end_like_ctrl_c\n"
+        "from alambique.signals import install_handlers\n"
         "class Thing: pass\n"
-        "end_like_ctrl_c()\n"
+        "install_handlers()\n"
         "thing = Thing()\n"
         f"watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), {int(number)}))\n"
         "try:\n"

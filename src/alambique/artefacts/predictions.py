@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alambique.artefacts.splits import Splits
-from alambique.errors import DamagedArtefactError, RunFolderError
+from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.layout import (
@@ -31,11 +31,11 @@ def read_predictions(path: Path, ids: tuple[str, ...]) -> np.ndarray:
     """The logits of these rows, (rows, C) float32.
 
     Raises:
-        DamagedArtefactError: the file holds other rows.
+        CorruptArtefactError: the file holds other rows.
     """
     table = pq.read_table(path)
     if tuple(table["id"].to_pylist()) != ids:
-        raise DamagedArtefactError(f"{path} holds predictions for other rows than the data.")
+        raise CorruptArtefactError(f"{path} holds predictions for other rows than the data.")
     nested = table["logits"].combine_chunks()
     return np.asarray(nested.flatten()).reshape(len(ids), -1)
 
@@ -71,15 +71,15 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
 
     Raises:
         RunFolderError: the run has none for these rows.
-        DamagedArtefactError: a file does not hold what its manifest says.
+        CorruptArtefactError: a file does not hold what its manifest says.
     """
     folder = run.path / PREDICTIONS / name
     if folder.is_dir():
-        run.finished(f"{PREDICTIONS}/{name}")
+        run.require(f"{PREDICTIONS}/{name}")
     try:
         logits = {s.name: read_predictions(folder / f"{s.name}.parquet", s.ids) for s in (splits.valid, splits.test)}
         parameters = int(json.loads((folder / PARAMETERS).read_text("utf-8"))["parameters"])
-    except (OSError, ValueError, KeyError, DamagedArtefactError) as error:
+    except (OSError, ValueError, KeyError, CorruptArtefactError) as error:
         raise RunFolderError(
             f"{folder} does not hold the predictions of {name} for the rows of this run. Run alambique distill again."
         ) from error

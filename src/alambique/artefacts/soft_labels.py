@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alambique.errors import DamagedArtefactError
+from alambique.errors import CorruptArtefactError
 
 LOGITS, IDS, FACTS = "logits.npy", "ids.npy", "soft_labels.json"
 _CHUNK = 2**18  # rows that are looked at together
@@ -60,7 +60,7 @@ class SoftLabels:
         """The logits of these rows, in this order: (rows, C) float32. In the order they are kept in, nothing is copied.
 
         Raises:
-            DamagedArtefactError: a row has none.
+            CorruptArtefactError: a row has none.
         """
         own, wanted = id_bytes(self.ids), id_bytes(ids)
         if np.array_equal(own, wanted):
@@ -69,7 +69,7 @@ class SoftLabels:
         places = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(own) - 1)] if len(own) else order[:0]
         absent = np.flatnonzero(own[places] != wanted) if len(own) else np.arange(len(wanted))
         if len(absent):
-            raise DamagedArtefactError(f"{len(absent)} rows have no soft label, such as {ids[absent[0]]}.")
+            raise CorruptArtefactError(f"{len(absent)} rows have no soft label, such as {ids[absent[0]]}.")
         return self.logits[places]
 
 
@@ -91,15 +91,15 @@ def read_soft_labels(folder: Path, digest: str = "") -> SoftLabels:
     """Map what :func:`write_soft_labels` wrote.
 
     Raises:
-        DamagedArtefactError: the files do not belong together, or hold what is no finite number.
+        CorruptArtefactError: the files do not belong together, or hold what is no finite number.
     """
     facts = json.loads((folder / FACTS).read_text("utf-8"))
     logits = np.load(folder / LOGITS, mmap_mode="r", allow_pickle=False)
     ids = np.load(folder / IDS, mmap_mode="r", allow_pickle=False)
     if logits.shape != (len(ids), len(facts["label_names"])):
-        raise DamagedArtefactError(f"{folder / LOGITS} has shape {logits.shape}, which does not fit {FACTS} beside it.")
+        raise CorruptArtefactError(f"{folder / LOGITS} has shape {logits.shape}, which does not fit {FACTS} beside it.")
     if not all(np.isfinite(logits[start : start + _CHUNK]).all() for start in range(0, len(logits), _CHUNK)):
-        raise DamagedArtefactError(
+        raise CorruptArtefactError(
             f"{folder / LOGITS} holds logits that are not finite: the teacher's weights are broken."
         )
     return SoftLabels(RowIds(ids), logits, tuple(facts["label_names"]), facts["made_from"], digest)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from alambique.errors import DamagedArtefactError
+from alambique.errors import CorruptArtefactError
 
 Segments = Sequence[tuple[str, ...]]
 MASK = "attention_mask"
@@ -133,7 +133,7 @@ def read_tokens(folder: Path) -> Tokens:
     """Map what :func:`write_tokens` wrote.
 
     Raises:
-        DamagedArtefactError: the files do not belong together.
+        CorruptArtefactError: the files do not belong together.
     """
     facts = json.loads((folder / FACTS).read_text("utf-8"))
     starts = np.load(folder / STARTS, mmap_mode="r", allow_pickle=False)
@@ -143,7 +143,7 @@ def read_tokens(folder: Path) -> Tokens:
         empty = file.stat().st_size == 0  # which cannot be mapped
         columns[name] = np.zeros(0, np.int32) if empty else np.memmap(file, dtype=np.int32, mode="r")
         if len(columns[name]) != starts[-1]:
-            raise DamagedArtefactError(f"{file} holds {len(columns[name])} tokens, {STARTS} beside it {starts[-1]}.")
+            raise CorruptArtefactError(f"{file} holds {len(columns[name])} tokens, {STARTS} beside it {starts[-1]}.")
     return Tokens(columns, starts, facts["padding"], facts["left"])
 
 

@@ -11,7 +11,7 @@ from alambique.data.files import Table
 from alambique.data.liar import GROUPS, ORDERS
 from alambique.errors import DataError
 from alambique.recipe.sections import Data
-from alambique.terminal import steers
+from alambique.terminal import is_unsafe
 
 MOST_CLASSES = 1000
 _LONGEST = 250  # characters of a label
@@ -46,7 +46,7 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
                 )
     where = tables["train"].where
     for name in train:
-        if len(name) > _LONGEST or any(map(steers, name)) or "\ufffd" in name:
+        if len(name) > _LONGEST or any(map(is_unsafe, name)) or "\ufffd" in name:
             line = tables["train"].lines[grouped["train"].index(name)]
             what = (
                 f"is longer than {_LONGEST} characters"

@@ -73,8 +73,8 @@ def check_behaviour(logits: np.ndarray, labels: np.ndarray, where: str) -> list[
 
 def _answers_to(order: list[int], guesses: np.ndarray, labels: np.ndarray) -> bool:
     """Whether reading class ``order[i]`` as class i beats both the majority class and the order as it is."""
-    as_it_is, permuted = guesses == labels, guesses == np.array(order)[labels]
-    gained, lost = int((permuted & ~as_it_is).sum()), int((as_it_is & ~permuted).sum())
+    identity_collator, permuted = guesses == labels, guesses == np.array(order)[labels]
+    gained, lost = int((permuted & ~identity_collator).sum()), int((identity_collator & ~permuted).sum())
     beats_guessing = permuted.sum() > np.bincount(labels).max()
     return bool(beats_guessing and gained - lost > _CERTAIN * np.sqrt(gained + lost))  # McNemar's statistic
 
@@ -84,8 +84,8 @@ def _misordered(where: str, what: str, order: list[int]) -> Finding:
     return Finding(
         "reversed-label-map" if is_reversed else "label-order", where,
         f"The label map of the {where} is {'reversed' if is_reversed else 'in another order'}: {what}.",
-        f"Put its classes into the data's order (alambique.models.labels.reorder_labels does so by name), or mend its id2label. "
-        f"Class i of the data is its class {order}[i].",
+        f"Put its classes into the data's order (alambique.models.labels.reorder_labels does so by name), or mend its "
+        f"id2label. Class i of the data is its class {order}[i].",
     )  # fmt: skip
 
 

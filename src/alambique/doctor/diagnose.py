@@ -19,14 +19,14 @@ from alambique.findings import Finding
 from alambique.inference.torch_model import to_device, tokenize
 from alambique.models.from_scratch import model_from_scratch
 from alambique.models.labels import reorder_labels
-from alambique.models.pretrained import Checkpoint, load_finished, load_to_train
-from alambique.models.speedups.cls_last_layer import first_token_only
+from alambique.models.pretrained import PretrainedFolder, load_finished, load_to_train
+from alambique.models.speedups.cls_last_layer import cls_only
 from alambique.models.speedups.fast_dropout import cheap_dropout
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Training
-from alambique.stages.student import build_student, find_student
-from alambique.stages.teacher import TeacherStart, find_teacher
+from alambique.stages.student import build_student, resolve_student
+from alambique.stages.teacher import TeacherInit, resolve_teacher
 
 _SCORED = 64  # rows a batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
@@ -64,32 +64,32 @@ class Diagnosis:
     rows: dict[str, int]
 
 
-def diagnose(recipe: Recipe, *, show: Reporter | None = None) -> Diagnosis:
+def diagnose(recipe: Recipe, *, reporter: Reporter | None = None) -> Diagnosis:
     """Check a recipe without training or writing anything.
 
     Raises:
         UserInputError: the recipe, the data or a model is at fault.
     """
-    show = show or Reporter()
+    reporter = reporter or Reporter()
     load = busy()  # before our own work counts
     with quiet_libraries(), torch.random.fork_rng():
-        show.say("doctor: reads data and models")
+        reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
-        start = find_teacher(recipe, splits)
-        student_start = find_student(recipe, start.checkpoint, splits.label_names)
+        start = resolve_teacher(recipe, splits)
+        student_start = resolve_student(recipe, start.checkpoint, splits.label_names)
         process = resident()
         teacher = _teacher(recipe, start, splits)
         student, student_tokenizer = build_student(
             recipe, student_start, _giving(teacher), copy.deepcopy(start.tokenizer), splits.label_names,
             seed=recipe.seeds[0],
         )  # fmt: skip
-        show.say("doctor: examines them")
+        reporter.say("doctor: examines them")
         findings = examine(
             teacher, student, splits, None, DataCollatorWithPadding(start.tokenizer),
             student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
             metadata=recipe.data.metadata, teacher_trained=not recipe.teacher.fine_tune,
         )  # fmt: skip
-        show.say("doctor: measures a few batches of each")
+        reporter.say("doctor: measures a few batches of each")
         device = to_device(teacher).device
         teachers = _cost(teacher, start.tokenizer, recipe.teacher if recipe.teacher.fine_tune else None, recipe, splits)
         del teacher
@@ -101,14 +101,14 @@ def diagnose(recipe: Recipe, *, show: Reporter | None = None) -> Diagnosis:
     return Diagnosis(findings, estimates, disk, free, str(device), {split.name: len(split) for split in splits})
 
 
-def _teacher(recipe: Recipe, start: TeacherStart, splits: Splits) -> PreTrainedModel:
+def _teacher(recipe: Recipe, start: TeacherInit, splits: Splits) -> PreTrainedModel:
     names, seed, key = splits.label_names, recipe.seeds[0], "teacher.model"
     if recipe.teacher.from_scratch is not None:
         model = model_from_scratch(recipe.teacher.from_scratch, start.tokenizer, names, seed=seed)
     elif recipe.teacher.fine_tune:
-        model = load_to_train(cast("Checkpoint", start.checkpoint), names, key=key, seed=seed)
+        model = load_to_train(cast("PretrainedFolder", start.checkpoint), names, key=key, seed=seed)
     else:
-        model = load_finished(cast("Checkpoint", start.checkpoint).folder, key=key)
+        model = load_finished(cast("PretrainedFolder", start.checkpoint).folder, key=key)
         reorder_labels(model, names)
     model.eval()
     return model
@@ -132,7 +132,7 @@ def _cost(
         return cost(model, rows, batch_size=size, scored=_SCORED, budget=_BUDGET)
     keep_freed_memory()
     cheap_dropout(model)
-    with first_token_only(model):  # as training and scoring do
+    with cls_only(model):  # as training and scoring do
         return cost(model, rows, batch_size=size, scored=_SCORED, budget=_BUDGET)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from alambique.models.speedups.cls_last_layer import read_first_token_only
+from alambique.models.speedups.cls_last_layer import enable_cls_only
 
 OPSET = 18
 OUTPUT = "logits"
@@ -30,7 +30,7 @@ def export_graph(model: PreTrainedModel, path: Path, *, token_types: bool, max_l
     """
     model.eval()
     model.set_attn_implementation("eager")  # the same sums as sdpa's, in fewer operators
-    read_first_token_only(model)
+    enable_cls_only(model)
     named = inspect.signature(model.forward).parameters
     names = [name for name in INPUTS if name in named and (token_types or name != "token_type_ids")]
     batch, sequence = torch.export.Dim("batch", min=1), torch.export.Dim("sequence", min=_SHORTEST, max=max_length)

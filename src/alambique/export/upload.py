@@ -8,7 +8,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
 from alambique.run.layout import EXPORT_FACTS, HISTORY, MODEL_CARD, ONNX, ONNX_FILES, STUDENT
 from alambique.run.manifest import MANIFEST
-from alambique.run.system_errors import told
+from alambique.run.system_errors import explain_system_error
 
 HUB = "hub"
 # the names that transformers.js and Optimum look for
@@ -36,7 +36,7 @@ def check_repository(name: str) -> None:
         raise HubError(f"--repo {name} has no owner; it is of the form owner/name.")
 
 
-def push(run: RunFolder, repository: str, card: str, *, private: bool, show: Reporter) -> str:
+def push(run: RunFolder, repository: str, card: str, *, private: bool, reporter: Reporter) -> str:
     """Make the repository if it is not there, and add one commit with all of the student.
 
     Nothing that is made of the data's texts is sent: no rows, no logits, no report.
@@ -46,14 +46,14 @@ def push(run: RunFolder, repository: str, card: str, *, private: bool, show: Rep
         repository: ``owner/name``.
         card: Markdown with metadata, the repository's README.md.
         private: of a repository that is made now.
-        show: where progress goes.
+        reporter: where progress goes.
 
     Returns:
         The address of the repository.
 
     Raises:
         HubError: nobody is logged in, the Hub cannot be reached, or refuses; no file of the repository was changed.
-        DamagedArtefactError: a file is not what was written.
+        CorruptArtefactError: a file is not what was written.
     """
     from huggingface_hub import CommitOperationAdd, HfApi  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalTokenNotFoundError  # type: ignore[attr-defined]  # noqa: PLC0415
@@ -63,7 +63,7 @@ def push(run: RunFolder, repository: str, card: str, *, private: bool, show: Rep
     operations += [CommitOperationAdd(name, str(path)) for name, path in files.items()]
     api = HfApi()
     try:
-        with show.stage(f"push to {repository}") as step:
+        with reporter.stage(f"push to {repository}") as step:
             step.start(2)
             made = api.create_repo(repository, private=private, exist_ok=True, token=True)
             step.advance()
@@ -80,12 +80,12 @@ def push(run: RunFolder, repository: str, card: str, *, private: bool, show: Rep
     except ValueError as error:  # it judges the card's metadata first
         raise HubError(_refusal(error, repository, api.endpoint)) from error
     except (HTTPError, OSError, RuntimeError) as error:  # the last: an upload that broke off
-        ours = told(error, run.path)
+        ours = explain_system_error(error, run.path)
         if ours is not None:
             raise ours from error
+        why = first_line(error.__cause__ or error).rstrip(".")
         raise HubError(
-            f"{api.endpoint} cannot be reached ({first_line(error.__cause__ or error).rstrip('.')}). No file was changed there; "
-            "give the same command again."
+            f"{api.endpoint} cannot be reached ({why}). No file was changed there; give the same command again."
         ) from error
     return str(made)
 
@@ -113,4 +113,5 @@ def _refusal(error: Exception, repository: str, endpoint: str, status: int | Non
             f"{endpoint} does not let you write to {repository} (status {status}). Log in with `hf auth login` and a token "
             "that may write there, or choose another --repo."
         )
-    return f"{endpoint} refused {repository}: {first_line(error).rstrip('.')}. Nothing half-written stays there; run it again later."
+    why = first_line(error).rstrip(".")
+    return f"{endpoint} refused {repository}: {why}. Nothing half-written stays there; run it again later."

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from alambique.errors import DamagedArtefactError, RunFolderError
+from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
 from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, STUDENT, TEACHER
@@ -28,25 +28,25 @@ class Classifier:
     """A model that is ready.
 
     Attributes:
-        model: ``int8``, ``onnx`` or ``torch``.
+        backend: ``int8``, ``onnx`` or ``torch``.
         label_names: its classes, by index.
         pairs: whether a text has two segments.
         max_length: where texts are cut, in tokens.
         logits: from one or two segments a text to (texts, classes) float32, in the order of the texts.
-        fit: gives the temperature; :attr:`temperature` calls it once.
+        fit_temperature: gives the temperature; :attr:`temperature` calls it once.
     """
 
-    model: str
+    backend: str
     label_names: tuple[str, ...]
     pairs: bool
     max_length: int
     logits: Callable[[Segments], np.ndarray]
-    fit: Callable[[], float]
+    fit_temperature: Callable[[], float]
 
     @cached_property
     def temperature(self) -> float:
         """What logits are divided by for calibrated probabilities; fitted on valid."""
-        return self.fit()
+        return self.fit_temperature()
 
     def segments(self, line: str) -> tuple[str, ...]:
         """A line as the model reads it: a tab parts the two segments of a pair."""
@@ -87,7 +87,7 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
 
     Raises:
         RunFolderError: the folder is no run, or has no such model.
-        DamagedArtefactError: the file to be used does not hold what its manifest says.
+        CorruptArtefactError: the file to be used does not hold what its manifest says.
         ModelError: the student in PyTorch cannot be loaded.
     """
     run = RunFolder.existing(folder)
@@ -126,7 +126,7 @@ def _facts(run: RunFolder) -> Any:
 def _refuse_damage(run: RunFolder, name: str) -> None:
     damage = file_damage(run.path / ONNX, name)
     if damage is not None:
-        raise DamagedArtefactError(
+        raise CorruptArtefactError(
             f"{damage}: it is damaged and is not used. Make it again with alambique export {run.path}."
         )
 
@@ -164,7 +164,7 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
     from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
     data = Recipe.load(run.path / RECIPE).data
-    folder = run.finished(role)
+    folder = run.require(role)
     with quiet_libraries():
         tokenizer = load_tokenizer(folder, key=role)
         network = to_device(load_finished(folder, key=role))
@@ -183,10 +183,10 @@ def _temperature(run: RunFolder, role: str) -> float:
 
     from alambique.evaluation.metrics import fit_temperature  # noqa: PLC0415 - scipy and scikit-learn
 
-    path = run.finished(f"{PREDICTIONS}/{role}") / "valid.parquet"
+    path = run.require(f"{PREDICTIONS}/{role}") / "valid.parquet"
     try:
         table = pq.read_table(path)
     except (OSError, ValueError) as error:
-        raise DamagedArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
+        raise CorruptArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
     logits = np.asarray(table["logits"].to_pylist(), dtype=np.float32)
     return fit_temperature(logits, np.asarray(table["label"].to_pylist()))

@@ -29,7 +29,7 @@ def predict(
     Raises:
         RunFolderError: the folder is no run, or has no such model.
         ModelError: its student cannot be loaded.
-        DamagedArtefactError: the model's file is damaged.
+        CorruptArtefactError: the model's file is damaged.
     """
     classifier = open_classifier(folder, model)
     for lines in chunks:

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.tokens import Segments, Tokens, tokenize_rows
 from alambique.models.labels import label_names_of
-from alambique.models.speedups.cls_last_layer import first_token_only
+from alambique.models.speedups.cls_last_layer import cls_only
 
 __all__ = ["Segments", "predict_logits", "predict_tokens", "to_device", "token_lengths", "tokenize"]
 
@@ -103,7 +103,7 @@ def predict_tokens(
     names = set(inspect.signature(model.forward).parameters)
     logits = np.zeros((len(tokens), len(label_names_of(model))), dtype=np.float32)
     order = np.argsort(-tokens.lengths, kind="stable")
-    exact = nullcontext() if plain else first_token_only(model)
+    exact = nullcontext() if plain else cls_only(model)
     with exact, torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
         for start in range(0, len(order), size):
             rows = order[start : start + size]

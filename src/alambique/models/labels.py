@@ -46,8 +46,8 @@ def match_labels(own: list[str], wanted: tuple[str, ...]) -> list[int]:
             else "Map the data's names to the teacher's with data.label_groups, or set teacher.fine_tune to true."
         )
         raise ModelError(
-            f"teacher.model: the teacher's labels are {', '.join(own)}, the data's {', '.join(wanted)}: they do not match by name. "
-            f"{hint}"
+            f"teacher.model: the teacher's labels are {', '.join(own)}, the data's {', '.join(wanted)}: they do not match "
+            f"by name. {hint}"
         )
     return order
 

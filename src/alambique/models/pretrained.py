@@ -33,7 +33,7 @@ _POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembe
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class PretrainedFolder:
     """A folder in ``save_pretrained`` form.
 
     Attributes:
@@ -47,7 +47,7 @@ class Checkpoint:
     digest: str
 
 
-def find_checkpoint(name: str, *, key: str) -> Checkpoint:
+def find_pretrained(name: str, *, key: str) -> PretrainedFolder:
     """Find a model by name: ``package:MODULE/FOLDER``, a local folder, or a Hub id.
 
     Args:
@@ -75,7 +75,7 @@ def find_checkpoint(name: str, *, key: str) -> Checkpoint:
             "load the model once where you trust it and save it again with model.save_pretrained(FOLDER)."
         )
     _refuse_strange_index(folder, key)
-    return Checkpoint(name, folder, _digest(folder))
+    return PretrainedFolder(name, folder, _digest(folder))
 
 
 def _refuse_strange_index(folder: Path, key: str) -> None:
@@ -154,7 +154,9 @@ def load_config(folder: Path, *, key: str) -> Any:
         raise ModelError(f"{key}: the config of {folder} cannot be used ({first_line(error)}).") from error
 
 
-def load_to_train(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: str, seed: int) -> PreTrainedModel:
+def load_to_train(
+    checkpoint: PretrainedFolder, label_names: tuple[str, ...], *, key: str, seed: int
+) -> PreTrainedModel:
     """An encoder with a classification head for these labels; a head that is not there is drawn by ``seed``.
 
     Raises:
@@ -175,7 +177,7 @@ def load_to_train(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: 
     return model
 
 
-def check_weights(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: str) -> None:
+def check_weights(checkpoint: PretrainedFolder, label_names: tuple[str, ...], *, key: str) -> None:
     """Load a checkpoint once, so that what is wrong with it is said before hours of work and not after.
 
     Raises:
@@ -189,7 +191,7 @@ def check_weights(checkpoint: Checkpoint, label_names: tuple[str, ...], *, key: 
     check_finite(model, checkpoint, key=key)
 
 
-def check_finite(model: PreTrainedModel, checkpoint: Checkpoint, *, key: str) -> None:
+def check_finite(model: PreTrainedModel, checkpoint: PretrainedFolder, *, key: str) -> None:
     """Refuse a model with weights that are no finite numbers.
 
     Raises:

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import yaml
 
-from alambique.errors import AlambiqueError, DamagedArtefactError, RunFolderError, UserInputError
+from alambique.errors import AlambiqueError, CorruptArtefactError, RunFolderError, UserInputError
 from alambique.recipe.recipe import Recipe
 from alambique.run.integrity import read_json, sync, write_text
 from alambique.run.layout import (
@@ -40,7 +40,7 @@ from alambique.run.layout import (
 )
 from alambique.run.lock import LOCK, hold
 from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact, write_manifest
-from alambique.run.system_errors import told
+from alambique.run.system_errors import explain_system_error
 
 _HASH = b"# SHA-256 of what follows: "
 
@@ -52,19 +52,21 @@ def _silent(line: str) -> None:
 class RunFolder:
     """A folder with the artefacts of one run (or of one seed of it)."""
 
-    def __init__(self, path: Path, *, elder: "RunFolder | None" = None, say: Callable[[str], None] = _silent) -> None:
-        """See :meth:`claim` and :meth:`existing`; this looks at nothing.
+    def __init__(
+        self, path: Path, *, fallback: "RunFolder | None" = None, say: Callable[[str], None] = _silent
+    ) -> None:
+        """See :meth:`create` and :meth:`existing`; this looks at nothing.
 
         Args:
             path: the folder.
-            elder: where the same stage may stand already, from when the run had one seed, or several.
+            fallback: where the same stage may stand already, from when the run had one seed, or several.
             say: told of artefacts that are damaged and made again.
         """
-        self.path, self.elder, self.say = path, elder, say
+        self.path, self.fallback, self.say = path, fallback, say
 
     @classmethod
     @contextmanager
-    def claim(cls, path: Path, *, say: Callable[[str], None] = _silent) -> Iterator[Self]:
+    def create(cls, path: Path, *, say: Callable[[str], None] = _silent) -> Iterator[Self]:
         """A new folder, or one that is a run already, locked; on the user's error a folder made here is taken away again.
 
         Raises:
@@ -80,7 +82,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise run._unwritable(error) from error
-        with run.writing():
+        with run.locked():
             run._refuse_foreign()  # again: another process may have had it until now
             fresh = not run._content()
             try:
@@ -91,7 +93,7 @@ class RunFolder:
                 raise
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Lock the folder while the block runs; what the machine runs out of meanwhile becomes a message.
 
         Raises:
@@ -105,7 +107,7 @@ class RunFolder:
             try:
                 yield
             except Exception as error:
-                explained = told(error, self.path)
+                explained = explain_system_error(error, self.path)
                 if explained is None:
                     raise
                 raise explained from error
@@ -113,7 +115,7 @@ class RunFolder:
     def _unwritable(self, error: OSError) -> AlambiqueError:
         refused = RunFolderError(f"{self.path} cannot be written: {error.strerror}. Choose another with --out.")
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return (told(error, self.path) if full else None) or refused
+        return (explain_system_error(error, self.path) if full else None) or refused
 
     def _content(self) -> set[str]:
         """What a run that was killed at its very start does not leave."""
@@ -145,7 +147,7 @@ class RunFolder:
 
         Raises:
             RunFolderError: it is none.
-            DamagedArtefactError: its recipe.yaml is not what was written there.
+            CorruptArtefactError: its recipe.yaml is not what was written there.
         """
         run = cls(path)
         if run.run_id() is None:
@@ -168,7 +170,7 @@ class RunFolder:
         identity = found.get("run_id") if isinstance(found, dict) else None
         return identity if isinstance(identity, str) else None
 
-    def mark(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: Recipe) -> None:
         """Write recipe.yaml, which makes the folder ours. The id of an earlier run here is kept, if the file is whole."""
         identity = self.run_id()
         if identity is None or not self._recipe_is_whole():
@@ -186,9 +188,9 @@ class RunFolder:
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
         below = RunFolder(self.path / SEEDS / str(seed), say=self.say)
         return (
-            RunFolder(self.path, elder=below, say=self.say)
+            RunFolder(self.path, fallback=below, say=self.say)
             if alone
-            else RunFolder(below.path, elder=self, say=self.say)
+            else RunFolder(below.path, fallback=self, say=self.say)
         )
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
@@ -207,21 +209,21 @@ class RunFolder:
             return done
         self._say_damage(folder, key)
         try:
-            if self.elder is not None and read_artefact(self.elder.path / name, key) is not None:
+            if self.fallback is not None and read_artefact(self.fallback.path / name, key) is not None:
                 _remove(work)
-                shutil.copytree(self.elder.path / name, work)
+                shutil.copytree(self.fallback.path / name, work)
             if read_artefact(work, key) is None:
                 _make(work, key, make)
-            _put(work, folder)
+            _publish(work, folder)
         except Exception as error:
-            explained = told(error, self.path, doing=name)
+            explained = explain_system_error(error, self.path, doing=name)
             if explained is None:
                 raise
             raise explained from error
         self._tidy()
         made = read_artefact(folder, key)
         if made is None:
-            raise DamagedArtefactError(f"{damage(folder) or folder}: it changed while it was written. Run it again.")
+            raise CorruptArtefactError(f"{damage(folder) or folder}: it changed while it was written. Run it again.")
         return made
 
     def _say_damage(self, folder: Path, key: dict[str, Any]) -> None:
@@ -239,19 +241,19 @@ class RunFolder:
         """What stands in a stage's folder, whatever it was made from.
 
         Raises:
-            DamagedArtefactError: it is absent or damaged.
+            CorruptArtefactError: it is absent or damaged.
         """
         found = read_artefact(self.path / name, None)
         if found is None:
             raise _damaged(damage(self.path / name) or str(self.path / name))
         return found
 
-    def finished(self, name: str) -> Path:
+    def require(self, name: str) -> Path:
         """The folder of a stage that is there and whole.
 
         Raises:
             RunFolderError: the run has not come so far.
-            DamagedArtefactError: a file of it does not hold what its manifest says.
+            CorruptArtefactError: a file of it does not hold what its manifest says.
         """
         if not (self.path / name / MANIFEST).is_file():
             raise RunFolderError(f"{self.path} has no {name} yet. Finish it with alambique distill.")
@@ -264,12 +266,12 @@ class RunFolder:
         """Look at every artefact that a report is made of, as far as it is there.
 
         Raises:
-            DamagedArtefactError: a file does not hold what its manifest says.
+            CorruptArtefactError: a file does not hold what its manifest says.
         """
         scored = {path.relative_to(self.path).as_posix() for path in (self.path / PREDICTIONS).glob("*")}
         for name in sorted({DATA, BENCHMARK, ONNX, *SEED_STAGES, *scored}):
             if (self.path / name).is_dir():
-                self.finished(name)
+                self.require(name)
         for room in sorted((self.path / SEEDS).glob("*")):
             RunFolder(room).check()
 
@@ -289,7 +291,7 @@ class RunFolder:
                 work = self.path / WORK / name
                 _remove(work)
                 shutil.copytree(source, work)
-                _put(work, target)
+                _publish(work, target)
         self._tidy()
 
     def _tidy(self) -> None:
@@ -314,7 +316,7 @@ def _make(work: Path, key: dict[str, Any], make: Callable[[Path], None]) -> None
     write_manifest(work, key, time.perf_counter() - begun, leave_out=(KEY, SCRATCH))
 
 
-def _put(work: Path, folder: Path) -> None:
+def _publish(work: Path, folder: Path) -> None:
     """Move a whole artefact to its place. What stood there goes first: a kill leaves the one or the other to find."""
     for name in (SCRATCH, KEY):
         _remove(work / name)
@@ -328,8 +330,8 @@ def _put(work: Path, folder: Path) -> None:
     _remove(old)
 
 
-def _damaged(wrong: str) -> DamagedArtefactError:
-    return DamagedArtefactError(f"{wrong}: it is damaged and is not used. Make it again with alambique distill.")
+def _damaged(wrong: str) -> CorruptArtefactError:
+    return CorruptArtefactError(f"{wrong}: it is damaged and is not used. Make it again with alambique distill.")
 
 
 def _remove(path: Path) -> None:

@@ -1,11 +1,11 @@
-"""What a machine can run out of, told for people: disk, permission, memory."""
+"""What a machine can run out of, explain_system_error for people: disk, permission, memory."""
 
 import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from alambique.errors import AlambiqueError, DiskError, MemoryShortError
+from alambique.errors import AlambiqueError, DiskError, OutOfMemoryError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -19,7 +19,7 @@ _MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memo
 _SMALL = 2**26  # bytes: a disk with less is full, whatever was to be written
 
 
-def told(error: BaseException, folder: Path, *, doing: str | None = None) -> AlambiqueError | None:
+def explain_system_error(error: BaseException, folder: Path, *, doing: str | None = None) -> AlambiqueError | None:
     """The message that an error of the machine deserves; None if it is no such error, or carries a message already.
 
     Args:
@@ -32,7 +32,7 @@ def told(error: BaseException, folder: Path, *, doing: str | None = None) -> Ala
     chain = list(_chain(error))
     where = f" (in the stage {doing})" if doing else ""
     if any(isinstance(one, MemoryError) or _says(one, _MEMORY_WORDS) for one in chain):
-        return MemoryShortError(_memory(doing))
+        return OutOfMemoryError(_memory(doing))
     numbers = {one.errno for one in chain if isinstance(one, OSError)}
     full = numbers & _FULL or any(_says(one, _FULL_WORDS) for one in chain)
     if full or (_free(folder) < _SMALL and any(_says(one, _TORN_WORDS) for one in chain)):

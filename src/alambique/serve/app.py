@@ -168,7 +168,7 @@ def _health(student: Classifier, limits: Limits, *, teacher: bool) -> dict[str, 
     return {
         "status": "ok",
         "version": alambique.__version__,
-        "model": student.model,
+        "model": student.backend,
         "label_names": list(student.label_names),
         "pairs": student.pairs,
         "max_length": student.max_length,

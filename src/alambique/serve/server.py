@@ -27,7 +27,7 @@ BACKLOG = 2048
 LOOP_SECONDS = 0.005  # that one run may keep the event loop from anything else, where nothing disturbs it
 CHARACTERS = 3  # a token, its space among them: English has more; where each character is a token, a run takes longer
 SPIN = 500  # microseconds: what a client on this machine takes from an answer to its next request, and a little more
-LAST_ANSWERS = 30  # seconds, after which a stop no longer waits
+SHUTDOWN_TIMEOUT_S = 30  # seconds, after which a stop no longer waits
 
 
 def serve(
@@ -57,9 +57,9 @@ def serve(
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     student = open_classifier(folder, model, threads=1)  # requests that come together share the cores
-    workers, alone = 1 if student.model == TORCH else available_cores(), None
+    workers, alone = 1 if student.backend == TORCH else available_cores(), None
     warm(student, workers)
-    if student.model != TORCH:
+    if student.backend != TORCH:
         alone = run_alone(student, _with_all_cores(folder, student))
     has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file()
     open_it = partial(_open_teacher, folder) if has_teacher else None
@@ -73,14 +73,14 @@ def serve(
         listening(f"http://{shown}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
             app, log_level="error", access_log=False, lifespan="on", server_header=False, ws="none",
-            timeout_graceful_shutdown=LAST_ANSWERS,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )  # fmt: skip
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def warm(model: Classifier, threads: int = 1) -> Classifier:
     """Run a model at its largest batch in so many threads: neither the first request nor memory depends on what comes."""
-    rows = BATCH if model.model == TORCH else min(BATCH, rows_together(model.max_length))
+    rows = BATCH if model.backend == TORCH else min(BATCH, rows_together(model.max_length))
     texts = [model.segments("a " * model.max_length)] * rows
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(model.logits, [texts] * threads))
@@ -89,7 +89,7 @@ def warm(model: Classifier, threads: int = 1) -> Classifier:
 
 
 def _with_all_cores(folder: Path, student: Classifier) -> Classifier:
-    return student if available_cores() == 1 else warm(open_classifier(folder, student.model, spin=SPIN))
+    return student if available_cores() == 1 else warm(open_classifier(folder, student.backend, spin=SPIN))
 
 
 def run_alone(on_one_core: Classifier, on_all_cores: Classifier) -> Alone:

@@ -24,7 +24,9 @@ SINGLES, BATCH, BATCHES, ROUNDS = 100, 32, 6, 3
 _SIDE = 2048
 
 
-def measure(run: RunFolder, recipe: Recipe, models: dict[str, Artefact], splits: Splits, *, show: Reporter) -> None:
+def run_benchmark(
+    run: RunFolder, recipe: Recipe, models: dict[str, Artefact], splits: Splits, *, reporter: Reporter
+) -> None:
     """Keep the latency and throughput of teacher, student and twin.
 
     Batch 1: the first :data:`SINGLES` test texts, one by one. Batch 32: :data:`BATCHES` batches as they come, padded to the
@@ -38,7 +40,7 @@ def measure(run: RunFolder, recipe: Recipe, models: dict[str, Artefact], splits:
 
     def make(work: Path) -> None:
         segments = splits.test.segments()
-        with show.stage("benchmark") as step:
+        with reporter.stage("benchmark") as step:
             step.start(ROUNDS * len(MODELS))
             score = {name: _scorer(models[name].folder, recipe.data.max_length) for name in MODELS}
             for one in score.values():

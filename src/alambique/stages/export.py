@@ -14,7 +14,7 @@ from alambique.errors import AlambiqueError, ModelError, ParityError
 from alambique.evaluation.metrics import fit_temperature
 from alambique.export.onnx import OPSET, export_graph
 from alambique.export.parity import Parity, compare, int8_problems, onnx_problems
-from alambique.export.quantization.search import Attempt, Quantizer, first_that_passes
+from alambique.export.quantization.search import Candidate, Quantizer, first_that_passes
 from alambique.inference.onnx_model import OnnxModel, input_names, session
 from alambique.models.pretrained import load_finished
 from alambique.progress import Reporter
@@ -44,7 +44,7 @@ def export_student(
     formats: Iterable[str],
     *,
     strict: bool,
-    show: Reporter,
+    reporter: Reporter,
 ) -> dict[str, Any]:
     """Write ``onnx/``: the files that pass the parity gate, tokenizer, config, and ``export.json``.
 
@@ -58,7 +58,7 @@ def export_student(
         reference: the student's logits on valid in PyTorch, (rows, C).
         formats: ``onnx`` (fp32), ``int8``.
         strict: a format that does not pass is an error, and nothing is kept of this attempt.
-        show: where progress goes.
+        reporter: where progress goes.
 
     Returns:
         The content of ``export.json``; its ``models`` maps each format to its file (None if none passed), bytes, parity and
@@ -83,7 +83,7 @@ def export_student(
     asked = [name for name in FORMATS if name in (*wanted, *there)]
 
     def make(work: Path) -> None:
-        with show.stage("export") as step:
+        with reporter.stage("export") as step:
             step.start(len(asked))
             facts = _export(work, recipe, student, splits, reference, asked)
             if strict:
@@ -116,7 +116,7 @@ def _export(
     export_graph(model, graph, token_types=pairs, max_length=recipe.data.max_length)
     gate = _Gate(recipe.export, splits, reference)
     parity = gate.parity(OnnxModel(graph, tokenizer, **options))
-    exact = Attempt("fp32", graph.stat().st_size, parity, onnx_problems(parity, recipe.export))
+    exact = Candidate("fp32", graph.stat().st_size, parity, onnx_problems(parity, recipe.export))
     models: dict[str, Any] = {}
     if "onnx" in formats:
         models["onnx"] = _entry("onnx", [exact])
@@ -148,7 +148,7 @@ class _Gate:
         return parity, int8_problems(parity, self.limits)
 
 
-def _int8(work: Path, gate: _Gate, exact: Attempt, quantizer: Quantizer) -> dict[str, Any]:
+def _int8(work: Path, gate: _Gate, exact: Candidate, quantizer: Quantizer) -> dict[str, Any]:
     """The entry of the int8 model, and its file if one passes; from an fp32 graph that is wrong none is made."""
     content, tried = (None, [exact]) if exact.problems else first_that_passes(quantizer, gate.judge)
     path = work / ONNX_FILES["int8"]
@@ -158,7 +158,7 @@ def _int8(work: Path, gate: _Gate, exact: Attempt, quantizer: Quantizer) -> dict
     return _entry("int8", tried)
 
 
-def _entry(name: str, tried: list[Attempt]) -> dict[str, Any]:
+def _entry(name: str, tried: list[Candidate]) -> dict[str, Any]:
     """A format's last attempt, and those that were refused before it."""
     *refused, last = (attempt.as_dict() for attempt in tried)
     return {"file": None if last["problems"] else ONNX_FILES[name], **last, "tried": refused}
@@ -172,7 +172,7 @@ def refuse(facts: dict[str, Any], formats: Iterable[str]) -> None:
     """
     failed = [name for name in formats if facts["models"][name]["file"] is None]
     if failed:
-        told = "\n".join(f"{name}:\n{told_attempts(facts['models'][name])}" for name in failed)
+        told = "\n".join(f"{name}:\n{format_candidates(facts['models'][name])}" for name in failed)
         raise ParityError(
             "The exported student does not do on valid what it does in PyTorch, so it is not kept. This was tried:\n"
             f"{told}\nIf you can do with less, set those keys: alambique distill RECIPE --out RUN --set export.KEY=VALUE "
@@ -180,7 +180,7 @@ def refuse(facts: dict[str, Any], formats: Iterable[str]) -> None:
         )
 
 
-def told_attempts(model: dict[str, Any]) -> str:
+def format_candidates(model: dict[str, Any]) -> str:
     """What was tried of a format, a line each with what is wrong."""
     return "\n".join(
         f"  {one['scheme']} ({one['bytes'] / 1e6:.1f} MB): {'; '.join(one['problems'])}"
@@ -189,8 +189,9 @@ def told_attempts(model: dict[str, Any]) -> str:
 
 
 def export_files(
-    run: RunFolder, recipe: Recipe, splits: Splits, formats: Sequence[str], *, strict: bool, show: Reporter
+    run: RunFolder, recipe: Recipe, splits: Splits, formats: Sequence[str], *, strict: bool, reporter: Reporter
 ) -> dict[str, Any]:
+    """Export the run's student, compared with the logits on valid that the run keeps; see :func:`export_student`."""
     reference = read_scored(run, STUDENT, splits).logits["valid"]
     student = run.artefact(STUDENT)
-    return export_student(run, recipe, student, splits, reference, formats, strict=strict, show=show)
+    return export_student(run, recipe, student, splits, reference, formats, strict=strict, reporter=reporter)

@@ -24,17 +24,17 @@ from alambique.run.manifest import Artefact
 LogitsOf = Callable[[Split], np.ndarray]
 
 
-def evaluate(run: RunFolder, recipe: Recipe, name: str, model: Artefact, splits: Splits, *, show: Reporter) -> None:
+def evaluate(run: RunFolder, recipe: Recipe, name: str, model: Artefact, splits: Splits, *, reporter: Reporter) -> None:
     """Score a saved model on valid and test, and keep its logits."""
 
-    def ready(step: Step) -> tuple[LogitsOf, int]:
+    def load(step: Step) -> tuple[LogitsOf, int]:
         scorer, network = load_scorer(model.folder, name, max_length=recipe.data.max_length, advance=step.advance)
         return scorer, network.num_parameters()
 
-    _keep(run, name, {"model": model.digest, "max_length": recipe.data.max_length}, splits, ready, show)
+    _predictions_stage(run, name, {"model": model.digest, "max_length": recipe.data.max_length}, splits, load, reporter)
 
 
-def evaluate_baselines(run: RunFolder, splits: Splits, *, show: Reporter) -> None:
+def evaluate_baselines(run: RunFolder, splits: Splits, *, reporter: Reporter) -> None:
     """Score the majority class and TF-IDF with logistic regression, both fitted on train, and keep their logits."""
     classes = len(splits.label_names)
 
@@ -45,8 +45,8 @@ def evaluate_baselines(run: RunFolder, splits: Splits, *, show: Reporter) -> Non
         model = Tfidf(splits.train)
         return lambda split: model.logits(split, classes), model.parameters
 
-    for name, ready in ((MAJORITY, majority), (TFIDF, tfidf)):
-        _keep(run, name, {"train": splits.train.digest}, splits, ready, show)
+    for name, load in ((MAJORITY, majority), (TFIDF, tfidf)):
+        _predictions_stage(run, name, {"train": splits.train.digest}, splits, load, reporter)
 
 
 def load_scorer(
@@ -62,21 +62,21 @@ def load_scorer(
     return logits_of, network
 
 
-def _keep(
+def _predictions_stage(
     run: RunFolder,
     name: str,
     inputs: dict[str, Any],
     splits: Splits,
-    ready: Callable[[Step], tuple[LogitsOf, int]],
-    show: Reporter,
+    load: Callable[[Step], tuple[LogitsOf, int]],
+    reporter: Reporter,
 ) -> None:
     scored = (splits.valid, splits.test)
     key = {"inputs": inputs, "splits": {split.name: split.digest for split in scored}, "labels": splits.label_names}
 
     def make(work: Path) -> None:
-        with show.stage(f"scoring {name}") as step:
+        with reporter.stage(f"scoring {name}") as step:
             step.start(sum(map(len, scored)))
-            logits_of, parameters = ready(step)
+            logits_of, parameters = load(step)
             for split in scored:
                 write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits_of(split))
         write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))

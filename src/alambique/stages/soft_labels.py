@@ -27,8 +27,8 @@ SHARD = 8192  # rows: sorted by length among themselves, and lost if the process
 _SHARDS = "shards"
 
 
-def label(
-    run: RunFolder, recipe: Recipe, teacher: Artefact, splits: Splits, tokens: Tokens, *, show: Reporter
+def make_soft_labels(
+    run: RunFolder, recipe: Recipe, teacher: Artefact, splits: Splits, tokens: Tokens, *, reporter: Reporter
 ) -> SoftLabels:
     """Run the teacher over train once, in eval mode, with its own tokenizer and inputs, and keep the logits."""
     key = {
@@ -39,7 +39,7 @@ def label(
 
     def make(work: Path) -> None:
         model = to_device(load_finished(teacher.folder, key="teacher"))
-        with show.stage("soft labels") as step:
+        with reporter.stage("soft labels") as step:
             label_rows(model, tokens, work, compute=recipe.compute, step=step)
         made_from = {
             "teacher": teacher.digest, "tokenizer": tokenizer_digest(teacher.folder), "text": splits.train.digest,

@@ -14,11 +14,11 @@ from alambique.errors import ModelError
 from alambique.models.from_scratch import POSITIONS, model_from_scratch
 from alambique.models.from_teacher import choose_layers, student_from_teacher
 from alambique.models.pretrained import (
-    Checkpoint,
+    PretrainedFolder,
     check_length,
     check_positions,
     check_weights,
-    find_checkpoint,
+    find_pretrained,
     load_config,
     load_finished,
     load_to_train,
@@ -36,7 +36,7 @@ KEY = "student.model"
 
 
 @dataclass(frozen=True)
-class StudentStart:
+class StudentInit:
     """What the student begins as; with no checkpoint it is built from the teacher's layers or from scratch.
 
     Attributes:
@@ -44,22 +44,22 @@ class StudentStart:
         tokenizer: of the checkpoint; None if it will be the teacher's.
     """
 
-    checkpoint: Checkpoint | None
+    checkpoint: PretrainedFolder | None
     tokenizer: PreTrainedTokenizerBase | None
 
 
-def find_student(recipe: Recipe, teacher: Checkpoint | None, label_names: tuple[str, ...]) -> StudentStart:
+def resolve_student(recipe: Recipe, teacher: PretrainedFolder | None, label_names: tuple[str, ...]) -> StudentInit:
     """Find the student's checkpoint, or check that the teacher has the layers it is built from.
 
     Raises:
         ModelError: it cannot be had, or the teacher has no such layers.
     """
     if recipe.student.model is not None:
-        checkpoint = find_checkpoint(recipe.student.model, key=KEY)
+        checkpoint = find_pretrained(recipe.student.model, key=KEY)
         check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
         tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
         check_weights(checkpoint, label_names, key=KEY)
-        return StudentStart(checkpoint, tokenizer)
+        return StudentInit(checkpoint, tokenizer)
     if recipe.student.from_teacher is not None:
         if teacher is not None:
             config = load_config(teacher.folder, key="teacher.model")
@@ -74,20 +74,20 @@ def find_student(recipe: Recipe, teacher: Checkpoint | None, label_names: tuple[
         choose_layers(recipe.student.from_teacher.layers, layers)
     if recipe.student.from_scratch is not None:
         check_positions(recipe.data.max_length, POSITIONS, key="student.from_scratch")
-    return StudentStart(None, None)
+    return StudentInit(None, None)
 
 
 def train_student(
     run: RunFolder,
     recipe: Recipe,
-    start: StudentStart,
+    start: StudentInit,
     teacher: Artefact,
     splits: Splits,
     tokens: Mapping[str, Tokens],
     *,
     soft_labels: SoftLabels | None,
     seed: int,
-    show: Reporter,
+    reporter: Reporter,
 ) -> Artefact:
     """Train the student on soft and hard labels, or (``soft_labels=None``) its twin on hard labels alone."""
     form = recipe.student
@@ -118,7 +118,7 @@ def train_student(
             splits.label_names,
             seed=seed,
         )
-        with show.stage(f"{name} (seed {seed})") as step:
+        with reporter.stage(f"{name} (seed {seed})") as step:
             fit(
                 model,
                 tokenizer,
@@ -140,7 +140,7 @@ def train_student(
 
 def build_student(
     recipe: Recipe,
-    start: StudentStart,
+    start: StudentInit,
     load_teacher: Callable[[], PreTrainedModel],
     teachers_tokenizer: PreTrainedTokenizerBase,
     label_names: tuple[str, ...],

@@ -15,12 +15,12 @@ from alambique.evaluation.metrics import accuracy
 from alambique.models.from_scratch import POSITIONS, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
-    Checkpoint,
+    PretrainedFolder,
     check_finite,
     check_length,
     check_positions,
     check_weights,
-    find_checkpoint,
+    find_pretrained,
     load_finished,
     load_to_train,
 )
@@ -37,7 +37,7 @@ KEY = "teacher.model"
 
 
 @dataclass(frozen=True)
-class TeacherStart:
+class TeacherInit:
     """What the teacher begins as, found and checked before anything is written.
 
     Attributes:
@@ -45,11 +45,11 @@ class TeacherStart:
         tokenizer: its own.
     """
 
-    checkpoint: Checkpoint | None
+    checkpoint: PretrainedFolder | None
     tokenizer: PreTrainedTokenizerBase
 
 
-def find_teacher(recipe: Recipe, splits: Splits) -> TeacherStart:
+def resolve_teacher(recipe: Recipe, splits: Splits) -> TeacherInit:
     """Find the checkpoint, or train the tokenizer of a teacher from scratch; check that a finished one fits.
 
     Raises:
@@ -59,8 +59,8 @@ def find_teacher(recipe: Recipe, splits: Splits) -> TeacherStart:
     if scratch is not None:
         check_positions(recipe.data.max_length, POSITIONS, key="teacher.from_scratch")
         texts = [text for row in splits.train.segments() for text in row]
-        return TeacherStart(None, train_wordpiece(texts, vocabulary=scratch.vocabulary))
-    checkpoint = find_checkpoint(recipe.teacher.model or DEFAULT_TEACHER, key=KEY)
+        return TeacherInit(None, train_wordpiece(texts, vocabulary=scratch.vocabulary))
+    checkpoint = find_pretrained(recipe.teacher.model or DEFAULT_TEACHER, key=KEY)
     check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
     tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
     if recipe.teacher.fine_tune:
@@ -69,18 +69,18 @@ def find_teacher(recipe: Recipe, splits: Splits) -> TeacherStart:
         finished = load_finished(checkpoint.folder, key=KEY)
         check_finite(finished, checkpoint, key=KEY)
         match_labels(label_names_of(finished), splits.label_names)
-    return TeacherStart(checkpoint, tokenizer)
+    return TeacherInit(checkpoint, tokenizer)
 
 
 def finetune_teacher(
     run: RunFolder,
     recipe: Recipe,
-    start: TeacherStart,
+    start: TeacherInit,
     splits: Splits,
     tokens: Mapping[str, Tokens],
     *,
     seed: int,
-    show: Reporter,
+    reporter: Reporter,
 ) -> Artefact:
     """Fine-tune the teacher, or take a finished one as it is with its classes in the data's order."""
     settings = recipe.teacher
@@ -105,8 +105,8 @@ def finetune_teacher(
         if settings.from_scratch is not None:
             model = model_from_scratch(settings.from_scratch, start.tokenizer, splits.label_names, seed=seed)
         else:
-            model = load_to_train(cast("Checkpoint", start.checkpoint), splits.label_names, key=KEY, seed=seed)
-        with show.stage(f"teacher (seed {seed})") as step:
+            model = load_to_train(cast("PretrainedFolder", start.checkpoint), splits.label_names, key=KEY, seed=seed)
+        with reporter.stage(f"teacher (seed {seed})") as step:
             fit(model, start.tokenizer, train=splits.train, valid=splits.valid, tokens=tokens,
                 settings=settings, compute=recipe.compute,
                 max_length=recipe.data.max_length, seed=seed, work=work, step=step, section=TEACHER)  # fmt: skip

@@ -16,7 +16,7 @@ _PICKLED = "training_args.bin"  # Trainer writes it and nobody reads it
 _KEPT = 2  # the newest, and one before it should the newest be damaged
 
 
-def seal(checkpoint: Path, facts: dict[str, Any]) -> None:
+def commit(checkpoint: Path, facts: dict[str, Any]) -> None:
     """Put all files of a checkpoint on the disk, then their hashes and some facts into ``sealed.json``."""
     (checkpoint / _PICKLED).unlink(missing_ok=True)
     for path in sorted(checkpoint.iterdir()):
@@ -28,11 +28,11 @@ def seal(checkpoint: Path, facts: dict[str, Any]) -> None:
 
 
 def facts_of(checkpoint: Path) -> dict[str, Any]:
-    """What :func:`seal` was given beside the files."""
+    """What :func:`commit` was given beside the files."""
     return dict(read_json(checkpoint / SEAL)["facts"])
 
 
-def newest_whole(folder: Path) -> Path | None:
+def latest_valid(folder: Path) -> Path | None:
     """The newest checkpoint that is as it was sealed, and whose best epoch is too.
 
     Whatever else lies in ``folder`` is removed: torn and damaged checkpoints, links, files.
@@ -44,23 +44,23 @@ def newest_whole(folder: Path) -> Path | None:
         if child.is_symlink() or not _NAME.fullmatch(child.name) or not _is_whole(child):
             _remove(child)
     for checkpoint in sorted(folder.iterdir(), key=_step, reverse=True):
-        if best_of(checkpoint).is_dir():
+        if best_checkpoint(checkpoint).is_dir():
             return checkpoint
         _remove(checkpoint)
     return None
 
 
-def best_of(checkpoint: Path) -> Path:
+def best_checkpoint(checkpoint: Path) -> Path:
     """The checkpoint of the best epoch so far, itself before the first epoch's end."""
     best = read_json(checkpoint / _STATE).get("best_global_step")
     return checkpoint.with_name(f"checkpoint-{best}") if best else checkpoint
 
 
-def rotate(folder: Path) -> None:
+def prune(folder: Path) -> None:
     """Remove all checkpoints but the newest two and their best epochs. What is new is told by the step, not by a clock."""
     ordered = sorted((child for child in folder.iterdir() if _NAME.fullmatch(child.name)), key=_step)
     newest = ordered[-_KEPT:]
-    kept = {*newest, *map(best_of, newest)}
+    kept = {*newest, *map(best_checkpoint, newest)}
     for checkpoint in ordered:
         if checkpoint not in kept:
             (checkpoint / SEAL).unlink(missing_ok=True)  # half removed it must not look whole

@@ -1,4 +1,4 @@
-"""Rows as Trainer reads them: whole batches, padded, straight from the flat arrays of token ids."""
+"""TokenDataset as Trainer reads them: whole batches, padded, straight from the flat arrays of token ids."""
 
 import inspect
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from alambique.artefacts.tokens import Tokens
 from alambique.training.distillation_trainer import TEACHER_LOGITS
 
 
-class Rows(Dataset[dict[str, Tensor]]):
+class TokenDataset(Dataset[dict[str, Tensor]]):
     """A split in training: tokens, labels, and perhaps the teacher's logits, all of which may be mapped from disk."""
 
     def __init__(
@@ -24,7 +24,7 @@ class Rows(Dataset[dict[str, Tensor]]):
         model: PreTrainedModel,
         *,
         teacher_logits: np.ndarray | None = None,
-        places: np.ndarray | None = None,
+        id_map: np.ndarray | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -33,9 +33,9 @@ class Rows(Dataset[dict[str, Tensor]]):
             labels: (rows,) int64.
             model: gets the inputs that it names.
             teacher_logits: (rows, C) float32.
-            places: (V,) what each token id is translated to.
+            id_map: (V,) what each token id is translated to.
         """
-        self.tokens, self.labels, self.teacher_logits, self.places = tokens, labels, teacher_logits, places
+        self.tokens, self.labels, self.teacher_logits, self.id_map = tokens, labels, teacher_logits, id_map
         self.names = set(inspect.signature(model.forward).parameters)
 
     def __len__(self) -> int:
@@ -47,17 +47,17 @@ class Rows(Dataset[dict[str, Tensor]]):
         return {name: values[0] for name, values in self.__getitems__([row]).items()}
 
     def __getitems__(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """A whole batch, which the data loader asks for in one call; :func:`as_it_is` must be its collator."""
+        """A whole batch, which the data loader asks for in one call; :func:`identity_collator` must be its collator."""
         wanted = np.asarray(rows)
         batch = self.tokens.batch(wanted, self.names)
-        if self.places is not None:
-            batch["input_ids"] = torch.from_numpy(self.places[batch["input_ids"].numpy()])
+        if self.id_map is not None:
+            batch["input_ids"] = torch.from_numpy(self.id_map[batch["input_ids"].numpy()])
         batch["labels"] = torch.from_numpy(self.labels[wanted])
         if self.teacher_logits is not None:
             batch[TEACHER_LOGITS] = torch.from_numpy(np.array(self.teacher_logits[wanted]))
         return batch
 
 
-def as_it_is(batch: Any) -> Any:
-    """The collator for :class:`Rows`, whose batches need nothing more."""
+def identity_collator(batch: Any) -> Any:
+    """The collator for :class:`TokenDataset`, whose batches need nothing more."""
     return batch

@@ -23,16 +23,16 @@ from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
 from alambique.evaluation.metrics import accuracy, macro_f1
 from alambique.models.speedups.active_vocabulary import Vocabulary, restore_vocabulary, shrink_vocabulary
-from alambique.models.speedups.cls_last_layer import read_all_tokens, read_first_token_only
+from alambique.models.speedups.cls_last_layer import disable_cls_only, enable_cls_only
 from alambique.models.speedups.fast_dropout import cheap_dropout
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
 from alambique.recipe.sections import Compute, Distillation, Training
 from alambique.run.layout import HISTORY, SCRATCH, STUDENT
-from alambique.signals import Request, put_off
-from alambique.training.checkpoints import newest_whole
-from alambique.training.dataset import Rows, as_it_is
-from alambique.training.resumable_trainer import Keep, ResumableTrainer
+from alambique.signals import StopRequest, defer_signals
+from alambique.training.checkpoints import latest_valid
+from alambique.training.dataset import TokenDataset, identity_collator
+from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
 
 BEST = "macro_f1"
 _CHECKPOINTS = "checkpoints"
@@ -80,18 +80,18 @@ def fit(
         section: of the recipe, for messages.
 
     Raises:
-        NumbersError: loss or gradient is not finite.
+        NonFiniteError: loss or gradient is not finite.
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
     checkpoints = work / SCRATCH / _CHECKPOINTS
-    with put_off(NOTICE) as request:
+    with defer_signals(NOTICE) as request:
         trainer, vocabulary = prepare(
             model, tokenizer, train=train, valid=valid, tokens=tokens, settings=settings, compute=compute, seed=seed,
             checkpoints=checkpoints, step=step, distillation=distillation, teacher_logits=teacher_logits,
             section=section, request=request,
         )  # fmt: skip
-        trainer.train_on(newest_whole(checkpoints))
-    read_all_tokens(model)
+        trainer.train_on(latest_valid(checkpoints))
+    disable_cls_only(model)
     if vocabulary is not None:
         restore_vocabulary(model, vocabulary)
     model.save_pretrained(work)
@@ -120,7 +120,7 @@ def prepare(
     distillation: Distillation = HARD_ONLY,
     teacher_logits: np.ndarray | None = None,
     section: str = STUDENT,
-    request: Request | None = None,
+    request: StopRequest | None = None,
 ) -> tuple[ResumableTrainer, Vocabulary | None]:
     """The trainer of :func:`fit`, ready to run, and what its model's vocabulary is restored from afterwards.
 
@@ -141,17 +141,17 @@ def prepare(
         request: who may ask to stop; nobody by default.
     """
     keep_freed_memory()
-    vocabulary = None if compute.plain else _spare(model, tokenizer, tokens)
-    places = None if vocabulary is None else vocabulary.places
+    vocabulary = None if compute.plain else _apply_speedups(model, tokenizer, tokens)
+    id_map = None if vocabulary is None else vocabulary.id_map
     trainer = ResumableTrainer(
         model=model,
         args=_arguments(settings, compute, checkpoints, seed, rows=len(train)),
-        train_dataset=Rows(tokens["train"], train.labels, model, teacher_logits=teacher_logits, places=places),
-        eval_dataset=Rows(tokens["valid"], valid.labels, model, places=places),
+        train_dataset=TokenDataset(tokens["train"], train.labels, model, teacher_logits=teacher_logits, id_map=id_map),
+        eval_dataset=TokenDataset(tokens["valid"], valid.labels, model, id_map=id_map),
         processing_class=tokenizer,
-        data_collator=as_it_is,
+        data_collator=identity_collator,
         compute_metrics=_metrics,
-        callbacks=[_Tell(step)],
+        callbacks=[_ProgressCallback(step)],
         row_ids=train.ids,
         section=section,
         loss=distillation.loss,
@@ -159,15 +159,15 @@ def prepare(
         hard_label_weight=distillation.hard_label_weight,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Keep(trainer, request or Request()))
+    trainer.add_callback(CheckpointCallback(trainer, request or StopRequest()))
     return trainer, vocabulary
 
 
-def _spare(
+def _apply_speedups(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens]
 ) -> Vocabulary | None:
     """Leave out arithmetic that changes nothing: the last layer's other tokens, words that never occur, costly chance."""
-    read_first_token_only(model)
+    enable_cls_only(model)
     cheap_dropout(model)
     used = np.unique(np.concatenate([_distinct(part.columns["input_ids"]) for part in tokens.values()]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
@@ -221,7 +221,7 @@ def _metrics(prediction: EvalPrediction) -> dict[str, float]:
     return {"accuracy": accuracy(logits, labels), BEST: macro_f1(logits, labels)}
 
 
-class _Tell(TrainerCallback):
+class _ProgressCallback(TrainerCallback):
     """Passes Trainer's events to the progress display."""
 
     def __init__(self, step: Step) -> None:
@@ -242,4 +242,4 @@ class _Tell(TrainerCallback):
     ) -> None:  # fmt: skip
         del args, state, control
         shown = {"loss": "loss", f"eval_{BEST}": "valid_macro_f1"}
-        self.step.tell(**{shown[name]: float(value) for name, value in (logs or {}).items() if name in shown})
+        self.step.metrics(**{shown[name]: float(value) for name, value in (logs or {}).items() if name in shown})

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from alambique.errors import NumbersError
-from alambique.signals import Request
-from alambique.training.checkpoints import best_of, facts_of, rotate, seal
+from alambique.errors import NonFiniteError
+from alambique.signals import StopRequest
+from alambique.training.checkpoints import best_checkpoint, commit, facts_of, prune
 from alambique.training.distillation_trainer import DistillationTrainer
 from alambique.training.samplers import LengthGroupedBatches, LongestFirst
 
 if TYPE_CHECKING:
-    from alambique.training.dataset import Rows
+    from alambique.training.dataset import TokenDataset
 
 SAVE_EVERY = 600.0  # seconds of training that a kill costs at most, and an epoch at most
 _NAMED = 8  # rows that a message names
@@ -44,7 +44,7 @@ class ResumableTrainer(DistillationTrainer):
         self._resumed_from: Path | None = None
 
     def train_on(self, checkpoint: Path | None) -> None:
-        """Train, from a checkpoint that :func:`~alambique.training.checkpoints.newest_whole` gave, or from the start."""
+        """Train, from a checkpoint that :func:`~alambique.training.checkpoints.latest_valid` gave, or from the start."""
         self._resumed_from = checkpoint
         self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
@@ -55,17 +55,17 @@ class ResumableTrainer(DistillationTrainer):
         facts = facts_of(self._resumed_from)
         self._tr_loss = torch.tensor(facts["unlogged_loss"], device=self.args.device)
         self._globalstep_last_logged = facts["logged_at"]
-        state.best_model_checkpoint = str(best_of(self._resumed_from)) if state.best_global_step else None
+        state.best_model_checkpoint = str(best_checkpoint(self._resumed_from)) if state.best_global_step else None
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         folder = Path(cast("str", self.args.output_dir))
         facts = {"unlogged_loss": self._tr_loss.item(), "logged_at": self._globalstep_last_logged}
-        seal(folder / f"checkpoint-{self.state.global_step}", facts)
-        rotate(folder)
+        commit(folder / f"checkpoint-{self.state.global_step}", facts)
+        prune(folder)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        rows = cast("Rows", train_dataset or self.train_dataset)
+        rows = cast("TokenDataset", train_dataset or self.train_dataset)
         return LengthGroupedBatches(rows.tokens.lengths, self._step_rows(), seed=self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
@@ -91,7 +91,7 @@ class ResumableTrainer(DistillationTrainer):
         """Stop before a checkpoint is written of a model whose loss on valid is no number.
 
         Raises:
-            NumbersError: it is none.
+            NonFiniteError: it is none.
         """
         loss = metrics.get("eval_loss", 0.0)
         if not math.isfinite(loss):
@@ -105,7 +105,7 @@ class ResumableTrainer(DistillationTrainer):
         more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
         kept = [int(path.name.split("-")[1]) for path in Path(str(self.args.output_dir)).glob("checkpoint-*")]
         last = f"The checkpoint of step {max(kept)} is kept." if kept else "There is no checkpoint yet."
-        raise NumbersError(f"{what}, whose rows are {named}{more}. {self._causes(rows)} {last}")
+        raise NonFiniteError(f"{what}, whose rows are {named}{more}. {self._causes(rows)} {last}")
 
     def rows_of_step(self, step: int) -> list[int]:
         """The rows of train in an optimiser step, counted from 0 over all epochs."""
@@ -120,7 +120,7 @@ class ResumableTrainer(DistillationTrainer):
 
     def _causes(self, rows: list[int]) -> str:
         causes = []
-        soft = cast("Rows", self.train_dataset).teacher_logits
+        soft = cast("TokenDataset", self.train_dataset).teacher_logits
         if soft is not None:
             reach = {row: float(np.nan_to_num(np.abs(soft[row]), nan=math.inf).max()) for row in rows}
             worst = max(rows, key=reach.__getitem__)
@@ -135,10 +135,10 @@ class ResumableTrainer(DistillationTrainer):
         return f"Likely {'causes, the likeliest first' if len(causes) > 1 else 'cause'}: {'; '.join(causes)}."
 
 
-class Keep(TrainerCallback):
+class CheckpointCallback(TrainerCallback):
     """Saves within long epochs, and before an interruption; looks at what evaluation gave."""
 
-    def __init__(self, trainer: ResumableTrainer, request: Request, *, every: float = SAVE_EVERY) -> None:
+    def __init__(self, trainer: ResumableTrainer, request: StopRequest, *, every: float = SAVE_EVERY) -> None:
         """Args: the trainer; who may ask to stop; seconds between checkpoints."""
         self.trainer, self.request, self.every = trainer, request, every
         self.saved = time.monotonic()
@@ -165,4 +165,4 @@ class Keep(TrainerCallback):
         """Now it may stop."""
         del args, state, control
         self.saved = time.monotonic()
-        self.request.honour()
+        self.request.raise_if_set()

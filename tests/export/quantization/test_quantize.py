@@ -4,7 +4,7 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from alambique.export.quantization.graph import in_order, linears, lookups
+from alambique.export.quantization.graph import embedding_lookups, in_order, linear_layers
 from alambique.export.quantization.quantize import Scheme, quantize
 from alambique.export.quantization.ranges import Range
 
@@ -51,10 +51,10 @@ RANGES = {"rows": Range(float(TABLE.min()), float(TABLE.max()))}
 
 
 def test_the_linear_layers_are_found_with_their_bias_and_the_last_is_not_one(model):
-    (layer,) = linears(model.graph)
+    (layer,) = linear_layers(model.graph)
     assert (layer.node, layer.reads, layer.bias, layer.gives) == ("layer", "rows", "bias", "hidden")
     assert np.array_equal(layer.weight, WEIGHT)
-    ((node, table),) = lookups(model.graph)
+    ((node, table),) = embedding_lookups(model.graph)
     assert node.name == "lookup"
     assert np.array_equal(table, TABLE)
 

@@ -92,7 +92,7 @@ def test_what_is_of_an_earlier_student_goes_when_the_run_has_another(exported, r
     said = []
     less = recipe.model_dump(mode="json")
     less["student"]["epochs"] = 1
-    distill(type(recipe).from_dict(less), run_folder, show=Saying(said))
+    distill(type(recipe).from_dict(less), run_folder, reporter=Saying(said))
     assert not (run_folder / "web").exists()
     assert said == [
         f"{run_folder}/web held an earlier student and is removed; alambique export {run_folder} --to web makes it again"
@@ -147,13 +147,13 @@ def test_without_an_int8_student_there_is_no_page(run_folder):
     content["models"]["int8"]["file"] = None
     facts.write_text(json.dumps(content))
     with pytest.raises(Exception, match=r"export\.json has SHA-256 .*: it is damaged and is not used"):
-        export_web(RunFolder.existing(run_folder), show=Reporter())
+        export_web(RunFolder.existing(run_folder), reporter=Reporter())
     recorded = json.loads(manifest.read_text())
     del recorded["digest"]
     recorded["files"]["export.json"] = sha256(facts)
     manifest.write_text(json.dumps(recorded))
     with pytest.raises(ParityError) as refused:
-        export_web(RunFolder.existing(run_folder), show=Reporter())
+        export_web(RunFolder.existing(run_folder), reporter=Reporter())
     assert str(refused.value) == ("The web export needs an int8 student that passes the parity gate, and none does.")
     assert not (run_folder / "web").exists()
 

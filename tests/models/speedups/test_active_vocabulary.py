@@ -24,8 +24,8 @@ def test_training_the_words_that_occur_equals_training_all(tiny_bert, decay):
     plain = train(tiny_bert(), IDS, decay=decay)
     small = tiny_bert()
     vocabulary = shrink_vocabulary(small, USED, specials=3)
-    assert small.get_input_embeddings().weight.shape == (7 + 1, 16)  # 0 to 3, 40, 41, 77, and the witness
-    train(small, torch.from_numpy(vocabulary.places[IDS.numpy()]), decay=decay)
+    assert small.get_input_embeddings().weight.shape == (7 + 1, 16)  # 0 to 3, 40, 41, 77, and the decay_probe
+    train(small, torch.from_numpy(vocabulary.id_map[IDS.numpy()]), decay=decay)
     restore_vocabulary(small, vocabulary)
     assert small.state_dict().keys() == plain.state_dict().keys()
     for name, weight in plain.state_dict().items():
@@ -35,9 +35,9 @@ def test_training_the_words_that_occur_equals_training_all(tiny_bert, decay):
 
 def test_special_ids_keep_their_places(tiny_bert):
     vocabulary = shrink_vocabulary(tiny_bert(), USED, specials=3)
-    assert vocabulary.places[:4].tolist() == [0, 1, 2, 3]
-    assert vocabulary.places[[40, 41, 77]].tolist() == [4, 5, 6]
-    assert vocabulary.places[5] == -1
+    assert vocabulary.id_map[:4].tolist() == [0, 1, 2, 3]
+    assert vocabulary.id_map[[40, 41, 77]].tolist() == [4, 5, 6]
+    assert vocabulary.id_map[5] == -1
 
 
 def test_a_table_that_is_used_for_the_most_part_is_left_whole(tiny_bert):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from transformers import BertForSequenceClassification, RobertaConfig, RobertaForSequenceClassification
 
-from alambique.models.speedups.cls_last_layer import first_token_only, read_all_tokens, read_first_token_only
+from alambique.models.speedups.cls_last_layer import cls_only, disable_cls_only, enable_cls_only
 
 IDS = torch.tensor([[2, 9, 8, 7, 3], [2, 5, 3, 0, 0], [2, 3, 0, 0, 0]])
 MASK = (IDS != 0).long()
@@ -35,7 +35,7 @@ def passes(model, mask):
 def test_logits_and_gradients_equal_the_plain_models(build, attention, mask):
     model = build(attention)
     logits, gradients = passes(model, mask)
-    assert read_first_token_only(model)
+    assert enable_cls_only(model)
     exact_logits, exact_gradients = passes(model, mask)
     torch.testing.assert_close(exact_logits, logits, atol=1e-5, rtol=1e-5)
     assert gradients.keys() == exact_gradients.keys()
@@ -51,7 +51,7 @@ def test_the_last_layer_gives_one_token_and_is_the_plain_one_again_after(build):
     shapes = []
     last.register_forward_hook(lambda *seen: shapes.append(tuple(seen[2].shape)))
     before = set(model.state_dict())
-    with first_token_only(model):
+    with cls_only(model):
         model(input_ids=IDS, attention_mask=MASK)
         assert set(model.state_dict()) == before
     model(input_ids=IDS, attention_mask=MASK)
@@ -60,18 +60,18 @@ def test_the_last_layer_gives_one_token_and_is_the_plain_one_again_after(build):
 
 def test_a_block_leaves_a_model_as_it_found_it(build):
     model = build()
-    read_first_token_only(model)
-    with first_token_only(model):
+    enable_cls_only(model)
+    with cls_only(model):
         pass
     logits = model.base_model(input_ids=IDS, attention_mask=MASK).last_hidden_state
     assert logits.shape == (3, 1, 16)
-    read_all_tokens(model)
+    disable_cls_only(model)
     assert model.base_model(input_ids=IDS, attention_mask=MASK).last_hidden_state.shape == (3, 5, 16)
 
 
 def test_attention_dropout_drops_whole_tokens_in_training_only(build):
     model = build(dropout=0.5)
-    read_first_token_only(model)
+    enable_cls_only(model)
     first, second = (model(input_ids=IDS, attention_mask=MASK).logits for _ in range(2))
     assert first.equal(second)
     model.train()
@@ -85,12 +85,12 @@ def test_other_architectures_are_left_alone():
     )
     model = RobertaForSequenceClassification(config).eval()
     before = model(input_ids=IDS).logits
-    assert not read_first_token_only(model)
-    with first_token_only(model):
+    assert not enable_cls_only(model)
+    with cls_only(model):
         assert model(input_ids=IDS).logits.equal(before)
 
 
 def test_a_decoder_is_left_alone(tiny_bert):
     model = tiny_bert()
     model.config.is_decoder = True
-    assert not read_first_token_only(model)
+    assert not enable_cls_only(model)

@@ -43,7 +43,7 @@ def load_fused(path: Path) -> ModelProto:
     return in_order(model)
 
 
-def linears(graph: GraphProto) -> list[Linear]:
+def linear_layers(graph: GraphProto) -> list[Linear]:
     """The linear layers in the order of the graph, without the last: it has a column a label and decides alone."""
     weights = constants(graph)
     outputs = {output.name for output in graph.output}
@@ -70,7 +70,7 @@ def _linear(graph: GraphProto, node: NodeProto, weights: dict[str, np.ndarray]) 
     return Linear(node.name, node.input[0], weight, "", (node,), node.output[0])
 
 
-def lookups(graph: GraphProto) -> list[tuple[NodeProto, np.ndarray]]:
+def embedding_lookups(graph: GraphProto) -> list[tuple[NodeProto, np.ndarray]]:
     """The embedding tables, (tokens, width) float32, each with the node that reads rows of it."""
     weights = constants(graph)
     return [

@@ -12,7 +12,15 @@ from typing import Literal
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from alambique.export.quantization.graph import CONTRIB, Linear, constants, in_order, linears, lookups, replace
+from alambique.export.quantization.graph import (
+    CONTRIB,
+    Linear,
+    constants,
+    embedding_lookups,
+    in_order,
+    linear_layers,
+    replace,
+)
 from alambique.export.quantization.ranges import Range
 
 _TINY = 1e-8
@@ -53,13 +61,13 @@ def quantize(model: ModelProto, scheme: Scheme, ranges: dict[str, Range], keep: 
     """
     made = ModelProto()
     made.CopyFrom(model)
-    layers = [linear for linear in linears(made.graph) if linear.node not in keep]
+    layers = [linear for linear in linear_layers(made.graph) if linear.node not in keep]
     by_tensor: dict[str, list[Linear]] = {}
     for linear in layers:
         by_tensor.setdefault(linear.reads, []).append(linear)
     for tensor, readers in by_tensor.items():
         _quantize_readers(made, tensor, readers, scheme, ranges[tensor])
-    for node, table in lookups(made.graph):
+    for node, table in embedding_lookups(made.graph):
         _quantize_lookup(made, node, table, scheme.embedding_bits)
     in_order(made)
     _pack_the_rest(made, keep)

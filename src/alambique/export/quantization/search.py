@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from alambique.evaluation.metrics import softmax
 from alambique.export.parity import Parity
-from alambique.export.quantization.graph import linears, load_fused, lookups
+from alambique.export.quantization.graph import embedding_lookups, linear_layers, load_fused
 from alambique.export.quantization.quantize import Scheme, quantize
 from alambique.export.quantization.ranges import Range, calibrate
 from alambique.inference.onnx_model import OnnxModel, TokenBatches, input_names, session
@@ -21,7 +21,7 @@ _ROWS = 128  # of train, to find out which layers are sensitive
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Candidate:
     """One scheme, what it made and why it is refused.
 
     Attributes:
@@ -57,7 +57,7 @@ class Quantizer:
             pad_id: of the padding token.
         """
         self.model, self.train = load_fused(graph), train
-        self.layers = linears(self.model.graph)
+        self.layers = linear_layers(self.model.graph)
         self.open: Callable[[ModelProto], OnnxModel] = lambda model: OnnxModel(
             model.SerializeToString(), tokenizer, max_length=max_length, pad_id=pad_id
         )
@@ -98,14 +98,14 @@ class Quantizer:
 
     def _size(self, scheme: Scheme) -> float:
         """Bytes of tables and weights, with layers of average size left out."""
-        tables = sum(table.size for _, table in lookups(self.model.graph)) * scheme.embedding_bits / 8
+        tables = sum(table.size for _, table in embedding_lookups(self.model.graph)) * scheme.embedding_bits / 8
         weights = sum(layer.weight.size for layer in self.layers)
         return tables + weights * (1 + 3 * scheme.left_out / max(1, len(self.layers)))
 
 
 def first_that_passes(
     quantizer: Quantizer, judge: Callable[[OnnxModel], tuple[Parity, list[str]]]
-) -> tuple[bytes | None, list[Attempt]]:
+) -> tuple[bytes | None, list[Candidate]]:
     """Try the schemes in order.
 
     Args:
@@ -120,7 +120,7 @@ def first_that_passes(
         made = quantizer.make(scheme)
         content = made.SerializeToString()
         parity, problems = judge(quantizer.open(made))
-        tried.append(Attempt(str(scheme), len(content), parity, problems))
+        tried.append(Candidate(str(scheme), len(content), parity, problems))
         if not problems:
             return content, tried
     return None, tried

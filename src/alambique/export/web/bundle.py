@@ -49,15 +49,15 @@ _FACTS = ("label_names", "pairs", "max_length", "temperature")
 NOTICE = "onnxruntime.LICENSE.txt"  # its npm package has none
 
 
-def export_web(run: RunFolder, *, show: Reporter) -> Artefact:
+def export_web(run: RunFolder, *, reporter: Reporter) -> Artefact:
     """Write ``web/``, from the int8 file in ``onnx/``.
 
     Args:
         run: where.
-        show: where progress goes.
+        reporter: where progress goes.
 
     Raises:
-        DamagedArtefactError: ``onnx/`` is absent or damaged.
+        CorruptArtefactError: ``onnx/`` is absent or damaged.
         ParityError: no int8 file passed the gate.
         NpmError: a package cannot be had; nothing of the attempt is kept.
     """
@@ -67,7 +67,7 @@ def export_web(run: RunFolder, *, show: Reporter) -> Artefact:
         raise ParityError("The web export needs an int8 student that passes the parity gate, and none does.")
 
     def make(work: Path) -> None:
-        with show.stage("web") as step:
+        with reporter.stage("web") as step:
             step.start(len(LIBRARY))
             _copy_model(onnx, work / MODEL, facts)
             (work / "lib").mkdir()

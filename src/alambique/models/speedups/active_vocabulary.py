@@ -21,24 +21,24 @@ class Vocabulary:
 
     Attributes:
         kept: (K,) int64 token ids in rising order.
-        places: (V,) int64, the new id of each token id; that of one that is not kept is -1.
+        id_map: (V,) int64, the new id of each token id; that of one that is not kept is -1.
         table: (V, D) float32, the whole table as it was.
     """
 
     kept: np.ndarray
-    places: np.ndarray
+    id_map: np.ndarray
     table: torch.Tensor
 
 
 def shrink_vocabulary(model: PreTrainedModel, used: np.ndarray, *, specials: int) -> Vocabulary | None:
     """Cut the model's table of word embeddings down to the token ids in ``used``.
 
-    Ids up to ``specials`` keep their places, since models look for some of them (a padding index) by number. One further row
-    of ones is the witness of weight decay: it gets no gradient, so what it is in the end is what rows that were
+    Ids up to ``specials`` keep their id_map, since models look for some of them (a padding index) by number. One further row
+    of ones is the decay_probe of weight decay: it gets no gradient, so what it is in the end is what rows that were
     left out would have been multiplied by.
 
     Args:
-        model: changed in place; from now on it reads ids translated by ``places``.
+        model: changed in place; from now on it reads ids translated by ``id_map``.
         used: token ids that occur.
         specials: the largest id that must keep its place.
 
@@ -53,17 +53,17 @@ def shrink_vocabulary(model: PreTrainedModel, used: np.ndarray, *, specials: int
     kept = np.union1d(np.arange(min(specials + 1, size)), used)
     if len(kept) + 1 > 3 * size // 4:
         return None
-    places = np.full(size, -1, dtype=np.int64)
-    places[kept] = np.arange(len(kept))
+    id_map = np.full(size, -1, dtype=np.int64)
+    id_map[kept] = np.arange(len(kept))
     table = embedding.weight.detach().clone()
-    witness = torch.ones(1, width, dtype=table.dtype, device=table.device)
-    embedding.weight = nn.Parameter(torch.cat([table[torch.from_numpy(kept).to(table.device)], witness]))
+    decay_probe = torch.ones(1, width, dtype=table.dtype, device=table.device)
+    embedding.weight = nn.Parameter(torch.cat([table[torch.from_numpy(kept).to(table.device)], decay_probe]))
     embedding.num_embeddings = len(kept) + 1
-    return Vocabulary(kept, places, table)
+    return Vocabulary(kept, id_map, table)
 
 
 def restore_vocabulary(model: PreTrainedModel, vocabulary: Vocabulary) -> None:
-    """Fill the table up again: trained rows in their places, the others decayed as often as they would have been."""
+    """Fill the table up again: trained rows in their id_map, the others decayed as often as they would have been."""
     embedding = cast("nn.Embedding", model.get_input_embeddings())
     trained = embedding.weight.detach()
     table = vocabulary.table.to(trained.device) * trained[-1:]

@@ -37,11 +37,11 @@ class _Heads(NamedTuple):
     size: int
 
 
-def read_first_token_only(model: PreTrainedModel) -> bool:
+def enable_cls_only(model: PreTrainedModel) -> bool:
     """Let the last layer of a BERT or DistilBERT classifier compute its output at the first token alone.
 
     The layer's output becomes (B, 1, D), of which the head reads the same position 0. Hidden states and attentions of the
-    last layer can then no longer be asked for; :func:`read_all_tokens` brings them back. State dict, config and
+    last layer can then no longer be asked for; :func:`disable_cls_only` brings them back. State dict, config and
     the saved files do not change.
 
     Args:
@@ -57,24 +57,24 @@ def read_first_token_only(model: PreTrainedModel) -> bool:
     return True
 
 
-def read_all_tokens(model: PreTrainedModel) -> None:
-    """Undo :func:`read_first_token_only`."""
+def disable_cls_only(model: PreTrainedModel) -> None:
+    """Undo :func:`enable_cls_only`."""
     layer = _last_layer(model)
     if layer is not None:
         vars(layer).pop("forward", None)
 
 
 @contextmanager
-def first_token_only(model: PreTrainedModel) -> Iterator[None]:
-    """:func:`read_first_token_only` for the length of a block; the model is left as it was."""
+def cls_only(model: PreTrainedModel) -> Iterator[None]:
+    """:func:`enable_cls_only` for the length of a block; the model is left as it was."""
     layer = _last_layer(model)
     already = layer is not None and "forward" in vars(layer)
-    read_first_token_only(model)
+    enable_cls_only(model)
     try:
         yield
     finally:
         if not already:
-            read_all_tokens(model)
+            disable_cls_only(model)
 
 
 def _last_layer(model: PreTrainedModel) -> BertLayer | TransformerBlock | None:
