@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from alambique.artefacts.splits import run_data
-from alambique.evaluation.metrics import accuracy, macro_f1
+from alambique.evaluation.tasks import TASKS
 from alambique.export.upload import HUB, HUB_FILES, check_repository, push
 from alambique.export.web.bundle import drop_stale_web, export_web
+from alambique.pipeline import check_current
 from alambique.progress import Reporter, quiet_libraries
-from alambique.recipe.recipe import Recipe
 from alambique.report.model_card import model_card
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import DATA, MODELS, RECIPE, STUDENT, WEB
-from alambique.stages.export import FORMATS, export_files
+from alambique.run.layout import DATA, MODELS, STUDENT, WEB
+from alambique.stages.export import FORMATS, export_student
 from alambique.stages.predictions import load_scorer
 
 
@@ -51,14 +51,15 @@ def export(
     files = [name for name in FORMATS if name in formats or (name == "int8" and WEB in formats)]
     run = RunFolder.existing(folder)
     run.require(STUDENT)
-    recipe = Recipe.load(run.path / RECIPE)
+    recipe = run.recipe()
     run.require(DATA)
     with quiet_libraries(), run.locked():
-        splits = run_data(run)[0]
-        facts = export_files(run, recipe, splits, files, strict=True, reporter=reporter) if files else {}
-        if HUB in formats:  # those not named by the user too, if they pass
-            facts = export_files(run, recipe, splits, FORMATS, strict=False, reporter=reporter)
         run.check()
+        check_current(run)
+        splits = run_data(run)[0]
+        facts = export_student(run, recipe, splits, files, strict=True, reporter=reporter) if files else {}
+        if HUB in formats:  # those not named by the user too, if they pass
+            facts = export_student(run, recipe, splits, FORMATS, strict=False, reporter=reporter)
         report = write_report(run)
         if WEB in formats:
             export_web(run, reporter=reporter)
@@ -80,31 +81,33 @@ def rewrite_report(folder: Path) -> dict[str, Any]:
         CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
-    Recipe.load(run.path / RECIPE)
     run.require(DATA)
-    with run.locked():
+    with quiet_libraries(), run.locked():
         run.check()
+        check_current(run)
         return write_report(run)
 
 
 def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, dict[str, float]]:
-    """Accuracy and macro-F1 of teacher, student and twin on ``valid`` or ``test``.
+    """Accuracy and macro-F1 of teacher, student and twin on ``valid`` or ``test``, from the saved models.
 
     Raises:
-        RunFolderError: the folder is no complete run.
+        RunFolderError: the folder is not a complete run, or its recipe was changed and the run then interrupted.
         CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
-    recipe = Recipe.load(run.path / RECIPE)
     run.require(DATA)
+    for name in MODELS:
+        run.require(name)
+    check_current(run)
+    recipe = run.recipe()
     splits, _ = run_data(run)
+    task = TASKS[splits.task]
     split = next(split for split in splits if split.name == split_name)
     scores = {}
     for name in MODELS:
-        run.require(name)
         with reporter.stage(f"scoring {name}") as step:
             step.start(len(split))
             scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)
-            logits = scorer(split)
-        scores[name] = {"accuracy": accuracy(logits, split.labels), "macro_f1": macro_f1(logits, split.labels)}
+            scores[name] = task.epoch_metrics(scorer(split), split.labels)
     return scores

@@ -4,6 +4,9 @@ Everything a user can cause derives from :class:`AlambiqueError`; the command li
 traceback and exits with its ``exit_status``.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class AlambiqueError(Exception):
     """Base of all errors that carry a message for the user."""
@@ -66,3 +69,9 @@ class AddressError(AlambiqueError):
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or the name of its type where it has none; 300 characters at most."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """`` Did you mean X?`` with the name that is closest, to end a message with; empty where none is close."""
+    close = get_close_matches(name, list(names), n=1)
+    return f" Did you mean {close[0]}?" if close else ""

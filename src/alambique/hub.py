@@ -35,7 +35,13 @@ def is_id(name: str) -> bool:
 
 
 def snapshot(
-    name: str, kind: Literal["model", "dataset"], patterns: list[str], *, key: str, revision: str | None = None
+    name: str,
+    kind: Literal["model", "dataset"],
+    patterns: list[str],
+    *,
+    key: str,
+    revision: str | None = None,
+    offline: bool = False,
 ) -> Snapshot:
     """Fetch the files of a repository that match ``patterns``, or take them from the cache.
 
@@ -45,6 +51,7 @@ def snapshot(
         patterns: which files, as globs.
         key: the recipe key that holds the name, for messages.
         revision: branch, tag or commit; the main branch by default.
+        offline: look in the cache alone.
 
     Raises:
         NotOnHubError: the Hub has no such repository or revision, or gives no access to it.
@@ -60,7 +67,8 @@ def snapshot(
     )
 
     try:
-        folder = snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=patterns, tqdm_class=None)
+        folder = snapshot_download(name, repo_type=kind, revision=revision, allow_patterns=patterns, tqdm_class=None,
+                                   local_files_only=offline)  # fmt: skip
     except GatedRepoError as error:
         raise NotOnHubError(
             f"{key}: {name} is gated on the Hub. Accept its terms there, then log in with `hf auth login`."

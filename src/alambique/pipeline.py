@@ -1,34 +1,69 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from alambique.artefacts.predictions import read_scored, read_seeds
+from alambique.artefacts.splits import Splits, run_data
+from alambique.artefacts.tokens import Tokens
 from alambique.data.load import load_splits, locate
+from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
+from alambique.models.student_form import StudentForm, Surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import MODELS, STUDENT, TEACHER, UNDISTILLED
-from alambique.stages.benchmark import run_benchmark
-from alambique.stages.data import store_data
-from alambique.stages.export import export_files
+from alambique.run.layout import BENCHMARK, MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.stages import benchmark, data
+from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
-from alambique.stages.soft_labels import make_soft_labels
-from alambique.stages.student import resolve_student, train_student
-from alambique.stages.teacher import finetune_teacher, refuse_weak, resolve_teacher
-from alambique.stages.tokens import tokenize_splits
+from alambique.stages.soft_labels import SoftLabelInputs, make_soft_labels
+from alambique.stages.student import StudentStart, make_student, recorded_student, resolve_student
+from alambique.stages.teacher import TeacherInit, make_teacher, recorded_teachers, refuse_weak, resolve_teachers
+from alambique.stages.tokens import TokenInputs, tokenize_splits
+from alambique.training.fit import unused_devices
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
-def distill(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Job:
+    """What all seeds of a run have in common.
+
+    Attributes:
+        recipe: what to do.
+        splits: the rows.
+        teachers: they label train together; the first is reported as the teacher.
+        student: its form.
+        tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
+    """
+
+    recipe: Recipe
+    splits: Splits
+    teachers: tuple[TeacherInit, ...]
+    student: StudentForm
+    tokens: Mapping[str, Mapping[str, Tokens]]
+
+
+def distill(
+    recipe: Recipe,
+    out: Path | str,
+    *,
+    reporter: Reporter | None = None,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
+) -> dict[str, Any]:
     """Run a recipe into the folder ``out``, skipping every stage that is done already.
 
     Args:
         recipe: what to do.
         out: the run folder; made if it is not there.
         reporter: where progress goes; nowhere by default.
+        teachers: finds the teachers, which label train together; the recipe's one by default.
 
     Returns:
         The content of report.json.
@@ -40,33 +75,103 @@ def distill(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None
     reporter = reporter or Reporter()
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
         splits = load_splits(recipe.data, locate(recipe.data))
-        teacher_start = resolve_teacher(recipe, splits)
-        student_start = resolve_student(recipe, teacher_start.checkpoint, splits.label_names)
+        teacher_inits = teachers(recipe, splits)
+        student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
         run.write_recipe(recipe)
-        store_data(run, recipe, splits, teacher_start.tokenizer)
-        teachers_tokens = tokenize_splits(run, recipe, teacher_start.tokenizer, splits, role=TEACHER)
-        students_tokens = teachers_tokens
-        if student_start.tokenizer is not None:
-            students_tokens = tokenize_splits(run, recipe, student_start.tokenizer, splits, role=STUDENT)
+        if unused_devices():
+            reporter.say(f"{unused_devices()} more GPUs are here; training uses one")
+        job = Job(
+            recipe, splits, teacher_inits, student, tokenize(run, recipe, splits, teacher_inits, student, reporter)
+        )
+        store_data(run, job, reporter)
         evaluate_baselines(run, splits, reporter=reporter)
-        alone = len(recipe.seeds) == 1
         for seed in recipe.seeds:
-            room = run.seed(seed, alone=alone)
-            teacher = finetune_teacher(
-                room, recipe, teacher_start, splits, teachers_tokens, seed=seed, reporter=reporter
-            )
-            evaluate(room, recipe, TEACHER, teacher, splits, reporter=reporter)
-            refuse_weak(recipe, splits, read_scored(room, TEACHER, splits).logits["valid"], teacher.folder)
-            soft_labels = make_soft_labels(room, recipe, teacher, splits, teachers_tokens["train"], reporter=reporter)
-            for name, soft in ((STUDENT, soft_labels), (UNDISTILLED, None)):
-                model = train_student(
-                    room, recipe, student_start, teacher, splits, students_tokens,
-                    soft_labels=soft, seed=seed, reporter=reporter,
-                )  # fmt: skip
-                evaluate(room, recipe, name, model, splits, reporter=reporter)
-        run.promote(run.seed(best_seed(read_seeds(run, recipe, splits), splits), alone=alone))
-        run_benchmark(run, recipe, {name: run.artefact(name) for name in MODELS}, splits, reporter=reporter)
+            train_seed(seed_run(run, recipe, seed), job, seed, reporter)
+        best = best_seed(read_seeds(run, recipe, splits), splits, TASKS[splits.task])
+        run.promote(seed_run(run, recipe, best))
+        time_models(run, job, reporter)
         if recipe.export.formats:
-            export_files(run, recipe, splits, recipe.export.formats, strict=False, reporter=reporter)
+            export_student(run, recipe, splits, recipe.export.formats, strict=False, reporter=reporter)
         drop_stale_web(run, reporter.say)
         return write_report(run)
+
+
+def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
+    """Teachers, soft labels, student and twin of one seed, each scored."""
+    recipe, splits = job.recipe, job.splits
+    max_length = recipe.data.max_length
+    taught = []
+    for init in job.teachers:
+        tokens = job.tokens[init.name]
+        teacher = make_teacher(
+            run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
+        )
+        evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
+        refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
+        taught.append(teacher)
+    labels = SoftLabelInputs(
+        teachers=tuple(taught), compute=recipe.compute, max_length=max_length, train=splits.train,
+        label_names=splits.label_names, tokens=tuple(job.tokens[init.name] for init in job.teachers),
+    )  # fmt: skip
+    soft_labels = make_soft_labels(run, labels, reporter)
+    start = StudentStart(job.student, taught[0])
+    for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
+        model = make_student(
+            run, name, start, recipe.student, splits, job.tokens[STUDENT], recipe.compute, distillation=distillation,
+            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter,
+        )  # fmt: skip
+        evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
+
+
+def check_current(run: RunFolder) -> None:
+    """Ask each stage whether its artefact was made from the recipe in the folder; nothing is made.
+
+    Raises:
+        RunFolderError: one was not: the recipe was changed, and the run then interrupted.
+    """
+    recipe, run = run.recipe(), run.read_only()
+    splits, _ = run_data(run)
+    first = seed_run(run, recipe, recipe.seeds[0])
+    teachers = recorded_teachers(first, recipe)
+    student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
+    job = Job(recipe, splits, teachers, student, {name: {} for name in (*(init.name for init in teachers), STUDENT)})
+    for seed in recipe.seeds:
+        train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
+
+
+def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
+    """Where the artefacts of one seed lie."""
+    return run.seed(seed, alone=len(recipe.seeds) == 1)
+
+
+def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
+    """What the form of student is checked against."""
+    return Surroundings(splits.label_names, recipe.data.max_length, *teacher.architecture)
+
+
+def tokenize(
+    run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], student: StudentForm,
+    reporter: Reporter,
+) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
+    """Token ids of all splits, once per tokenizer; a student without one of its own reads its teacher's."""
+    tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
+    made: dict[str, Mapping[str, Tokens]] = {}
+    for role, tokenizer in tokenizers.items():
+        if tokenizer is not None:
+            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
+            made[role] = tokenize_splits(run, inputs, reporter, role=role)
+    return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}
+
+
+def store_data(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """The rows, and the findings about them."""
+    section, tokenizer = job.recipe.data, cast("PreTrainedTokenizerBase", job.teachers[0].tokenizer)
+    inputs = data.DataInputs(job.splits, tokenizer, section.max_length, section.metadata, job.tokens[TEACHER])
+    data.STAGE.run(run, inputs, reporter)
+
+
+def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """Latency and throughput of the models that are kept."""
+    models = {name: run.artefact(name) for name in MODELS}
+    inputs = benchmark.BenchmarkInputs(models, job.splits.test, job.recipe.data.max_length)
+    benchmark.STAGE.run(run, inputs, reporter, name=BENCHMARK)

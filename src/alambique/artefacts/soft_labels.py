@@ -78,6 +78,16 @@ def id_bytes(ids: Sequence[str]) -> np.ndarray:
     return ids.stored if isinstance(ids, RowIds) else np.array([row_id.encode() for row_id in ids], dtype=np.bytes_)
 
 
+def average_logits(files: list[Path], target: Path) -> None:
+    """Write the mean of several teachers' logits, ``.npy`` files of (rows, C) float32; memory does not grow with rows."""
+    sources = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+    mean = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=sources[0].shape)
+    for start in range(0, len(mean), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        mean[part] = np.mean([source[part] for source in sources], axis=0, dtype=np.float64)
+    mean.flush()
+
+
 def write_soft_labels(labels: SoftLabels, folder: Path) -> None:
     """Write ``logits.npy``, ``ids.npy`` and ``soft_labels.json``; logits that lie in ``folder`` already are left there."""
     if not (folder / LOGITS).is_file():

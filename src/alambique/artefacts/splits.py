@@ -18,9 +18,11 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import (
     DATA,
     LINT,
+    SPLITS,
 )
 
 SPLIT_NAMES = ("train", "valid", "test")
+SINGLE_LABEL = "single_label"
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Splits:
         label_names: the name of each class, by index.
         ordinal: whether the order of the names means something.
         notes: what was done to the data that the report must say.
+        task: what kind of labels the rows have, a name in :data:`alambique.evaluation.tasks.TASKS`.
     """
 
     train: Split
@@ -101,6 +104,7 @@ class Splits:
     label_names: tuple[str, ...]
     ordinal: bool = False
     notes: tuple[str, ...] = ()
+    task: str = SINGLE_LABEL
 
     def __iter__(self) -> Iterator[Split]:
         """Train, valid, test."""
@@ -144,12 +148,14 @@ def write_splits(splits: Splits, folder: Path) -> None:
         columns["label"] = pa.array(split.labels)
         pq.write_table(pa.table(columns), folder / f"{split.name}.parquet")
     facts = {"label_names": splits.label_names, "ordinal": splits.ordinal, "notes": splits.notes}
-    (folder / "splits.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False), "utf-8")
+    if splits.task != SINGLE_LABEL:
+        facts["task"] = splits.task
+    (folder / SPLITS).write_text(json.dumps(facts, indent=2, ensure_ascii=False), "utf-8")
 
 
 def read_splits(folder: Path) -> Splits:
     """Read what :func:`write_splits` wrote."""
-    facts = json.loads((folder / "splits.json").read_text("utf-8"))
+    facts = json.loads((folder / SPLITS).read_text("utf-8"))
     read = []
     for name in SPLIT_NAMES:
         table = pq.read_table(folder / f"{name}.parquet")
@@ -159,8 +165,9 @@ def read_splits(folder: Path) -> Splits:
         read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels, metadata))
     train, valid, test = read
     return Splits(
-        train, valid, test, tuple(facts["label_names"]), ordinal=facts["ordinal"], notes=tuple(facts["notes"])
-    )
+        train, valid, test, tuple(facts["label_names"]), ordinal=facts["ordinal"], notes=tuple(facts["notes"]),
+        task=facts.get("task", SINGLE_LABEL),
+    )  # fmt: skip
 
 
 def run_data(run: RunFolder) -> tuple[Splits, list[dict[str, Any]]]:

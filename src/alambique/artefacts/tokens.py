@@ -2,19 +2,22 @@
 
 import json
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from transformers import PreTrainedTokenizerBase
 
 from alambique.errors import CorruptArtefactError
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 Segments = Sequence[tuple[str, ...]]
 MASK = "attention_mask"
-FACTS, STARTS = "tokens.json", "starts.npy"
+FACTS, STARTS, UNCUT = "tokens.json", "starts.npy", "uncut_lengths.npy"
 CHUNK = 8192  # rows tokenised at a time: bounds memory, and is enough for the tokenizer to use all cores
 
 
@@ -28,12 +31,14 @@ class Tokens:
         starts: (rows + 1,) int64, where each row begins; the last is the number of tokens.
         padding: what each column is filled up with.
         left: rows are filled up at their left.
+        uncut_lengths: (rows,) int64, tokens of each row before it was cut; None where it was not counted.
     """
 
     columns: dict[str, np.ndarray]
     starts: np.ndarray
     padding: dict[str, int]
     left: bool = False
+    uncut_lengths: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -44,18 +49,19 @@ class Tokens:
         """Tokens of each row: (rows,) int64."""
         return np.diff(self.starts)
 
-    def batch(self, rows: np.ndarray, names: set[str]) -> dict[str, torch.Tensor]:
+    def batch(self, rows: np.ndarray, names: Collection[str], *, shortest: int = 0) -> dict[str, np.ndarray]:
         """These rows, padded to the longest of them.
 
         Args:
             rows: (B,) row numbers.
             names: the inputs that are wanted.
+            shortest: the least width.
 
         Returns:
             for each name that is there (B, T) int64, the attention mask among them.
         """
         begins, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
-        width = int(lengths.max(initial=0))
+        width = int(lengths.max(initial=shortest))
         positions = np.arange(width) - (width - lengths[:, None] if self.left else 0)
         real = (positions >= 0) & (positions < lengths[:, None])
         places = (begins[:, None] + positions)[real]
@@ -64,10 +70,16 @@ class Tokens:
             if name in names:
                 padded = np.full(real.shape, self.padding[name], dtype=np.int64)
                 padded[real] = values[places]
-                made[name] = torch.from_numpy(padded)
+                made[name] = padded
         if MASK in names:
-            made[MASK] = torch.from_numpy(real.astype(np.int64))
+            made[MASK] = real.astype(np.int64)
         return made
+
+    def batches(self, size: int) -> Iterator[np.ndarray]:
+        """Row numbers from the longest row to the shortest, ``size`` at a time: rows of a batch are of similar length."""
+        order = np.argsort(-self.lengths, kind="stable")
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
 
     def rows(self, start: int, stop: int) -> "Tokens":
         """The rows from ``start`` to ``stop``, copied into memory; pages of a mapped file that were read are let go."""
@@ -79,22 +91,29 @@ class Tokens:
         return Tokens(columns, np.array(self.starts[start : stop + 1]) - first, self.padding, self.left)
 
 
-def tokenize_rows(tokenizer: PreTrainedTokenizerBase, segments: Segments, *, max_length: int | None) -> Tokens:
+def tokenize_rows(tokenizer: "PreTrainedTokenizerBase", segments: Segments, *, max_length: int | None) -> Tokens:
     """Tokenise rows in memory.
 
     Args:
         tokenizer: of the model.
-        segments: one or two texts a row, the same number in each.
+        segments: one or two texts per row, the same number in each.
         max_length: where rows are cut, in tokens, special tokens included; None: not cut.
     """
-    parts = _encode(tokenizer, segments, max_length) if segments else {}
-    columns = {name: _flat(parts.get(name, [])) for name in _names(tokenizer) if name in parts or name == "input_ids"}
+    names = _names(tokenizer)
+    parts, uncut = _encode(tokenizer, segments, max_length) if segments else ({}, [])
+    columns = {name: _flat(parts.get(name, [])) for name in names if name in parts or name == "input_ids"}
     lengths = [len(ids) for ids in parts.get("input_ids", [])]
-    return Tokens(columns, _starts(lengths), _padding(tokenizer), tokenizer.padding_side == "left")
+    return Tokens(
+        columns,
+        _starts(lengths),
+        _padding(tokenizer),
+        tokenizer.padding_side == "left",
+        np.array(uncut, dtype=np.int64),
+    )
 
 
 def write_tokens(
-    tokenizer: PreTrainedTokenizerBase, chunks: Iterable[Segments], folder: Path, *, max_length: int
+    tokenizer: "PreTrainedTokenizerBase", chunks: Iterable[Segments], folder: Path, *, max_length: int
 ) -> None:
     """Tokenise rows chunk by chunk into files that :func:`read_tokens` maps; memory does not grow with the rows.
 
@@ -106,13 +125,15 @@ def write_tokens(
     """
     folder.mkdir(parents=True, exist_ok=True)
     lengths: list[np.ndarray] = [np.zeros(0, dtype=np.int64)]
+    uncut_lengths: list[np.ndarray] = [np.zeros(0, dtype=np.int64)]
     names = _names(tokenizer)
     streams = {name: (folder / f"{name}.i32").open("wb") for name in names}
     used = dict.fromkeys(names, False)
     try:
         for segments in chunks:
-            parts = _encode(tokenizer, segments, max_length)
+            parts, uncut = _encode(tokenizer, segments, max_length)
             lengths.append(np.array([len(ids) for ids in parts["input_ids"]], dtype=np.int64))
+            uncut_lengths.append(np.array(uncut, dtype=np.int64))
             for name in names:
                 if name in parts:
                     values = _flat(parts[name])
@@ -121,11 +142,12 @@ def write_tokens(
     finally:
         for stream in streams.values():
             stream.close()
-    kept = [name for name in names if used[name] or name == "input_ids"]
-    for name in set(names) - set(kept):
+    stored = [name for name in names if used[name] or name == "input_ids"]
+    for name in set(names) - set(stored):
         (folder / f"{name}.i32").unlink()
     np.save(folder / STARTS, _starts(np.concatenate(lengths)), allow_pickle=False)
-    facts = {"columns": kept, "padding": _padding(tokenizer), "left": tokenizer.padding_side == "left"}
+    np.save(folder / UNCUT, np.concatenate(uncut_lengths), allow_pickle=False)
+    facts = {"columns": stored, "padding": _padding(tokenizer), "left": tokenizer.padding_side == "left"}
     (folder / FACTS).write_text(json.dumps(facts), "utf-8")
 
 
@@ -144,11 +166,51 @@ def read_tokens(folder: Path) -> Tokens:
         columns[name] = np.zeros(0, np.int32) if empty else np.memmap(file, dtype=np.int32, mode="r")
         if len(columns[name]) != starts[-1]:
             raise CorruptArtefactError(f"{file} holds {len(columns[name])} tokens, {STARTS} beside it {starts[-1]}.")
-    return Tokens(columns, starts, facts["padding"], facts["left"])
+    return Tokens(columns, starts, facts["padding"], facts["left"], read_uncut_lengths(folder))
+
+
+def read_uncut_lengths(folder: Path) -> np.ndarray | None:
+    """Tokens of each row before it was cut, (rows,) int64; None where :func:`write_tokens` left none."""
+    return np.load(folder / UNCUT, allow_pickle=False) if (folder / UNCUT).is_file() else None
 
 
 def _encode(
-    tokenizer: PreTrainedTokenizerBase, segments: Segments, max_length: int | None
+    tokenizer: "PreTrainedTokenizerBase", segments: Segments, max_length: int | None
+) -> tuple[dict[str, list[list[int]]], list[int]]:
+    """Token ids and the like of each row, cut, and how many tokens it had before: only rows too long are read twice."""
+    with _unchanged(tokenizer):
+        whole = _call(tokenizer, segments, None)
+        uncut = [len(ids) for ids in whole["input_ids"]]
+        too_long = [row for row, length in enumerate(uncut) if max_length is not None and length > max_length]
+        if too_long:
+            cut = _call(tokenizer, [segments[row] for row in too_long], max_length)
+            for name, values in whole.items():
+                for row, shorter in zip(too_long, cut[name], strict=True):
+                    values[row] = shorter
+    return whole, uncut
+
+
+@contextmanager
+def _unchanged(tokenizer: "PreTrainedTokenizerBase") -> Iterator[None]:
+    """A fast tokenizer keeps cut and padding of its last call; here the caller's come back."""
+    backend = tokenizer.backend_tokenizer if tokenizer.is_fast else None
+    truncation, padding = (backend.truncation, backend.padding) if backend is not None else (None, None)
+    try:
+        yield
+    finally:
+        if backend is not None:
+            if truncation is None:
+                backend.no_truncation()
+            else:
+                backend.enable_truncation(**truncation)
+            if padding is None:
+                backend.no_padding()
+            else:
+                backend.enable_padding(**padding)
+
+
+def _call(
+    tokenizer: "PreTrainedTokenizerBase", segments: Segments, max_length: int | None
 ) -> dict[str, list[list[int]]]:
     texts = [row[0] for row in segments]
     pairs = [row[1] for row in segments] if len(segments[0]) > 1 else None
@@ -159,11 +221,11 @@ def _encode(
     return {name: encoded[name] for name in encoded if name != MASK}
 
 
-def _names(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+def _names(tokenizer: "PreTrainedTokenizerBase") -> list[str]:
     return [name for name in tokenizer.model_input_names if name != MASK]
 
 
-def _padding(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+def _padding(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
     special = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
     return {name: special.get(name, 0) for name in _names(tokenizer)}
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.tokens import tokenize_rows
 from alambique.data.lint import lint
 from alambique.doctor.batches import IDS, Reader, sample
 from alambique.findings import Finding
-from alambique.inference.torch_model import token_lengths
 
 OUT_OF_RANGE = "labels-out-of-range"
 _ALL = 0.95  # this share of a split is "everything"
@@ -22,7 +22,10 @@ def check_rows(splits: Splits, source: Reader, metadata: tuple[str, ...] = ()) -
     wrong = [finding for split in splits for finding in _out_of_range(split, len(splits.label_names))]
     if wrong:
         return wrong  # no other check can read such labels
-    lengths = {split.name: token_lengths(source.tokenizer, split.segments()) for split in splits}
+    lengths = {
+        split.name: tokenize_rows(source.tokenizer, split.segments(), max_length=None).lengths.tolist()
+        for split in splits
+    }
     findings = lint(splits, lengths=lengths, max_length=source.max_length, metadata=metadata)
     cut = [finding for split in splits for finding in _everything_cut(split, lengths[split.name], source)]
     findings = [f for f in findings if f.code != "cut-texts" or f.where not in {other.where for other in cut}]

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
+from alambique.artefacts.tokens import Tokens
 from alambique.doctor.batches import IDS, logits_of
+from alambique.evaluation.task import Task
+from alambique.models.inputs import ModelInputs
 
 _PLACES = (0.25, 0.75, 0.1, 0.9, 0.5)  # where in the rows, sorted by length, a batch is taken
 _ROUNDS = 20
@@ -46,21 +48,18 @@ class Cost:
 
 
 class Rows:
-    """Encoded rows that batches of similar length are taken from, as training and scoring do."""
+    """Tokenised rows that batches of similar length are taken from, as training and scoring do."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, encoded: dict[str, list[list[int]]]) -> None:
+    def __init__(self, tokens: Tokens, model: PreTrainedModel) -> None:
         """Sort by length."""
-        self.tokenizer, self.encoded = tokenizer, encoded
-        self.lengths = np.array([len(ids) for ids in encoded[IDS]])
+        self.tokens, self.inputs = tokens, ModelInputs.of(model)
+        self.lengths = tokens.lengths
         self.order = np.argsort(self.lengths, kind="stable")
 
     def batch(self, place: float, size: int) -> dict[str, Tensor]:
         """So many rows, from this place (0: the shortest, 1: the longest) in the order of length."""
         start = int(place * max(0, len(self.order) - size))
-        chosen = self.order[start : start + size]
-        return dict(
-            self.tokenizer.pad({n: [ids[i] for i in chosen] for n, ids in self.encoded.items()}, return_tensors="pt")
-        )
+        return self.inputs.tensors(self.tokens, self.order[start : start + size])
 
     def mean_tokens(self, size: int) -> float:
         """Positions of a batch of this size, padding included, on average."""
@@ -68,7 +67,7 @@ class Rows:
         return float(np.mean([part.max() * min(size, len(self.order)) for part in sizes]))
 
 
-def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int | None, scored: int, budget: float) -> Cost:
+def cost(model: PreTrainedModel, rows: Rows, task: Task, *, batch_size: int | None, scored: int, budget: float) -> Cost:
     """Time training steps and scoring, and count what a backward pass must keep.
 
     The steps have a learning rate of 0: they cost what training costs, and move nothing.
@@ -76,6 +75,7 @@ def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int | None, scored: 
     Args:
         model: on its device; it is left in eval mode, without gradients.
         rows: of train, cut as in training.
+        task: its loss is the one that is timed.
         batch_size: of training; None for a model that is not trained.
         scored: batch size of scoring.
         budget: seconds for each of the two; where batches are too large for it, smaller ones are measured.
@@ -85,7 +85,7 @@ def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int | None, scored: 
     if batch_size is not None:
         model.train()
         memory = 4 * weights + _activations(model, rows, batch_size)
-        step = _step(model, rows, batch_size, budget)
+        step = _step(model, rows, task, batch_size, budget)
     model.eval()
 
     def score(batch: dict[str, Tensor]) -> None:
@@ -102,7 +102,7 @@ def cost(model: PreTrainedModel, rows: Rows, *, batch_size: int | None, scored: 
     )
 
 
-def _step(model: PreTrainedModel, rows: Rows, size: int, budget: float) -> float:
+def _step(model: PreTrainedModel, rows: Rows, task: Task, size: int, budget: float) -> float:
     """Seconds of a training step: what its tokens take, and an update of the weights, whatever the batch."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.0, fused=True)
     device = model.device
@@ -110,7 +110,8 @@ def _step(model: PreTrainedModel, rows: Rows, size: int, budget: float) -> float
     def learn(batch: dict[str, Tensor]) -> None:
         optimizer.zero_grad()
         logits = logits_of(model, batch)
-        cross_entropy(logits.float(), torch.zeros(len(logits), dtype=torch.int64, device=device)).backward()
+        labels = torch.zeros(len(logits), dtype=torch.int64, device=device)
+        task.hard_loss(logits, labels).mean().backward()
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,6 +1,5 @@
 """A recipe examined: its data and models loaded, checked, and each stage's time, memory and disk estimated."""
 
-import copy
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,22 +10,23 @@ import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Splits
+from alambique.artefacts.tokens import tokenize_rows
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine
+from alambique.evaluation.tasks import TASKS
 from alambique.findings import Finding
-from alambique.inference.torch_model import to_device, tokenize
-from alambique.models.from_scratch import model_from_scratch
-from alambique.models.labels import reorder_labels
-from alambique.models.pretrained import PretrainedFolder, load_finished, load_to_train
-from alambique.models.speedups.cls_last_layer import cls_only
-from alambique.models.speedups.fast_dropout import cheap_dropout
+from alambique.inference.torch_model import to_device
+from alambique.models.speedups.front import Speedups
+from alambique.models.student_form import BuildContext
+from alambique.pipeline import surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import Training
-from alambique.stages.student import build_student, resolve_student
-from alambique.stages.teacher import TeacherInit, resolve_teacher
+from alambique.recipe.sections import Teacher, Training
+from alambique.stages.student import resolve_student
+from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
+from alambique.training.fit import unused_devices
 
 _SCORED = 64  # rows a batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
@@ -64,8 +64,18 @@ class Diagnosis:
     rows: dict[str, int]
 
 
-def diagnose(recipe: Recipe, *, reporter: Reporter | None = None) -> Diagnosis:
+def diagnose(
+    recipe: Recipe,
+    *,
+    reporter: Reporter | None = None,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
+) -> Diagnosis:
     """Check a recipe without training or writing anything.
+
+    Args:
+        recipe: what would be run.
+        reporter: where progress goes; nowhere by default.
+        teachers: finds the teachers; the recipe's one by default.
 
     Raises:
         UserInputError: the recipe, the data or a model is at fault.
@@ -75,47 +85,50 @@ def diagnose(recipe: Recipe, *, reporter: Reporter | None = None) -> Diagnosis:
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
-        start = resolve_teacher(recipe, splits)
-        student_start = resolve_student(recipe, start.checkpoint, splits.label_names)
+        inits = teachers(recipe, splits)
+        form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
         process = resident()
-        teacher = _teacher(recipe, start, splits)
-        student, student_tokenizer = build_student(
-            recipe, student_start, _giving(teacher), copy.deepcopy(start.tokenizer), splits.label_names,
-            seed=recipe.seeds[0],
-        )  # fmt: skip
+        models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
+        tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
+        context = BuildContext(_giving(models[0]), tokenizers[0], splits.label_names, recipe.seeds[0])
+        student, student_tokenizer = form.build(context)
         reporter.say("doctor: examines them")
-        findings = examine(
-            teacher, student, splits, None, DataCollatorWithPadding(start.tokenizer),
-            student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
-            metadata=recipe.data.metadata, teacher_trained=not recipe.teacher.fine_tune,
-        )  # fmt: skip
+        findings = [
+            finding
+            for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
+            for finding in examine(
+                model, student, splits, None, DataCollatorWithPadding(tokenizer),
+                student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
+                metadata=recipe.data.metadata, teacher_trained=not init.settings.fine_tune,
+            )
+        ]  # fmt: skip
+        findings = list({(finding.code, finding.where): finding for finding in findings}.values())
         reporter.say("doctor: measures a few batches of each")
-        device = to_device(teacher).device
-        teachers = _cost(teacher, start.tokenizer, recipe.teacher if recipe.teacher.fine_tune else None, recipe, splits)
-        del teacher
+        device = to_device(models[0]).device
+        costs = {}
+        for init, tokenizer in zip(inits, tokenizers, strict=True):
+            settings = init.settings if init.settings.fine_tune else None
+            costs[init.name] = TeacherCost(
+                _cost(to_device(models.pop(0)), tokenizer, settings, recipe, splits), settings
+            )
         students = _cost(to_device(student), student_tokenizer, recipe.student, recipe, splits)
-        estimates = _estimates(recipe, splits, teachers, students, process if device.type == "cpu" else 0)
-        disk, free = _disk(recipe, teachers, students), shutil.disk_usage(Path.cwd()).free
-        room = available(device)
-    findings += _too_little(estimates, disk, free, room) + _busy(load)
+        estimates = _estimates(recipe, splits, costs, students, process if device.type == "cpu" else 0)
+        disk, free = _disk(recipe, costs, students), shutil.disk_usage(Path.cwd()).free
+        free_memory = available(device)
+    findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     return Diagnosis(findings, estimates, disk, free, str(device), {split.name: len(split) for split in splits})
-
-
-def _teacher(recipe: Recipe, start: TeacherInit, splits: Splits) -> PreTrainedModel:
-    names, seed, key = splits.label_names, recipe.seeds[0], "teacher.model"
-    if recipe.teacher.from_scratch is not None:
-        model = model_from_scratch(recipe.teacher.from_scratch, start.tokenizer, names, seed=seed)
-    elif recipe.teacher.fine_tune:
-        model = load_to_train(cast("PretrainedFolder", start.checkpoint), names, key=key, seed=seed)
-    else:
-        model = load_finished(cast("PretrainedFolder", start.checkpoint).folder, key=key)
-        reorder_labels(model, names)
-    model.eval()
-    return model
 
 
 def _giving(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:
     return lambda: model
+
+
+@dataclass(frozen=True)
+class TeacherCost:
+    """What one teacher takes; ``settings`` are None for one that is not trained."""
+
+    cost: Cost
+    settings: Teacher | None
 
 
 def _cost(
@@ -125,18 +138,22 @@ def _cost(
     recipe: Recipe,
     splits: Splits,
 ) -> Cost:
-    encoded = tokenize(tokenizer, splits.train.segments(), max_length=recipe.data.max_length, model=model)
+    tokens = tokenize_rows(tokenizer, splits.train.segments(), max_length=recipe.data.max_length)
     size = settings.batch_size if settings else None
-    rows = Rows(tokenizer, encoded)
-    if recipe.compute.plain:
-        return cost(model, rows, batch_size=size, scored=_SCORED, budget=_BUDGET)
+    rows, task = Rows(tokens, model), TASKS[splits.task]
+    if not recipe.compute.speedups:
+        return cost(model, rows, task, batch_size=size, scored=_SCORED, budget=_BUDGET)
     keep_freed_memory()
-    cheap_dropout(model)
-    with cls_only(model):  # as training and scoring do
-        return cost(model, rows, batch_size=size, scored=_SCORED, budget=_BUDGET)
+    speedups = Speedups.apply(model, token_ids=None, specials=0)  # all weights stay, since they are counted
+    try:
+        return cost(model, rows, task, batch_size=size, scored=_SCORED, budget=_BUDGET)
+    finally:
+        speedups.undo()
 
 
-def _estimates(recipe: Recipe, splits: Splits, teacher: Cost, student: Cost, process: int) -> list[Estimate]:
+def _estimates(
+    recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, process: int
+) -> list[Estimate]:
     """Each stage's seconds, over all seeds, and its peak of memory."""
     seeds, scored = len(recipe.seeds), len(splits.valid) + len(splits.test)
 
@@ -145,24 +162,30 @@ def _estimates(recipe: Recipe, splits: Splits, teacher: Cost, student: Cost, pro
         return settings.epochs * (steps * model.step + len(splits.valid) * model.row)
 
     memory = process + student.memory
+    row = sum(teacher.cost.row for teacher in teachers.values())
+    scoring_memory = process + max(teacher.cost.scoring_memory for teacher in teachers.values())
     stages = [
-        ("soft labels", len(splits.train) * teacher.row, process + teacher.scoring_memory),
+        (name, training(teacher.cost, teacher.settings), process + teacher.cost.memory)
+        for name, teacher in teachers.items()
+        if teacher.settings is not None
+    ]
+    stages += [
+        ("soft labels", len(splits.train) * row, scoring_memory),
         ("student", training(student, recipe.student), memory),
         ("undistilled", training(student, recipe.student), memory),
-        ("scoring", scored * (teacher.row + 2 * student.row), process + teacher.scoring_memory),
+        ("scoring", scored * (row + 2 * student.row), scoring_memory),
     ]
-    if recipe.teacher.fine_tune:
-        stages.insert(0, ("teacher", training(teacher, recipe.teacher), process + teacher.memory))
     return [Estimate(name, seeds * (seconds + _OVERHEAD), bytes_) for name, seconds, bytes_ in stages]
 
 
-def _disk(recipe: Recipe, teacher: Cost, student: Cost) -> int:
+def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost) -> int:
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
-    trained = [student.weights] + ([teacher.weights] if recipe.teacher.fine_tune else [])
-    return copies * (teacher.weights + 2 * student.weights) + _CHECKPOINTS * 3 * max(trained)
+    trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
+    stored = sum(each.cost.weights for each in teachers.values()) + 2 * student.weights
+    return copies * stored + _CHECKPOINTS * 3 * max(trained)
 
 
-def _too_little(estimates: list[Estimate], disk: int, free: int, room: int | None) -> list[Finding]:
+def _too_little(estimates: list[Estimate], disk: int, free: int, free_memory: int | None) -> list[Finding]:
     found = []
     if disk > free:
         found.append(Finding(
@@ -171,11 +194,11 @@ def _too_little(estimates: list[Estimate], disk: int, free: int, room: int | Non
             "Free some, or run it on another disk with --out.",
         ))  # fmt: skip
     hungriest = max(estimates, key=lambda estimate: estimate.memory)
-    if room is not None and hungriest.memory > room:
+    if free_memory is not None and hungriest.memory > free_memory:
         found.append(Finding(
             "memory", hungriest.stage,
             f"The stage {hungriest.stage} needs about {hungriest.memory / 1e9:.1f} GB of memory; "
-            f"{room / 1e9:.1f} GB are free.",
+            f"{free_memory / 1e9:.1f} GB are free.",
             "Lower batch_size and raise gradient_accumulation by the same factor, or lower data.max_length.",
         ))  # fmt: skip
     return found
@@ -189,4 +212,14 @@ def _busy(load: tuple[float, int] | None) -> list[Finding]:
         f"Other work runs here (load {load[0]:.1f} on {load[1]} processors), so the estimated times are uncertain.",
         "Run the doctor again when the machine is quiet; where others share it, OMP_NUM_THREADS=1 can be faster for small "
         "models.",
+    )]  # fmt: skip
+
+
+def _idle_devices() -> list[Finding]:
+    idle = unused_devices()
+    if not idle:
+        return []
+    return [Finding(
+        "idle-gpus", "machine", f"{idle + 1} GPUs are here; training uses one.",
+        "Nothing need be done. Without torchrun, several would change how many rows a step has.",
     )]  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from alambique.evaluation.metrics import BINS, calibration_rows, macro_f1_without, softmax
+from alambique.evaluation.metrics import BINS, confidence_bins, macro_f1_without
 
 LEVEL = 0.95
 # A seeds' component this likely to be chance is pooled (Bancroft 1964, "Analysis and Inference for Incompletely Specified
@@ -93,55 +93,66 @@ def pseudo_values(whole: float, without: np.ndarray) -> np.ndarray:
     return count * whole - (count - 1) * without
 
 
-def accuracy_contributions(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N,) 1 where the largest logit is the label's."""
-    return (logits.argmax(-1) == labels).astype(np.float64)
+def accuracy_contributions(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N,) 1 where the predicted class is the label."""
+    return (predicted == labels).astype(np.float64)
 
 
-def macro_f1_contributions(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def macro_f1_contributions(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """(N,) pseudo-values of macro-F1."""
-    whole, without = macro_f1_without(logits.argmax(-1), labels, logits.shape[-1])
+    whole, without = macro_f1_without(predicted, labels, classes)
     return pseudo_values(whole, without)
 
 
-def retention_contributions(student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def retention_contributions(
+    student: np.ndarray, teacher: np.ndarray, labels: np.ndarray, classes: int
+) -> tuple[float, np.ndarray]:
     """Student's macro-F1 as a fraction of the teacher's, and its (N,) pseudo-values.
 
     NaN where the teacher's macro-F1 is 0, or would be without some row: there is nothing to retain.
+
+    Args:
+        student: (N,) its predicted classes.
+        teacher: (N,) its predicted classes.
+        labels: (N,).
+        classes: how many.
     """
-    classes = student.shape[-1]
-    mine, mine_without = macro_f1_without(student.argmax(-1), labels, classes)
-    theirs, theirs_without = macro_f1_without(teacher.argmax(-1), labels, classes)
+    mine, mine_without = macro_f1_without(student, labels, classes)
+    theirs, theirs_without = macro_f1_without(teacher, labels, classes)
     if theirs == 0 or not theirs_without.all():
         return float("nan"), np.full(len(labels), np.nan)
     return mine / theirs, pseudo_values(mine / theirs, mine_without / theirs_without)
 
 
-def calibration_contributions(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def calibration_contributions(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
     """(N,) pseudo-values of the expected calibration error.
 
     The error is a sum over bins of |what the bin's rows add up to|; without a row only its own bin changes.
+
+    Args:
+        confidence: (N,) the probability of the predicted class.
+        correct: (N,) 1 where the predicted class is the label, else 0.
     """
-    confidence, right, bins = calibration_rows(softmax(logits), labels)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
-    count = len(labels)
+    bins = confidence_bins(confidence)
+    gaps = np.bincount(bins, weights=confidence - correct, minlength=BINS)
+    count = len(correct)
     total = float(np.abs(gaps).sum())
-    changed = total - np.abs(gaps[bins]) + np.abs(gaps[bins] - (confidence - right))
+    changed = total - np.abs(gaps[bins]) + np.abs(gaps[bins] - (confidence - correct))
     return pseudo_values(total / count, changed / (count - 1))
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def mcnemar(student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """McNemar's exact test of two models' correctness on the same rows (McNemar 1947).
 
     Args:
-        first: (N, C) logits of the student.
-        second: (N, C) logits of the undistilled twin.
+        student: (N,) its predicted classes.
+        undistilled: (N,) those of its twin.
         labels: (N,).
 
     Returns:
         How many rows only one of them gets right, and the two-sided p-value.
     """
-    mine, theirs = first.argmax(-1) == labels, second.argmax(-1) == labels
+    mine, theirs = student == labels, undistilled == labels
     only_mine, only_theirs = int((mine & ~theirs).sum()), int((~mine & theirs).sum())
     p = 1.0 if only_mine + only_theirs == 0 else float(stats.binomtest(only_mine, only_mine + only_theirs).pvalue)
     return {"student_only_right": only_mine, "undistilled_only_right": only_theirs, "p": p}

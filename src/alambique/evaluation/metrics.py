@@ -1,26 +1,24 @@
-"""Figures of quality from logits, fractions from 0 to 1."""
+"""Figures of quality from decisions and probabilities, fractions from 0 to 1. How logits become those is the task's."""
 
 import numpy as np
-from scipy import optimize, special
 from sklearn.metrics import accuracy_score, f1_score
 
 BINS = 15  # of the calibration error
 
 
-def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Share of rows whose largest logit is the label's. ``logits`` (N, C), ``labels`` (N,)."""
-    return float(accuracy_score(labels, logits.argmax(-1)))
+def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Share of rows whose predicted class is the label; (N,) each."""
+    return float(accuracy_score(labels, predicted))
 
 
-def macro_f1(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over all C classes of F1; a class that is neither there nor predicted counts 0."""
-    classes = np.arange(logits.shape[-1])
-    return float(f1_score(labels, logits.argmax(-1), labels=classes, average="macro", zero_division=0))
+def macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
+    """Mean over all classes of F1; a class that is neither there nor predicted counts 0."""
+    return float(f1_score(labels, predicted, labels=np.arange(classes), average="macro", zero_division=0))
 
 
-def agreement(logits: np.ndarray, others: np.ndarray) -> float:
-    """Share of rows on which two models, (N, C) each, choose the same class."""
-    return float((logits.argmax(-1) == others.argmax(-1)).mean())
+def agreement(predicted: np.ndarray, others: np.ndarray) -> float:
+    """Share of rows for which two models, (N,) each, predict the same class."""
+    return float((predicted == others).mean())
 
 
 def macro_f1_without(predicted: np.ndarray, labels: np.ndarray, classes: int) -> tuple[float, np.ndarray]:
@@ -45,47 +43,25 @@ def _macro_f1_of(confusion: np.ndarray) -> float:
     return float(np.divide(2 * confusion.diagonal(), size, out=np.zeros(len(size)), where=size > 0).mean())
 
 
-def mean_absolute_error(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean distance in steps between the chosen class and the label, for labels in order."""
-    return float(np.abs(logits.argmax(-1) - labels).mean())
+def mean_absolute_error(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Mean distance in steps between the predicted class and the label, for labels in order."""
+    return float(np.abs(predicted - labels).mean())
 
 
-def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """(N, C) probabilities."""
-    return np.asarray(special.softmax(logits.astype(np.float64) / temperature, axis=-1))
+def confidence_bins(confidence: np.ndarray) -> np.ndarray:
+    """The bin of each row by its confidence, (N,): one of :data:`BINS` bins of equal width."""
+    return np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
 
 
-def divergences(logits: np.ndarray, teacher: np.ndarray) -> np.ndarray:
-    """(N,) KL(teacher ‖ model) of each row at temperature 1, in nats."""
-    own = special.log_softmax(logits.astype(np.float64), axis=-1)
-    theirs = special.log_softmax(teacher.astype(np.float64), axis=-1)
-    return np.asarray((np.exp(theirs) * (theirs - own)).sum(-1))
-
-
-def calibration_rows(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Confidence, correctness (0 or 1) and bin of each row, (N,) each; :data:`BINS` bins of equal width."""
-    confidence = probabilities.max(-1)
-    right = (probabilities.argmax(-1) == labels).astype(np.float64)
-    return confidence, right, np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-
-
-def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
     """Mean gap between confidence and accuracy over bins of confidence, weighed by their rows.
 
     Naeini, Cooper and Hauskrecht 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning"; Guo et al. 2017,
     "On Calibration of Modern Neural Networks", equation 3, with 15 bins.
+
+    Args:
+        confidence: (N,) the probability of the predicted class.
+        correct: (N,) 1 where the predicted class is the label, else 0.
     """
-    confidence, right, bins = calibration_rows(probabilities, labels)
-    return float(np.abs(np.bincount(bins, weights=confidence - right, minlength=BINS)).sum() / len(labels))
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that minimises cross-entropy (Guo et al. 2017, §4.2), from 0.05 to 20."""
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        scaled = special.log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=-1)
-        return float(-scaled[rows, labels].mean())
-
-    found = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
-    return float(np.exp(found.x))
+    gaps = np.bincount(confidence_bins(confidence), weights=confidence - correct, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(correct))

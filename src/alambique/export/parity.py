@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from alambique.evaluation.intervals import Interval, interval, macro_f1_contributions
-from alambique.evaluation.metrics import agreement, macro_f1, softmax
+from alambique.evaluation.intervals import Interval, interval
+from alambique.evaluation.task import Task
 from alambique.recipe.sections import Export
 
 
@@ -40,25 +40,27 @@ class Parity:
         return asdict(self) | {"macro_f1_drop": {"mean": drop.mean, "low": drop.low, "high": drop.high}}
 
 
-def compare(logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, *, margin: float) -> Parity:
+def compare(task: Task, logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, *, margin: float) -> Parity:
     """Compare the logits of an exported model with PyTorch's, (N, C) each, on rows with these labels, (N,).
 
     Logits that are not finite count as the greatest drift there is.
     """
-    ours, theirs = softmax(np.nan_to_num(logits, nan=0.0, posinf=1e4, neginf=-1e4)), softmax(reference)
+    logits_or_limits = np.nan_to_num(logits, nan=0.0, posinf=1e4, neginf=-1e4)
+    ours, theirs = task.probabilities(logits_or_limits), task.probabilities(reference)
+    same = task.decide(ours) == task.decide(theirs)
     drift = np.where(np.isfinite(logits).all(-1, keepdims=True), np.abs(ours - theirs), 1.0)
     best = np.sort(theirs, axis=-1)
     confident = best[:, -1] - best[:, -2] >= margin
-    drop = macro_f1(theirs, labels) - macro_f1(ours, labels)
-    parts = macro_f1_contributions(theirs, labels) - macro_f1_contributions(ours, labels)
+    drop = task.score("macro_f1", theirs, labels) - task.score("macro_f1", ours, labels)
+    parts = task.contributions("macro_f1", theirs, labels) - task.contributions("macro_f1", ours, labels)
     return Parity(
         rows=len(labels),
-        agreement=agreement(ours, theirs),
+        agreement=float(same.mean()),
         max_drift=float(drift.max()),
         mean_drift=float(drift.mean()),
         confident_rows=int(confident.sum()),
-        confident_agreement=agreement(ours[confident], theirs[confident]) if confident.any() else None,
-        macro_f1=macro_f1(ours, labels),
+        confident_agreement=float(same[confident].mean()) if confident.any() else None,
+        macro_f1=task.score("macro_f1", ours, labels),
         macro_f1_drop=interval([drop], parts[None]),
     )
 

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 
 from alambique.errors import CorruptArtefactError, RunFolderError
+from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
-from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, STUDENT, TEACHER
+from alambique.run.layout import DATA, EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, SPLITS, STUDENT, TEACHER
 from alambique.run.manifest import file_damage, recorded_digest
 
 TORCH = "torch"
@@ -34,6 +37,7 @@ class Classifier:
         max_length: where texts are cut, in tokens.
         logits: from one or two segments a text to (texts, classes) float32, in the order of the texts.
         fit_temperature: gives the temperature; :attr:`temperature` calls it once.
+        task: how logits become probabilities and decisions.
     """
 
     backend: str
@@ -42,6 +46,7 @@ class Classifier:
     max_length: int
     logits: Callable[[Segments], np.ndarray]
     fit_temperature: Callable[[], float]
+    task: Task = SINGLE_LABEL
 
     @cached_property
     def temperature(self) -> float:
@@ -61,9 +66,7 @@ class Classifier:
 
     def probabilities_of(self, logits: np.ndarray, *, calibrated: bool = False) -> np.ndarray:
         """From (texts, classes) logits of this model to probabilities of the same shape, float32."""
-        scaled = logits / (self.temperature if calibrated else 1.0)
-        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
-        return np.asarray(powers / powers.sum(-1, keepdims=True), dtype=np.float32)
+        return self.task.probabilities(logits, self.temperature if calibrated else 1.0).astype(np.float32)
 
     def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
         """One text's answer as JSON values: ``label``, its ``probability``, and ``scores``, every label's.
@@ -71,7 +74,7 @@ class Classifier:
         Args:
             probabilities: (classes,).
         """
-        best = int(probabilities.argmax())
+        best = int(self.task.decide(probabilities))
         scores = dict(zip(self.label_names, probabilities.tolist(), strict=True))
         return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
 
@@ -151,7 +154,7 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any)
     )  # fmt: skip
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
-        lambda: float(facts["temperature"]),
+        lambda: float(facts["temperature"]), TASKS[facts.get("task", SINGLE_LABEL.name)],
     )  # fmt: skip
 
 
@@ -161,10 +164,11 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
     from alambique.models.pretrained import load_finished  # noqa: PLC0415 - torch takes seconds
     from alambique.models.tokenizer import load_tokenizer  # noqa: PLC0415 - torch takes seconds
     from alambique.progress import quiet_libraries  # noqa: PLC0415
-    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
-    data = Recipe.load(run.path / RECIPE).data
+    data = run.recipe().data
     folder = run.require(role)
+    facts = read_json(run.path / DATA / SPLITS) or {}
+    task = TASKS[facts.get("task", SINGLE_LABEL.name)]
     with quiet_libraries():
         tokenizer = load_tokenizer(folder, key=role)
         network = to_device(load_finished(folder, key=role))
@@ -174,14 +178,12 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
 
     pairs = len(data.text) > 1 or bool(data.metadata)
     names = tuple(label_names_of(network))
-    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role))
+    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role, task), task)
 
 
-def _temperature(run: RunFolder, role: str) -> float:
-    """From the logits on valid that the run keeps."""
+def _temperature(run: RunFolder, role: str, task: Task) -> float:
+    """From the logits on valid that the run holds."""
     import pyarrow.parquet as pq  # noqa: PLC0415
-
-    from alambique.evaluation.metrics import fit_temperature  # noqa: PLC0415 - scipy and scikit-learn
 
     path = run.require(f"{PREDICTIONS}/{role}") / "valid.parquet"
     try:
@@ -189,4 +191,4 @@ def _temperature(run: RunFolder, role: str) -> float:
     except (OSError, ValueError) as error:
         raise CorruptArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
     logits = np.asarray(table["logits"].to_pylist(), dtype=np.float32)
-    return fit_temperature(logits, np.asarray(table["label"].to_pylist()))
+    return task.fit_temperature(logits, np.asarray(table["label"].to_pylist()))

@@ -1,6 +1,5 @@
-"""From texts to token ids, and from a classifier to logits in the order of the rows."""
+"""From texts or token ids to a PyTorch classifier's logits, in the order of the rows."""
 
-import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import cast
@@ -11,43 +10,12 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.tokens import Segments, Tokens, tokenize_rows
+from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
 from alambique.models.speedups.cls_last_layer import cls_only
 
-__all__ = ["Segments", "predict_logits", "predict_tokens", "to_device", "token_lengths", "tokenize"]
-
 _BATCH = {"cpu": 64}  # rows that keep two cores busy; more only leave the caches
 _LARGE_BATCH = 512  # for an accelerator
-
-
-def tokenize(
-    tokenizer: PreTrainedTokenizerBase,
-    segments: Segments,
-    *,
-    max_length: int | None,
-    model: PreTrainedModel | None = None,
-) -> dict[str, list[list[int]]]:
-    """Token ids of each row, not padded; cut at ``max_length`` (None: not cut).
-
-    Args:
-        tokenizer: of the model.
-        segments: one or two texts a row, the same number in each.
-        max_length: in tokens, special tokens included.
-        model: keep only the inputs that this model names.
-    """
-    texts = [row[0] for row in segments]
-    pairs = [row[1] for row in segments] if segments and len(segments[0]) > 1 else None
-    encoded = tokenizer(
-        texts, pairs, truncation=max_length is not None, max_length=max_length, padding=False, verbose=False
-    )
-    named = None if model is None else inspect.signature(model.forward).parameters
-    return {name: encoded[name] for name in tokenizer.model_input_names
-            if name in encoded and (named is None or name in named)}  # fmt: skip
-
-
-def token_lengths(tokenizer: PreTrainedTokenizerBase, segments: Segments) -> list[int]:
-    """Tokens of each row, special tokens included, nothing cut."""
-    return [len(ids) for ids in tokenize(tokenizer, segments, max_length=None)["input_ids"]]
 
 
 def predict_logits(
@@ -64,9 +32,9 @@ def predict_logits(
     Args:
         model: a classifier; it is left in eval mode.
         tokenizer: its own.
-        segments: one or two texts a row.
+        segments: one or two texts per row.
         max_length: where texts are cut, in tokens.
-        batch_size: rows a batch; by default what suits the model's device.
+        batch_size: rows per batch; by default what suits the model's device.
         advance: called with the rows done after each batch.
 
     Returns:
@@ -82,7 +50,7 @@ def predict_tokens(
     *,
     batch_size: int | None = None,
     advance: Callable[[int], None] | None = None,
-    plain: bool = False,
+    speedups: bool = True,
     half: bool = False,
 ) -> np.ndarray:
     """Logits of rows that are tokenised already, as :func:`predict_logits` gives them.
@@ -90,9 +58,9 @@ def predict_tokens(
     Args:
         model: a classifier; it is left in eval mode.
         tokens: of the rows.
-        batch_size: rows a batch; by default what suits the model's device.
+        batch_size: rows per batch; by default what suits the model's device.
         advance: called with the rows done after each batch.
-        plain: let the model's own code compute the last layer for every token.
+        speedups: compute the last layer for the first token alone, where that is exact.
         half: compute in bfloat16.
 
     Returns:
@@ -100,15 +68,12 @@ def predict_tokens(
     """
     model.eval()
     size = batch_size or _BATCH.get(model.device.type, _LARGE_BATCH)
-    names = set(inspect.signature(model.forward).parameters)
+    inputs = ModelInputs.of(model)
     logits = np.zeros((len(tokens), len(label_names_of(model))), dtype=np.float32)
-    order = np.argsort(-tokens.lengths, kind="stable")
-    exact = nullcontext() if plain else cls_only(model)
+    exact = cls_only(model) if speedups else nullcontext()
     with exact, torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=half):
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
-            batch = {name: values.to(model.device) for name, values in tokens.batch(rows, names).items()}
-            logits[rows] = model(**batch).logits.float().cpu().numpy()
+        for rows in tokens.batches(size):
+            logits[rows] = model(**inputs.tensors(tokens, rows, model.device)).logits.float().cpu().numpy()
             if advance is not None:
                 advance(len(rows))
     return logits

@@ -1,10 +1,12 @@
 """The mixture of soft loss and cross-entropy that a student is trained on."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alambique.losses.prediction import SOFT_LOSSES, SoftLoss, to_float32
+from alambique.losses.prediction import LossInputs, PredictionLoss, loss_of, to_float32
 
 NO_LABEL = -100
 
@@ -29,8 +31,10 @@ def distillation_loss(
     *,
     temperature: float,
     hard_label_weight: float,
-    loss: SoftLoss = "kl",
+    loss: str | PredictionLoss = "kl",
+    label_order: Sequence[int] | None = None,
     label_smoothing: float = 0.0,
+    hard_loss: Callable[..., Tensor] = cross_entropy,
     rows: Tensor | float | None = None,
     labelled_rows: Tensor | float | None = None,
 ) -> Tensor:
@@ -45,8 +49,10 @@ def distillation_loss(
         labels: (B,) class indices, −100 for none; may be None when ``hard_label_weight`` is 0.
         temperature: of the soft loss, above 0.
         hard_label_weight: from 0 (soft labels only) to 1 (hard labels only).
-        loss: ``kl`` (:func:`kl_divergence`) or ``mse`` (:func:`mean_squared_error`).
+        loss: the soft loss: a name such as ``kl`` or ``mse``, or one with its options (:mod:`alambique.losses.prediction`).
+        label_order: (C,) the rank of each class, for a loss that needs it.
         label_smoothing: of the hard labels, from 0 to 1.
+        hard_loss: from logits, labels and ``label_smoothing`` to one value per row, 0 for a row without a label.
         rows: what the sum of soft losses is divided by; B by default. Under gradient accumulation, the rows of the
             whole step, so that unequal micro-batches weigh each row alike.
         labelled_rows: the same for the hard losses; the number of labelled rows by default.
@@ -57,23 +63,21 @@ def distillation_loss(
     Raises:
         ValueError: shapes differ, a part that has weight is missing, or a parameter is out of range.
     """
-    _check(student_logits, teacher_logits, labels, temperature, hard_label_weight, loss)
+    _check(student_logits, teacher_logits, labels, temperature, hard_label_weight)
+    prediction_loss = loss_of(loss)
     total = to_float32(student_logits.new_zeros(()))
     if hard_label_weight < 1 and teacher_logits is not None:
-        soft = SOFT_LOSSES[loss](student_logits, teacher_logits.detach(), temperature=temperature).sum()
+        batch = LossInputs(student_logits, teacher_logits.detach(), labels, temperature, label_order)
+        soft = prediction_loss.rows(batch).sum()
         total = total + (1 - hard_label_weight) * soft / (len(student_logits) if rows is None else rows)
     if hard_label_weight > 0 and labels is not None:
-        hard = cross_entropy(student_logits, labels, label_smoothing=label_smoothing).sum()
+        hard = hard_loss(student_logits, labels, label_smoothing=label_smoothing).sum()
         count = (labels != NO_LABEL).sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
         total = total + hard_label_weight * hard / count.clamp(min=1).to(hard.device)
     return total
 
 
-def _check(
-    student: Tensor, teacher: Tensor | None, labels: Tensor | None, temperature: float, weight: float, loss: str
-) -> None:
-    if loss not in SOFT_LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(SOFT_LOSSES)}, not {loss!r}")
+def _check(student: Tensor, teacher: Tensor | None, labels: Tensor | None, temperature: float, weight: float) -> None:
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, not {temperature}")
     if not 0 <= weight <= 1:

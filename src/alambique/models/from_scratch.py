@@ -1,5 +1,8 @@
 """Classifiers with random weights, of a size that the recipe gives."""
 
+from dataclasses import dataclass
+from typing import Any, Self, cast
+
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -11,7 +14,10 @@ from transformers import (
 )
 
 from alambique.models.labels import label_config
-from alambique.recipe.sections import Scratch
+from alambique.models.pretrained import check_positions
+from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
+from alambique.models.tokenizer import for_model
+from alambique.recipe.sections import Scratch, Student
 
 POSITIONS = 512
 
@@ -49,3 +55,30 @@ def model_from_scratch(
             **labels,
         )
     )
+
+
+@dataclass(frozen=True)
+class FromScratch(StudentForm):
+    """A student with random weights, which reads with its teacher's tokenizer."""
+
+    size: Scratch
+
+    @classmethod
+    def resolve(cls, section: Student, surroundings: Surroundings) -> Self:
+        """Check that texts are not longer than the student has positions for.
+
+        Raises:
+            ModelError: they are.
+        """
+        check_positions(surroundings.max_length, POSITIONS, key="student.from_scratch")
+        return cls(cast("Scratch", section.from_scratch))
+
+    def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
+        """Its size and the tokenizer."""
+        del teacher
+        return form_key(from_scratch=self.size.model_dump(mode="json"), tokenizer=teacher_tokenizer)
+
+    def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """Draw the weights."""
+        model = model_from_scratch(self.size, context.teacher_tokenizer, context.label_names, seed=context.seed)
+        return model, for_model(context.teacher_tokenizer, model)

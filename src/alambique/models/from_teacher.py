@@ -1,6 +1,7 @@
 """Students and teachers built here: from scratch, or from a teacher's layers."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 from transformers import (
     BertConfig,
@@ -8,12 +9,15 @@ from transformers import (
     DistilBertConfig,
     DistilBertForSequenceClassification,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     set_seed,
 )
 
 from alambique.errors import ModelError
 from alambique.models.labels import label_config
-from alambique.recipe.sections import FromTeacher
+from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
+from alambique.models.tokenizer import for_model
+from alambique.recipe.sections import FromTeacher, Student
 
 _DISTILBERT_TO_BERT = {
     "attention.q_lin": "attention.self.query",
@@ -124,3 +128,35 @@ def _name_in_bert(name: str, chosen: list[int]) -> str:
 def _layer_of(name: str) -> int | None:
     parts = name.split(".")
     return int(parts[parts.index("layer") + 1]) if "layer" in parts else None
+
+
+@dataclass(frozen=True)
+class FromTeacherLayers(StudentForm):
+    """A student that starts from some of a BERT teacher's layers and reads with its tokenizer."""
+
+    section: FromTeacher
+
+    @classmethod
+    def resolve(cls, section: Student, surroundings: Surroundings) -> Self:
+        """Check that the teacher is one that layers can be taken from, and has them.
+
+        Raises:
+            ModelError: it is not, or has not.
+        """
+        if surroundings.teacher_architecture != "bert":
+            raise ModelError(
+                f"student.from_teacher needs a BERT teacher; this one is {surroundings.teacher_architecture}. Give "
+                "student.model or student.from_scratch instead."
+            )
+        form = cast("FromTeacher", section.from_teacher)
+        choose_layers(form.layers, surroundings.teacher_layers)
+        return cls(form)
+
+    def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
+        """Which layers, of which teacher."""
+        return form_key(from_teacher=self.section.model_dump(mode="json"), teacher=teacher, tokenizer=teacher_tokenizer)
+
+    def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """Take the layers over; see :func:`student_from_teacher`."""
+        model = student_from_teacher(context.load_teacher(), self.section, context.label_names, seed=context.seed)
+        return model, for_model(context.teacher_tokenizer, model)

@@ -15,7 +15,7 @@ from transformers import (
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from alambique.errors import ModelError, first_line
+from alambique.errors import ModelError, UserInputError, first_line
 from alambique.hub import is_id, snapshot
 from alambique.models.labels import label_config
 from alambique.run.integrity import escapes, read_json
@@ -47,12 +47,13 @@ class PretrainedFolder:
     digest: str
 
 
-def find_pretrained(name: str, *, key: str) -> PretrainedFolder:
+def find_pretrained(name: str, *, key: str, offline: bool = False) -> PretrainedFolder:
     """Find a model by name: ``package:MODULE/FOLDER``, a local folder, or a Hub id.
 
     Args:
         name: the name in the recipe.
         key: its key there, for messages.
+        offline: take a Hub id from the cache alone.
 
     Raises:
         ModelError: nothing there, or no safetensors.
@@ -64,7 +65,7 @@ def find_pretrained(name: str, *, key: str) -> PretrainedFolder:
     elif path.is_dir():
         folder = path
     elif is_id(name):
-        folder = snapshot(name, "model", _FILES, key=key).folder
+        folder = snapshot(name, "model", _FILES, key=key, offline=offline).folder
     else:
         raise ModelError(f"{key}: there is no folder {name}.")
     if not (folder / "config.json").is_file():
@@ -76,6 +77,25 @@ def find_pretrained(name: str, *, key: str) -> PretrainedFolder:
         )
     _refuse_strange_index(folder, key)
     return PretrainedFolder(name, folder, _digest(folder))
+
+
+def recorded_pretrained(name: str, recorded: str | None, *, key: str) -> PretrainedFolder:
+    """A checkpoint by name or, where it is not on this machine any more, as a run recorded it: with that digest.
+
+    Args:
+        name: the name in the recipe.
+        recorded: the digest in the manifest of what was made from it.
+        key: its key in the recipe, for messages.
+    """
+    try:
+        return find_pretrained(name, key=key, offline=True)
+    except UserInputError:
+        return PretrainedFolder(name, Path(name), str(recorded))
+
+
+def digest_of_pretrained(checkpoint: PretrainedFolder | None) -> str | None:
+    """Its digest, for a manifest key; None where there is no checkpoint."""
+    return None if checkpoint is None else checkpoint.digest
 
 
 def _refuse_strange_index(folder: Path, key: str) -> None:

@@ -1,5 +1,6 @@
 """A WordPiece tokenizer trained on the train split, for models made from scratch."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable
@@ -8,11 +9,13 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoTokenizer,
+    PreTrainedModel,
     PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
 
 from alambique.errors import ModelError, first_line
+from alambique.models.inputs import ModelInputs
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -77,6 +80,7 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     A fast tokenizer keeps the cut and padding of its last call, and would write them: a run that was continued, and skipped
     that call, would differ from one that was not.
     """
+    tokenizer = copy.deepcopy(tokenizer)  # the caller's keeps its settings
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
@@ -110,3 +114,12 @@ def load_tokenizer(folder: Path, *, key: str) -> PreTrainedTokenizerBase:
     if tokenizer.pad_token is None:
         raise ModelError(f"{key}: the tokenizer of {folder} has no padding token, so rows cannot be batched.")
     return tokenizer
+
+
+def for_model(tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> PreTrainedTokenizerBase:
+    """A copy of a tokenizer that names only inputs the model reads: DistilBERT has no token types."""
+    copied = copy.deepcopy(tokenizer)
+    names = ModelInputs.of(model).names
+    if "token_type_ids" not in names:
+        copied.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
+    return copied

@@ -6,7 +6,18 @@ The text below each key is its line in ``docs/recipe.md``, which :mod:`alambique
 import codecs
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WrapSerializer,
+    field_validator,
+    model_validator,
+)
+
+from alambique.losses.prediction import KL, Loss, name_or_mapping, with_name
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
@@ -265,10 +276,12 @@ class Student(Training):
 class Distillation(Section):
     """How soft and hard labels are mixed."""
 
-    loss: Literal["kl", "mse"] = "kl"
-    """`kl`: KL divergence of softened distributions, times T²; `mse`: squared difference of centred logits."""
+    loss: Annotated[Loss, Field(discriminator="name"), BeforeValidator(with_name), WrapSerializer(name_or_mapping)] = (
+        Field(default_factory=KL)
+    )
+    """The soft loss, by name, or as a mapping of its name and options, see below."""
     temperature: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = 2.0
-    """T; `mse` has no use for it."""
+    """Softmax temperature T; ignored by `mse`."""
     hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     """From 0 (soft labels only) to 1 (hard labels only); the soft loss has the rest."""
 
@@ -283,6 +296,15 @@ class Compute(Section):
     """`bf16`: half precision where it is safe; `auto`: that on a GPU which has it, else `fp32`."""
     compile: bool = False
     """true: `torch.compile` the models in training. It takes minutes first, and pays in long trainings on a GPU."""
+
+    @property
+    def speedups(self) -> bool:
+        """Whether the exact speed-ups are used."""
+        return not self.plain
+
+    def key(self) -> dict[str, Any]:
+        """What of it the manifest keys of stages hold, in the shape that existing runs have."""
+        return self.model_dump(mode="json")
 
 
 class Export(Section):

@@ -8,6 +8,7 @@ import alambique
 from alambique.artefacts.predictions import ALL, Scored, read_seeds
 from alambique.artefacts.splits import Splits, run_data
 from alambique.errors import RunFolderError
+from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed, calibration, figures, verdict
 from alambique.findings import Finding
 from alambique.recipe.recipe import Recipe
@@ -26,7 +27,7 @@ from alambique.run.layout import (
     STUDENT,
     TEACHER,
 )
-from alambique.run.manifest import MANIFEST, environment, recorded_digest
+from alambique.run.manifest import environment, recorded_digest
 
 CHOSEN_BY = "macro_f1"
 
@@ -39,11 +40,10 @@ def gather(run: RunFolder) -> dict[str, Any]:
     """
     recipe = Recipe.load(run.path / RECIPE)
     splits, findings = run_data(run)
+    task = TASKS[splits.task]
     rooms = {seed: run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds}
-    for room in rooms.values():
-        _check_made_from(room, recipe)
     seeds, cost = read_seeds(run, recipe, splits), _cost(run)
-    kept = best_seed(seeds, splits)
+    kept = best_seed(seeds, splits, task)
     models = {name: _model(name, seeds, kept, splits, cost) for name in ALL}
     return {
         "alambique": alambique.__version__,
@@ -58,7 +58,7 @@ def gather(run: RunFolder) -> dict[str, Any]:
             "findings": findings,
         },
         "models": models,
-        "verdict": verdict(seeds, splits.test),
+        "verdict": verdict(seeds, splits.test, task),
         "export": _export(run),
         "seeds": {"all": list(recipe.seeds), "kept": kept, "chosen_by": f"valid {CHOSEN_BY}"},
         "timings": _timings(run, list(rooms.values())),
@@ -66,28 +66,16 @@ def gather(run: RunFolder) -> dict[str, Any]:
     }
 
 
-def _check_made_from(room: RunFolder, recipe: Recipe) -> None:
-    """The recipe may have been changed for a run that was then interrupted; old models must not go under its name."""
-    student = read_json(room.path / STUDENT / MANIFEST) or {}
-    made_from = student.get("key", {})
-    wanted = {
-        "recipe": recipe.student.model_dump(mode="json", exclude={"model"}),
-        "distillation": recipe.distillation.model_dump(mode="json"),
-        "max_length": recipe.data.max_length,
-    }
-    if any(made_from.get(name) != value for name, value in wanted.items()):
-        raise RunFolderError(f"{room.path} is not finished for the recipe in it. Run alambique distill again.")
-
-
 def _model(name: str, seeds: dict[int, Scored], kept: int, splits: Splits, cost: dict[str, Any]) -> dict[str, Any]:
     """One model's entry. Calibration and cost are of the models we train; a baseline's stay null."""
     ours = name in MODELS
-    fitted = calibration(name, list(seeds.values()), splits) if ours else None
+    task = TASKS[splits.task]
+    fitted = calibration(name, list(seeds.values()), splits, task) if ours else None
     return {
         "parameters": seeds[kept][name].parameters,
         "bytes": seeds[kept][name].size,
         **{
-            split.name: figures(name, list(seeds.values()), split, ordinal=splits.ordinal)
+            split.name: figures(name, list(seeds.values()), split, task, ordinal=splits.ordinal)
             for split in (splits.valid, splits.test)
         },
         "temperature": None if fitted is None else fitted[list(seeds).index(kept)]["temperature"],

@@ -7,13 +7,15 @@ from sklearn.metrics import confusion_matrix
 
 from alambique.artefacts.predictions import Scored, read_seeds
 from alambique.artefacts.splits import Split, run_data
-from alambique.evaluation.metrics import BINS, calibration_rows, softmax
-from alambique.inference.torch_model import token_lengths
+from alambique.artefacts.tokens import read_uncut_lengths, tokenize_rows
+from alambique.evaluation.metrics import BINS, confidence_bins
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
 from alambique.models.tokenizer import load_tokenizer
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
-from alambique.run.layout import HISTORY, MODELS, RECIPE, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import HISTORY, MODELS, RECIPE, STUDENT, TEACHER, TOKENS, UNDISTILLED
 
 SHOWN = 20
 
@@ -27,22 +29,23 @@ def gather_details(run: RunFolder, kept: int) -> dict[str, Any]:
     recipe = Recipe.load(run.path / RECIPE)
     splits, _ = run_data(run)
     scored = read_seeds(run, recipe, splits)[kept]
-    test, names = splits.test, splits.label_names
+    test, names, task = splits.test, splits.label_names, TASKS[splits.task]
     classes = list(range(len(names)))
     return {
         "confusion": {
-            name: confusion_matrix(test.labels, scored[name].logits["test"].argmax(-1), labels=classes).tolist()
+            name: confusion_matrix(test.labels, task.decide(scored[name].logits["test"]), labels=classes).tolist()
             for name in MODELS
         },
-        "reliability": {name: _reliability(scored[name].logits["test"], test.labels) for name in MODELS},
+        "reliability": {name: _reliability(task, scored[name].logits["test"], test.labels) for name in MODELS},
         "curves": {name: read_json(run.path / name / HISTORY) or [] for name in (STUDENT, UNDISTILLED)},
-        "token_lengths": token_lengths(load_tokenizer(run.path / TEACHER, key=TEACHER), splits.train.segments()),
-        "changed_rows": _changed(scored, test, names),
+        "token_lengths": _token_lengths(run, splits.train),
+        "changed_rows": _changed(task, scored, test, names),
     }
 
 
-def _reliability(logits: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:
-    confidence, right, bins = calibration_rows(softmax(logits), labels)
+def _reliability(task: Task, logits: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:
+    confidence, right = task.calibration(logits, labels)
+    bins = confidence_bins(confidence)
     return [
         {
             "low": place / BINS, "high": (place + 1) / BINS, "rows": int((bins == place).sum()),
@@ -52,9 +55,9 @@ def _reliability(logits: np.ndarray, labels: np.ndarray) -> list[dict[str, float
     ]  # fmt: skip
 
 
-def _changed(scored: Scored, test: Split, names: tuple[str, ...]) -> dict[str, Any]:
+def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...]) -> dict[str, Any]:
     """Test rows that only the student, or only the undistilled student, gets right, in the order of the data."""
-    student, twin = (scored[name].logits["test"].argmax(-1) for name in (STUDENT, UNDISTILLED))
+    student, twin = (task.decide(scored[name].logits["test"]) for name in (STUDENT, UNDISTILLED))
     fixed = np.flatnonzero((student == test.labels) & (twin != test.labels))
     broken = np.flatnonzero((student != test.labels) & (twin == test.labels))
 
@@ -70,3 +73,12 @@ def _changed(scored: Scored, test: Split, names: tuple[str, ...]) -> dict[str, A
     return {
         "fixed": shown(fixed), "broken": shown(broken), "fixed_total": len(fixed), "broken_total": len(broken),
     }  # fmt: skip
+
+
+def _token_lengths(run: RunFolder, train: Split) -> list[int]:
+    """Tokens of each row before it is cut: as the run counted them, or counted anew for a run made before it did."""
+    lengths = read_uncut_lengths(run.path / TOKENS / TEACHER / train.name)
+    if lengths is None:
+        tokenizer = load_tokenizer(run.path / TEACHER, key=TEACHER)
+        lengths = tokenize_rows(tokenizer, train.segments(), max_length=None).lengths
+    return [int(length) for length in lengths]

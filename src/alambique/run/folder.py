@@ -35,6 +35,7 @@ from alambique.run.layout import (
     SCRATCH,
     SEED_STAGES,
     SEEDS,
+    TEACHERS,
     TOKENS,
     WORK,
 )
@@ -63,6 +64,7 @@ class RunFolder:
             say: told of artefacts that are damaged and made again.
         """
         self.path, self.fallback, self.say = path, fallback, say
+        self.may_write = True
 
     @classmethod
     @contextmanager
@@ -141,6 +143,16 @@ class RunFolder:
                 "folder with --out."
             )
 
+    def read_only(self) -> "RunFolder":
+        """The same folder, whose stages are looked up and never made: :meth:`stage` refuses one that is not current."""
+        same = RunFolder(self.path, fallback=self.fallback, say=self.say)
+        same.may_write = False
+        return same
+
+    def recipe(self) -> Recipe:
+        """The recipe in the folder."""
+        return Recipe.load(self.path / RECIPE)
+
     @classmethod
     def existing(cls, path: Path) -> Self:
         """A folder that a run was made in.
@@ -187,11 +199,15 @@ class RunFolder:
     def seed(self, seed: int, *, alone: bool) -> "RunFolder":
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
         below = RunFolder(self.path / SEEDS / str(seed), say=self.say)
-        return (
-            RunFolder(self.path, fallback=below, say=self.say)
-            if alone
-            else RunFolder(below.path, fallback=self, say=self.say)
-        )
+        seed_run = RunFolder(self.path, fallback=below, say=self.say) if alone else below
+        if not alone:
+            seed_run.fallback = self
+        seed_run.may_write = self.may_write
+        return seed_run
+
+    def current(self, name: str, key: dict[str, Any]) -> Artefact | None:
+        """The artefact of a stage if it is whole and was made from ``key``, as JSON values; else None."""
+        return read_artefact(self.path / name, json.loads(json.dumps(key)))
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
         """Skip a stage whose manifest still holds, or make it.
@@ -200,13 +216,18 @@ class RunFolder:
             name: its folder, below this one.
             key: all that the result depends on, as JSON values.
             make: writes the files into the folder it is given. In it, ``scratch`` is as an interrupted attempt with the
-                same key left it; it is no part of the result.
+                same key left it; it is not part of the result.
+
+        Raises:
+            RunFolderError: the folder is :meth:`read_only`, and the artefact is not current.
         """
-        folder, work = self.path / name, self.path / WORK / name
-        key = json.loads(json.dumps(key))
-        done = read_artefact(folder, key)
+        done = self.current(name, key)
         if done is not None:
             return done
+        if not self.may_write:
+            raise RunFolderError(f"{self.path} is not finished for the recipe in it. Run alambique distill again.")
+        folder, work = self.path / name, self.path / WORK / name
+        key = json.loads(json.dumps(key))
         self._say_damage(folder, key)
         try:
             if self.fallback is not None and read_artefact(self.fallback.path / name, key) is not None:
@@ -269,11 +290,27 @@ class RunFolder:
             CorruptArtefactError: a file does not hold what its manifest says.
         """
         scored = {path.relative_to(self.path).as_posix() for path in (self.path / PREDICTIONS).glob("*")}
-        for name in sorted({DATA, BENCHMARK, ONNX, *SEED_STAGES, *scored}):
+        scored.discard(f"{PREDICTIONS}/{TEACHERS}")  # whose folders are among the seed's stages
+        for name in sorted({DATA, BENCHMARK, ONNX, *self.seed_stages(), *scored}):
             if (self.path / name).is_dir():
                 self.require(name)
         for room in sorted((self.path / SEEDS).glob("*")):
             RunFolder(room).check()
+
+    def recorded_inputs(self, name: str) -> dict[str, Any]:
+        """What the manifest of a stage says under ``inputs`` of its key; empty if there is no such manifest."""
+        manifest = read_json(self.path / name / MANIFEST)
+        inputs = manifest.get("key", {}).get("inputs", {}) if isinstance(manifest, dict) else {}
+        return inputs if isinstance(inputs, dict) else {}
+
+    def seed_stages(self) -> tuple[str, ...]:
+        """The stages of one seed: those that every run has, and those of further teachers that stand here."""
+        further = sorted(
+            path.parent.relative_to(self.path).as_posix()
+            for above in (TEACHERS, f"{PREDICTIONS}/{TEACHERS}")
+            for path in (self.path / above).glob(f"*/{MANIFEST}")
+        )
+        return (*SEED_STAGES, *further)
 
     def seconds(self, name: str) -> float | None:
         """How long a stage took, or None if it is not there."""
@@ -284,7 +321,7 @@ class RunFolder:
         """Copy the artefacts of the best seed here, where a run with one seed has them."""
         if best.path == self.path:
             return
-        for name in SEED_STAGES:
+        for name in best.seed_stages():
             target, source = self.path / name, best.path / name
             if read_artefact(target, None) is None or read_json(target / MANIFEST) != read_json(source / MANIFEST):
                 self._say_damage(target, read_json(source / MANIFEST)["key"])
@@ -297,7 +334,8 @@ class RunFolder:
     def _tidy(self) -> None:
         for left in (self.path / WORK).rglob(".*.old"):
             _remove(left)
-        for folder in (self.path / WORK / TOKENS, self.path / WORK / PREDICTIONS, self.path / WORK):
+        for name in (f"{TOKENS}/{TEACHERS}", TOKENS, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, "."):
+            folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 

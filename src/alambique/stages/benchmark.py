@@ -2,56 +2,61 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from alambique.artefacts.splits import Splits
-from alambique.inference.torch_model import Segments, predict_logits, to_device
+from alambique.artefacts.splits import Split
+from alambique.artefacts.tokens import Segments
+from alambique.inference.torch_model import predict_logits, to_device
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Reporter
-from alambique.recipe.recipe import Recipe
-from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
 from alambique.run.layout import BENCHMARK, COST, MODELS
 from alambique.run.manifest import Artefact
+from alambique.run.stage import Inputs, Stage, keyed
 
 SINGLES, BATCH, BATCHES, ROUNDS = 100, 32, 6, 3
 _SIDE = 2048
 
 
-def run_benchmark(
-    run: RunFolder, recipe: Recipe, models: dict[str, Artefact], splits: Splits, *, reporter: Reporter
-) -> None:
-    """Keep the latency and throughput of teacher, student and twin.
+@dataclass(frozen=True)
+class BenchmarkInputs(Inputs):
+    """Teacher, student and twin, and the texts they are timed on."""
+
+    models: Mapping[str, Artefact] = keyed(
+        "inputs", value=lambda models: {name: models[name].digest for name in MODELS}
+    )
+    test: Split = keyed("inputs", "test", value=lambda split: split.digest)
+    max_length: int = keyed("max_length")
+
+
+def _make(inputs: BenchmarkInputs, work: Path, reporter: Reporter) -> None:
+    """Write the latency and throughput of teacher, student and twin.
 
     Batch 1: the first :data:`SINGLES` test texts, one by one. Batch 32: :data:`BATCHES` batches as they come, padded to the
     longest of each. The models take turns over :data:`ROUNDS` rounds, after a warm-up, with the machine's rate of 2048³ fp32
     matrix multiplications in between; tokenisation is part of the time.
     """
-    key = {
-        "inputs": {name: models[name].digest for name in MODELS} | {"test": splits.test.digest},
-        "max_length": recipe.data.max_length,
-    }
+    segments = inputs.test.segments()
+    with reporter.stage("benchmark") as step:
+        step.start(ROUNDS * len(MODELS))
+        score = {name: _scorer(inputs.models[name].folder, inputs.max_length) for name in MODELS}
+        for scorer in score.values():
+            scorer(segments[:BATCH], BATCH)
+        rounds = []
+        for _ in range(ROUNDS):
+            rounds.append({name: _round(each, segments) for name, each in score.items()} | {"rate": matmul_rate()})
+            step.advance(len(MODELS))
+    write_text(work / COST, json.dumps(_summary(rounds), indent=1))
 
-    def make(work: Path) -> None:
-        segments = splits.test.segments()
-        with reporter.stage("benchmark") as step:
-            step.start(ROUNDS * len(MODELS))
-            score = {name: _scorer(models[name].folder, recipe.data.max_length) for name in MODELS}
-            for one in score.values():
-                one(segments[:BATCH], BATCH)
-            rounds = []
-            for _ in range(ROUNDS):
-                rounds.append({name: _round(one, segments) for name, one in score.items()} | {"rate": matmul_rate()})
-                step.advance(len(MODELS))
-        write_text(work / COST, json.dumps(_summary(rounds), indent=1))
 
-    run.stage(BENCHMARK, key, make)
+STAGE = Stage(BENCHMARK, _make)
 
 
 def matmul_rate() -> float:

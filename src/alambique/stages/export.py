@@ -2,16 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from alambique.artefacts.predictions import read_scored
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import Split, Splits
 from alambique.errors import AlambiqueError, ModelError, ParityError
-from alambique.evaluation.metrics import fit_temperature
+from alambique.evaluation.tasks import TASKS
 from alambique.export.onnx import OPSET, export_graph
 from alambique.export.parity import Parity, compare, int8_problems, onnx_problems
 from alambique.export.quantization.search import Candidate, Quantizer, first_that_passes
@@ -29,33 +31,39 @@ from alambique.run.layout import (
     STUDENT,
 )
 from alambique.run.manifest import MANIFEST, Artefact
+from alambique.run.stage import Inputs, Stage, derived, keyed
 
 FORMATS = tuple(ONNX_FILES)
 TOKENIZER = "tokenizer.json"
 _BESIDE = (TOKENIZER, "tokenizer_config.json", "config.json")
 
 
+@dataclass(frozen=True)
+class ExportInputs(Inputs):
+    """The student, the rows it is calibrated on and compared on, and the limits it must keep."""
+
+    student: Artefact = keyed("inputs", "student", value=lambda student: student.digest)
+    train: Split = keyed("inputs", "train", value=lambda split: split.digest)
+    valid: Split = keyed("inputs", "valid", value=lambda split: split.digest)
+    limits: Export = keyed("limits", value=lambda limits: limits.model_dump(mode="json", exclude={"formats"}))
+    max_length: int = keyed("max_length")
+    formats: tuple[str, ...] = keyed("formats", value=list)
+    task: str = keyed(value=lambda task: TASKS[task].key())
+    label_names: tuple[str, ...] = derived("student")
+    reference: np.ndarray = derived("student", "valid")  # the student's logits on valid in PyTorch, (rows, C)
+
+
 def export_student(
-    run: RunFolder,
-    recipe: Recipe,
-    student: Artefact,
-    splits: Splits,
-    reference: np.ndarray,
-    formats: Iterable[str],
-    *,
-    strict: bool,
-    reporter: Reporter,
+    run: RunFolder, recipe: Recipe, splits: Splits, formats: Iterable[str], *, strict: bool, reporter: Reporter
 ) -> dict[str, Any]:
     """Write ``onnx/``: the files that pass the parity gate, tokenizer, config, and ``export.json``.
 
     Formats that stand there already, made from the same student and limits, stay.
 
     Args:
-        run: where.
+        run: where; its student is exported, and compared with the logits on valid that the run holds.
         recipe: its limits, and how texts are read.
-        student: what to export.
         splits: train to calibrate on, valid to compare on.
-        reference: the student's logits on valid in PyTorch, (rows, C).
         formats: ``onnx`` (fp32), ``int8``.
         strict: a format that does not pass is an error, and nothing is kept of this attempt.
         reporter: where progress goes.
@@ -69,65 +77,66 @@ def export_student(
         ParityError: ``strict``, and a format does not pass.
     """
     wanted = tuple(formats)
-    key = {
-        "inputs": {"student": student.digest, "train": splits.train.digest, "valid": splits.valid.digest},
-        "limits": recipe.export.model_dump(mode="json", exclude={"formats"}),
-        "max_length": recipe.data.max_length,
-    }
-    before = (read_json(run.path / ONNX / MANIFEST) or {}).get("key") or {}
-    there = (
-        before.get("formats", [])
-        if {**before, "formats": None} == {**json.loads(json.dumps(key)), "formats": None}
-        else []
-    )
-    asked = [name for name in FORMATS if name in (*wanted, *there)]
-
-    def make(work: Path) -> None:
-        with reporter.stage("export") as step:
-            step.start(len(asked))
-            facts = _export(work, recipe, student, splits, reference, asked)
-            if strict:
-                refuse(facts, wanted)
-            step.advance(len(asked))
-
+    inputs = ExportInputs(
+        student=run.artefact(STUDENT), train=splits.train, valid=splits.valid, limits=recipe.export,
+        max_length=recipe.data.max_length, formats=wanted, task=splits.task, label_names=splits.label_names,
+        reference=read_scored(run, STUDENT, splits).logits["valid"],
+    )  # fmt: skip
+    exported = _exported_before(run, inputs)
+    inputs = replace(inputs, formats=tuple(name for name in FORMATS if name in (*wanted, *exported)))
     try:
-        made = run.stage(ONNX, {**key, "formats": asked}, make)
+        made = Stage(ONNX, partial(_make, required=wanted if strict else ())).run(run, inputs, reporter)
     except AlambiqueError:
         run.discard(ONNX)
         raise
-    kept = dict(json.loads((made.folder / EXPORT_FACTS).read_text("utf-8")))
+    facts = dict(json.loads((made.folder / EXPORT_FACTS).read_text("utf-8")))
     if strict:
-        refuse(kept, wanted)
-    return kept
+        refuse(facts, wanted)
+    return facts
 
 
-def _export(
-    work: Path, recipe: Recipe, student: Artefact, splits: Splits, reference: np.ndarray, formats: list[str]
-) -> dict[str, Any]:
-    if not (student.folder / TOKENIZER).is_file():
-        raise ModelError(f"{STUDENT}: {student.folder} has no {TOKENIZER}, which the exported model would need.")
+def _exported_before(run: RunFolder, inputs: ExportInputs) -> list[str]:
+    """The formats in ``onnx/``, if they were made from the same student and limits."""
+    before = (read_json(run.path / ONNX / MANIFEST) or {}).get("key") or {}
+    now = json.loads(json.dumps(inputs.key()))
+    return list(before.get("formats", [])) if {**before, "formats": None} == {**now, "formats": None} else []
+
+
+def _make(inputs: ExportInputs, work: Path, reporter: Reporter, *, required: tuple[str, ...]) -> None:
+    with reporter.stage("export") as step:
+        step.start(len(inputs.formats))
+        facts = _export(work, inputs)
+        refuse(facts, required)
+        step.advance(len(inputs.formats))
+
+
+def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
+    student = inputs.student.folder
+    if not (student / TOKENIZER).is_file():
+        raise ModelError(f"{STUDENT}: {student} has no {TOKENIZER}, which the exported model would need.")
     for name in _BESIDE:
-        if (student.folder / name).is_file():
-            shutil.copyfile(student.folder / name, work / name)
-    model = load_finished(student.folder, key=STUDENT)
-    pairs, pad_id = splits.train.second_segments() is not None, int(model.config.pad_token_id or 0)
-    tokenizer, options = work / TOKENIZER, {"max_length": recipe.data.max_length, "pad_id": pad_id}
+        if (student / name).is_file():
+            shutil.copyfile(student / name, work / name)
+    model = load_finished(student, key=STUDENT)
+    pairs, pad_id = inputs.train.second_segments() is not None, int(model.config.pad_token_id or 0)
+    tokenizer, options = work / TOKENIZER, {"max_length": inputs.max_length, "pad_id": pad_id}
     graph = work / ONNX_FILES["onnx"]
-    export_graph(model, graph, token_types=pairs, max_length=recipe.data.max_length)
-    gate = _Gate(recipe.export, splits, reference)
+    export_graph(model, graph, token_types=pairs, max_length=inputs.max_length)
+    gate = _Gate(inputs)
     parity = gate.parity(OnnxModel(graph, tokenizer, **options))
-    exact = Candidate("fp32", graph.stat().st_size, parity, onnx_problems(parity, recipe.export))
+    exact = Candidate("fp32", graph.stat().st_size, parity, onnx_problems(parity, inputs.limits))
     models: dict[str, Any] = {}
-    if "onnx" in formats:
+    if "onnx" in inputs.formats:
         models["onnx"] = _entry("onnx", [exact])
-    if "int8" in formats:
-        models["int8"] = _int8(work, gate, exact, Quantizer(graph, tokenizer, splits.train.segments(), **options))
+    if "int8" in inputs.formats:
+        quantizer = Quantizer(graph, tokenizer, inputs.train.segments(), task=gate.task, **options)
+        models["int8"] = _int8(work, gate, exact, quantizer)
     facts = {
-        "label_names": splits.label_names, "pairs": pairs, **options, "inputs": input_names(session(graph)),
-        "opset": OPSET, "temperature": fit_temperature(reference, splits.valid.labels), "student": student.digest,
-        "models": models,
+        "label_names": inputs.label_names, "pairs": pairs, **options, "inputs": input_names(session(graph)),
+        "opset": OPSET, "temperature": gate.task.fit_temperature(inputs.reference, inputs.valid.labels),
+        "student": inputs.student.digest, "models": models, **gate.task.key(),
     }  # fmt: skip
-    if exact.problems or "onnx" not in formats:
+    if exact.problems or "onnx" not in inputs.formats:
         graph.unlink()
     write_text(work / EXPORT_FACTS, json.dumps(facts, indent=2, ensure_ascii=False))
     return facts
@@ -136,12 +145,13 @@ def _export(
 class _Gate:
     """Compares exported models with PyTorch on the whole of valid, in the batches that ``predict`` makes."""
 
-    def __init__(self, limits: Export, splits: Splits, reference: np.ndarray) -> None:
-        self.limits, self.valid, self.reference = limits, splits.valid, reference
+    def __init__(self, inputs: ExportInputs) -> None:
+        self.limits, self.valid, self.reference = inputs.limits, inputs.valid, inputs.reference
+        self.task = TASKS[inputs.task]
 
     def parity(self, model: OnnxModel) -> Parity:
         logits = model.logits(self.valid.segments())
-        return compare(logits, self.reference, self.valid.labels, margin=self.limits.confident_margin)
+        return compare(self.task, logits, self.reference, self.valid.labels, margin=self.limits.confident_margin)
 
     def judge(self, model: OnnxModel) -> tuple[Parity, list[str]]:
         parity = self.parity(model)
@@ -186,12 +196,3 @@ def format_candidates(model: dict[str, Any]) -> str:
         f"  {one['scheme']} ({one['bytes'] / 1e6:.1f} MB): {'; '.join(one['problems'])}"
         for one in (*model["tried"], model)
     )
-
-
-def export_files(
-    run: RunFolder, recipe: Recipe, splits: Splits, formats: Sequence[str], *, strict: bool, reporter: Reporter
-) -> dict[str, Any]:
-    """Export the run's student, compared with the logits on valid that the run keeps; see :func:`export_student`."""
-    reference = read_scored(run, STUDENT, splits).logits["valid"]
-    student = run.artefact(STUDENT)
-    return export_student(run, recipe, student, splits, reference, formats, strict=strict, reporter=reporter)

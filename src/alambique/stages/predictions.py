@@ -1,7 +1,8 @@
-"""Every model's logits on valid and test, kept by row, and what they are worth."""
+"""Every model's logits on valid and test, by row id."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +11,109 @@ from transformers import PreTrainedModel
 
 from alambique.artefacts.predictions import PARAMETERS, write_predictions
 from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.tokens import Tokens
 from alambique.evaluation.baselines import Tfidf, majority_logits
-from alambique.inference.torch_model import predict_logits, to_device
+from alambique.inference.torch_model import predict_logits, predict_tokens, to_device
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
-from alambique.progress import Reporter, Step
-from alambique.recipe.recipe import Recipe
+from alambique.progress import Reporter
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
 from alambique.run.layout import MAJORITY, PREDICTIONS, TFIDF
 from alambique.run.manifest import Artefact
+from alambique.run.stage import Inputs, Stage, derived, keyed
 
 LogitsOf = Callable[[Split], np.ndarray]
 
 
-def evaluate(run: RunFolder, recipe: Recipe, name: str, model: Artefact, splits: Splits, *, reporter: Reporter) -> None:
-    """Score a saved model on valid and test, and keep its logits."""
+def _scored_key(splits: Splits) -> dict[str, Any]:
+    return {
+        "splits": {split.name: split.digest for split in (splits.valid, splits.test)},
+        "labels": splits.label_names,
+    }
 
-    def load(step: Step) -> tuple[LogitsOf, int]:
-        scorer, network = load_scorer(model.folder, name, max_length=recipe.data.max_length, advance=step.advance)
-        return scorer, network.num_parameters()
 
-    _predictions_stage(run, name, {"model": model.digest, "max_length": recipe.data.max_length}, splits, load, reporter)
+@dataclass(frozen=True)
+class ScoringInputs(Inputs):
+    """A trained model and the rows it scores."""
+
+    model: Artefact = keyed("inputs", "model", value=lambda model: model.digest)
+    max_length: int = keyed("inputs", "max_length")
+    splits: Splits = keyed(value=_scored_key)
+    tokens: Mapping[str, Tokens] = derived("model", "splits", "max_length")
+
+
+@dataclass(frozen=True)
+class BaselineInputs(Inputs):
+    """A baseline, fitted on train."""
+
+    train: Split = keyed("inputs", "train", value=lambda split: split.digest)
+    splits: Splits = keyed(value=_scored_key)
+
+
+def evaluate(
+    run: RunFolder, name: str, model: Artefact, splits: Splits, tokens: Mapping[str, Tokens], *, max_length: int,
+    reporter: Reporter,
+) -> None:  # fmt: skip
+    """Score a saved model on valid and test, and keep its logits.
+
+    Args:
+        run: where.
+        name: of the model, such as ``teacher`` or ``student``.
+        model: its artefact.
+        splits: the rows.
+        tokens: of them, by the model's tokenizer.
+        max_length: where texts are cut, in tokens.
+        reporter: where progress goes.
+    """
+
+    def make(inputs: ScoringInputs, work: Path, reporter: Reporter) -> None:
+        with reporter.stage(f"scoring {name}") as step:
+            step.start(len(inputs.splits.valid) + len(inputs.splits.test))
+            network = to_device(load_finished(inputs.model.folder, key=name))
+            for split in (inputs.splits.valid, inputs.splits.test):
+                logits = predict_tokens(network, inputs.tokens[split.name], advance=step.advance)
+                write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
+        write_text(work / PARAMETERS, json.dumps({"parameters": network.num_parameters()}))
+
+    Stage(f"{PREDICTIONS}/{name}", make).run(run, ScoringInputs(model, max_length, splits, tokens), reporter)
 
 
 def evaluate_baselines(run: RunFolder, splits: Splits, *, reporter: Reporter) -> None:
     """Score the majority class and TF-IDF with logistic regression, both fitted on train, and keep their logits."""
+    for name, fitted in ((MAJORITY, _majority), (TFIDF, _tfidf)):
+        _evaluate_baseline(run, name, fitted, splits, reporter)
+
+
+def _evaluate_baseline(
+    run: RunFolder, name: str, fitted: Callable[[Splits], tuple[LogitsOf, int]], splits: Splits, reporter: Reporter
+) -> None:
+    def make(inputs: BaselineInputs, work: Path, reporter: Reporter) -> None:
+        scored = (inputs.splits.valid, inputs.splits.test)
+        with reporter.stage(f"scoring {name}") as step:
+            step.start(sum(map(len, scored)))
+            logits_of, parameters = fitted(inputs.splits)
+            for split in scored:
+                write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits_of(split))
+        write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
+
+    Stage(f"{PREDICTIONS}/{name}", make).run(run, BaselineInputs(splits.train, splits), reporter)
+
+
+def _majority(splits: Splits) -> tuple[LogitsOf, int]:
     classes = len(splits.label_names)
+    return lambda split: majority_logits(splits.train, len(split), classes), 0
 
-    def majority(_: Step) -> tuple[LogitsOf, int]:
-        return lambda split: majority_logits(splits.train, len(split), classes), 0
 
-    def tfidf(_: Step) -> tuple[LogitsOf, int]:
-        model = Tfidf(splits.train)
-        return lambda split: model.logits(split, classes), model.parameters
-
-    for name, load in ((MAJORITY, majority), (TFIDF, tfidf)):
-        _predictions_stage(run, name, {"train": splits.train.digest}, splits, load, reporter)
+def _tfidf(splits: Splits) -> tuple[LogitsOf, int]:
+    model = Tfidf(splits.train)
+    return lambda split: model.logits(split, len(splits.label_names)), model.parameters
 
 
 def load_scorer(
     folder: Path, name: str, *, max_length: int, advance: Callable[[int], None] | None = None
 ) -> tuple[LogitsOf, PreTrainedModel]:
-    """A saved model as a function from a split to its logits."""
+    """A saved model as a function from a split to its logits, texts tokenised anew."""
     tokenizer = load_tokenizer(folder, key=name)
     network = to_device(load_finished(folder, key=name))
 
@@ -60,25 +121,3 @@ def load_scorer(
         return predict_logits(network, tokenizer, split.segments(), max_length=max_length, advance=advance)
 
     return logits_of, network
-
-
-def _predictions_stage(
-    run: RunFolder,
-    name: str,
-    inputs: dict[str, Any],
-    splits: Splits,
-    load: Callable[[Step], tuple[LogitsOf, int]],
-    reporter: Reporter,
-) -> None:
-    scored = (splits.valid, splits.test)
-    key = {"inputs": inputs, "splits": {split.name: split.digest for split in scored}, "labels": splits.label_names}
-
-    def make(work: Path) -> None:
-        with reporter.stage(f"scoring {name}") as step:
-            step.start(sum(map(len, scored)))
-            logits_of, parameters = load(step)
-            for split in scored:
-                write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits_of(split))
-        write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
-
-    run.stage(f"{PREDICTIONS}/{name}", key, make)

@@ -1,13 +1,22 @@
-"""Soft labels: the teacher's logits on train, computed once, shard by shard."""
+"""Soft labels: the teachers' logits on train, computed once, shard by shard, and averaged over the teachers."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel
 
-from alambique.artefacts.soft_labels import LOGITS, SoftLabels, read_soft_labels, write_soft_labels
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.soft_labels import (
+    LOGITS,
+    SoftLabels,
+    average_logits,
+    read_soft_labels,
+    write_soft_labels,
+)
+from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
 from alambique.inference.torch_model import predict_tokens, to_device
@@ -15,39 +24,64 @@ from alambique.models.labels import label_names_of
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import tokenizer_digest
 from alambique.progress import Reporter, Step
-from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Compute
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import file_hash, sync
 from alambique.run.layout import SCRATCH, SOFT_LABELS
 from alambique.run.manifest import Artefact
+from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import half_precision
 
 SHARD = 8192  # rows: sorted by length among themselves, and lost if the process is killed
 _SHARDS = "shards"
 
 
-def make_soft_labels(
-    run: RunFolder, recipe: Recipe, teacher: Artefact, splits: Splits, tokens: Tokens, *, reporter: Reporter
-) -> SoftLabels:
-    """Run the teacher over train once, in eval mode, with its own tokenizer and inputs, and keep the logits."""
-    key = {
-        "max_length": recipe.data.max_length,
-        "compute": recipe.compute.model_dump(mode="json", exclude={"compile"}),
-        "inputs": {"teacher": teacher.digest, "train": splits.train.digest, "labels": splits.label_names},
-    }
+def _teachers_key(teachers: tuple[Artefact, ...]) -> dict[str, Any]:
+    if len(teachers) == 1:
+        return {"inputs": {"teacher": teachers[0].digest}}
+    return {"inputs": {"teachers": [teacher.digest for teacher in teachers]}}
 
-    def make(work: Path) -> None:
-        model = to_device(load_finished(teacher.folder, key="teacher"))
-        with reporter.stage("soft labels") as step:
-            label_rows(model, tokens, work, compute=recipe.compute, step=step)
-        made_from = {
-            "teacher": teacher.digest, "tokenizer": tokenizer_digest(teacher.folder), "text": splits.train.digest,
-        }  # fmt: skip
-        logits = np.load(work / LOGITS, mmap_mode="r", allow_pickle=False)
-        write_soft_labels(SoftLabels(splits.train.ids, logits, splits.label_names, made_from), work)
 
-    artefact = run.stage(SOFT_LABELS, key, make)
+def _labelling_key(compute: Compute) -> dict[str, Any]:
+    return {name: value for name, value in compute.key().items() if name != "compile"}
+
+
+@dataclass(frozen=True)
+class SoftLabelInputs(Inputs):
+    """The teachers and the rows that they label."""
+
+    teachers: tuple[Artefact, ...] = keyed(value=_teachers_key)
+    compute: Compute = keyed("compute", value=_labelling_key)
+    max_length: int = keyed("max_length")
+    train: Split = keyed("inputs", "train", value=lambda split: split.digest)
+    label_names: tuple[str, ...] = keyed("inputs", "labels")
+    tokens: tuple[Mapping[str, Tokens], ...] = derived("teachers", "train", "max_length")  # by each teacher's tokenizer
+
+
+def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
+    several = len(inputs.teachers) > 1
+    with reporter.stage("soft labels") as step:
+        step.start(len(inputs.teachers) * len(inputs.train))
+        for number, (teacher, tokens) in enumerate(zip(inputs.teachers, inputs.tokens, strict=True)):
+            model = to_device(load_finished(teacher.folder, key="teacher"))
+            place = work / SCRATCH / str(number) if several else work
+            place.mkdir(parents=True, exist_ok=True)
+            label_rows(model, tokens["train"], place, compute=inputs.compute, step=step)
+    if several:
+        average_logits([work / SCRATCH / str(number) / LOGITS for number in range(len(inputs.teachers))], work / LOGITS)
+    made_from = {"teacher": " ".join(teacher.digest for teacher in inputs.teachers),
+                 "tokenizer": " ".join(tokenizer_digest(teacher.folder) for teacher in inputs.teachers),
+                 "text": inputs.train.digest}  # fmt: skip
+    logits = np.load(work / LOGITS, mmap_mode="r", allow_pickle=False)
+    write_soft_labels(SoftLabels(inputs.train.ids, logits, inputs.label_names, made_from), work)
+
+
+STAGE = Stage(SOFT_LABELS, _make)
+
+
+def make_soft_labels(run: RunFolder, inputs: SoftLabelInputs, reporter: Reporter) -> SoftLabels:
+    """Run each teacher over train once, in eval mode, with its own tokenizer and inputs, and average their logits."""
+    artefact = STAGE.run(run, inputs, reporter)
     return read_soft_labels(artefact.folder, artefact.digest)
 
 
@@ -63,16 +97,15 @@ def label_rows(
         model: a classifier on its device; it is left in eval mode.
         tokens: of the rows, perhaps mapped from disk.
         work: an existing folder.
-        compute: precision, and whether the model's own code runs for every token.
-        step: told of the rows done.
-        batch_size: rows a batch; by default what suits the model's device.
+        compute: precision, and whether the exact speed-ups are used.
+        step: shows the rows done; its caller starts it.
+        batch_size: rows per batch; by default what suits the model's device.
     """
     keep_freed_memory()
     shards = work / SCRATCH / _SHARDS
     if shards.is_symlink():
         shards.unlink()
     shards.mkdir(parents=True, exist_ok=True)
-    step.start(len(tokens))
     files = []
     for start in range(0, len(tokens), SHARD):
         stop = min(start + SHARD, len(tokens))
@@ -82,7 +115,7 @@ def label_rows(
         else:
             logits = predict_tokens(
                 model, tokens.rows(start, stop), batch_size=batch_size, advance=step.advance,
-                plain=compute.plain, half=half_precision(compute),
+                speedups=compute.speedups, half=half_precision(compute),
             )  # fmt: skip
             file = _write_shard(shards, start, logits)
         files.append(file)

@@ -1,170 +1,153 @@
 """The student, and its undistilled twin: the same start, the same batches, the same steps, hard labels only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
-
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from typing import Any
 
 from alambique.artefacts.soft_labels import SoftLabels
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
-from alambique.errors import ModelError
-from alambique.models.from_scratch import POSITIONS, model_from_scratch
-from alambique.models.from_teacher import choose_layers, student_from_teacher
-from alambique.models.pretrained import (
-    PretrainedFolder,
-    check_length,
-    check_positions,
-    check_weights,
-    find_pretrained,
-    load_config,
-    load_finished,
-    load_to_train,
-)
+from alambique.evaluation.tasks import TASKS
+from alambique.models.from_pretrained import KEY, FromPretrained
+from alambique.models.from_scratch import FromScratch
+from alambique.models.from_teacher import FromTeacherLayers
+from alambique.models.pretrained import load_finished, recorded_pretrained
+from alambique.models.student_form import BuildContext, StudentForm, Surroundings
 from alambique.models.tokenizer import load_tokenizer, tokenizer_digest
 from alambique.progress import Reporter
-from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import Scratch
+from alambique.recipe.sections import Compute, Distillation, Student, Training
 from alambique.run.folder import RunFolder
-from alambique.run.layout import STUDENT, UNDISTILLED
+from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
-from alambique.training.fit import HARD_ONLY, fit
+from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.fit import HARD_ONLY, TrainingRows, fit
 
-KEY = "student.model"
+# by the key of the recipe's student section
+FORMS: dict[str, type[FromPretrained | FromTeacherLayers | FromScratch]] = {
+    "model": FromPretrained,
+    "from_teacher": FromTeacherLayers,
+    "from_scratch": FromScratch,
+}
+
+
+def resolve_student(section: Student, surroundings: Surroundings) -> StudentForm:
+    """Find and check the form of student that a recipe names.
+
+    Raises:
+        ModelError: it cannot be had, or does not fit the teacher.
+    """
+    form = next(FORMS[key] for key in FORMS if section.model_dump()[key] is not None)
+    return form.resolve(section, surroundings)
+
+
+def recorded_student(run: RunFolder, section: Student, surroundings: Surroundings) -> StudentForm:
+    """The form in a finished run, to ask whether its stages are current; a checkpoint is not loaded.
+
+    A checkpoint that is not here any more counts as the one that the run recorded.
+    """
+    if section.model is None:
+        return resolve_student(section, surroundings)
+    recorded = run.recorded_inputs(STUDENT).get("checkpoint")
+    return FromPretrained(recorded_pretrained(section.model, recorded, key=KEY), None)
 
 
 @dataclass(frozen=True)
-class StudentInit:
-    """What the student begins as; with no checkpoint it is built from the teacher's layers or from scratch.
+class StudentStart:
+    """The untrained student: its form, and the teacher that it may be built from.
 
     Attributes:
-        checkpoint: with weights and a tokenizer of its own.
-        tokenizer: of the checkpoint; None if it will be the teacher's.
+        form: says how it is built.
+        teacher: the trained teacher that is reported as the teacher.
     """
 
-    checkpoint: PretrainedFolder | None
-    tokenizer: PreTrainedTokenizerBase | None
+    form: StudentForm
+    teacher: Artefact
+
+    def key(self) -> dict[str, Any]:
+        """Its parts of the manifest key."""
+        return self.form.key(teacher=self.teacher.digest, teacher_tokenizer=tokenizer_digest(self.teacher.folder))
 
 
-def resolve_student(recipe: Recipe, teacher: PretrainedFolder | None, label_names: tuple[str, ...]) -> StudentInit:
-    """Find the student's checkpoint, or check that the teacher has the layers it is built from.
-
-    Raises:
-        ModelError: it cannot be had, or the teacher has no such layers.
-    """
-    if recipe.student.model is not None:
-        checkpoint = find_pretrained(recipe.student.model, key=KEY)
-        check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
-        tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
-        check_weights(checkpoint, label_names, key=KEY)
-        return StudentInit(checkpoint, tokenizer)
-    if recipe.student.from_teacher is not None:
-        if teacher is not None:
-            config = load_config(teacher.folder, key="teacher.model")
-            architecture, layers = config.model_type, getattr(config, "num_hidden_layers", 0)
-        elif recipe.teacher.from_scratch is not None:
-            architecture, layers = recipe.teacher.from_scratch.architecture, recipe.teacher.from_scratch.layers
-        if architecture != "bert":
-            raise ModelError(
-                f"student.from_teacher needs a BERT teacher; this one is {architecture}. Give student.model or "
-                "student.from_scratch instead."
-            )
-        choose_layers(recipe.student.from_teacher.layers, layers)
-    if recipe.student.from_scratch is not None:
-        check_positions(recipe.data.max_length, POSITIONS, key="student.from_scratch")
-    return StudentInit(None, None)
+def training_key(settings: Training) -> dict[str, Any]:
+    """The keys that every training has."""
+    return settings.model_dump(mode="json", include=set(Training.model_fields))
 
 
-def train_student(
-    run: RunFolder,
-    recipe: Recipe,
-    start: StudentInit,
-    teacher: Artefact,
-    splits: Splits,
-    tokens: Mapping[str, Tokens],
-    *,
-    soft_labels: SoftLabels | None,
-    seed: int,
-    reporter: Reporter,
-) -> Artefact:
-    """Train the student on soft and hard labels, or (``soft_labels=None``) its twin on hard labels alone."""
-    form = recipe.student
-    name = UNDISTILLED if soft_labels is None else STUDENT
-    key = {
-        "recipe": form.model_dump(mode="json", exclude={"model"}),
-        "distillation": None if soft_labels is None else recipe.distillation.model_dump(mode="json"),
-        "compute": recipe.compute.model_dump(mode="json"),
-        "max_length": recipe.data.max_length,
-        "inputs": {
-            "checkpoint": start.checkpoint.digest if start.checkpoint else None,
-            "teacher": teacher.digest if form.from_teacher else None,
-            "tokenizer": None if start.checkpoint else tokenizer_digest(teacher.folder),
-            "soft_labels": None if soft_labels is None else soft_labels.digest,
-            "train": splits.train.digest,
-            "valid": splits.valid.digest,
-            "labels": splits.label_names,
-        },
-        "seed": seed,
-    }
+def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
+    return {} if order is None else {"label_order": list(order)}
 
-    def make(work: Path) -> None:
-        model, tokenizer = build_student(
-            recipe,
-            start,
-            lambda: load_finished(teacher.folder, key="teacher"),
-            load_tokenizer(teacher.folder, key="teacher"),
-            splits.label_names,
-            seed=seed,
+
+@dataclass(frozen=True)
+class StudentInputs(Inputs):
+    """What student or twin are trained from; for the twin ``distillation`` and ``soft_labels`` are None."""
+
+    start: StudentStart = keyed(value=StudentStart.key)
+    settings: Training = keyed("recipe", value=training_key)
+    distillation: Distillation | None = keyed(
+        "distillation", value=lambda section: None if section is None else section.model_dump(mode="json")
+    )
+    compute: Compute = keyed("compute", value=Compute.key)
+    max_length: int = keyed("max_length")
+    soft_labels: SoftLabels | None = keyed(
+        "inputs", "soft_labels", value=lambda labels: None if labels is None else labels.digest
+    )
+    train: Split = keyed("inputs", "train", value=lambda split: split.digest)
+    valid: Split = keyed("inputs", "valid", value=lambda split: split.digest)
+    label_names: tuple[str, ...] = keyed("inputs", "labels")
+    label_order: tuple[int, ...] | None = keyed(value=_order_key)
+    task: str = keyed(value=lambda task: TASKS[task].key())
+    seed: int = keyed("seed")
+    tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
+
+
+def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -> None:
+    model, tokenizer = inputs.start.form.build(
+        BuildContext(
+            load_teacher=lambda: load_finished(inputs.start.teacher.folder, key="teacher"),
+            teacher_tokenizer=load_tokenizer(inputs.start.teacher.folder, key="teacher"),
+            label_names=inputs.label_names,
+            seed=inputs.seed,
         )
-        with reporter.stage(f"{name} (seed {seed})") as step:
-            fit(
-                model,
-                tokenizer,
-                train=splits.train,
-                valid=splits.valid,
-                tokens=tokens,
-                settings=form,
-                compute=recipe.compute,
-                max_length=recipe.data.max_length,
-                seed=seed,
-                work=work,
-                step=step,
-                distillation=HARD_ONLY if soft_labels is None else recipe.distillation,
-                teacher_logits=None if soft_labels is None else soft_labels.for_rows(splits.train.ids),
-            )
-
-    return run.stage(name, key, make)
+    )
+    logits = None if inputs.soft_labels is None else inputs.soft_labels.for_rows(inputs.train.ids)
+    rows = TrainingRows(
+        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order
+    )
+    with reporter.stage(f"{name} (seed {inputs.seed})") as step:
+        fit(
+            model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
+            seed=inputs.seed, work=work, step=step, distillation=inputs.distillation or HARD_ONLY,
+        )  # fmt: skip
 
 
-def build_student(
-    recipe: Recipe,
-    start: StudentInit,
-    load_teacher: Callable[[], PreTrainedModel],
-    teachers_tokenizer: PreTrainedTokenizerBase,
-    label_names: tuple[str, ...],
-    *,
-    seed: int,
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The untrained student and its tokenizer; the same arguments give the same weights.
+def make_student(
+    run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
+    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None, max_length: int, seed: int,
+    reporter: Reporter,
+) -> Artefact:  # fmt: skip
+    """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
     Args:
-        recipe: names the student's form.
-        start: its checkpoint, if that is its form.
-        load_teacher: gives the teacher, for a student made of its layers.
-        teachers_tokenizer: becomes the student's unless it has a checkpoint of its own; changed in place.
-        label_names: the classes.
-        seed: of all weights that are not taken over.
+        run: where.
+        name: ``student`` or ``undistilled``.
+        start: the untrained student.
+        section: epochs and the like.
+        splits: the rows.
+        tokens: of train and valid, by the student's tokenizer.
+        compute: precision and speed-ups.
+        distillation: loss, temperature, mixture; None for the twin.
+        soft_labels: of train; None for the twin.
+        max_length: where texts are cut, in tokens.
+        seed: of the untrained student, the order of rows and dropout.
+        reporter: where progress goes.
     """
-    if start.checkpoint is not None:
-        model = load_to_train(start.checkpoint, label_names, key=KEY, seed=seed)
-        return model, load_tokenizer(start.checkpoint.folder, key=KEY)
-    form = recipe.student
-    if form.from_teacher is not None:
-        model = student_from_teacher(load_teacher(), form.from_teacher, label_names, seed=seed)
-    else:
-        model = model_from_scratch(cast("Scratch", form.from_scratch), teachers_tokenizer, label_names, seed=seed)
-    if model.config.model_type == "distilbert":
-        teachers_tokenizer.model_input_names = ["input_ids", "attention_mask"]  # DistilBERT has no token types
-    return model, teachers_tokenizer
+    ordered = distillation is not None and distillation.loss.needs_label_order and splits.ordinal
+    inputs = StudentInputs(
+        start=start, settings=section, distillation=distillation, compute=compute, max_length=max_length,
+        soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
+        label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
+        tokens=tokens,
+    )  # fmt: skip
+    return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

@@ -1,17 +1,17 @@
-"""The teacher: fine-tuned here, or a finished classifier brought into the data's label order."""
+"""The teachers: each is fine-tuned here, or a finished classifier brought into the data's label order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import ModelError, WeakTeacherError
-from alambique.evaluation.metrics import accuracy
+from alambique.evaluation.tasks import TASKS
 from alambique.models.from_scratch import POSITIONS, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
@@ -20,121 +20,201 @@ from alambique.models.pretrained import (
     check_length,
     check_positions,
     check_weights,
+    digest_of_pretrained,
     find_pretrained,
+    load_config,
     load_finished,
     load_to_train,
+    recorded_pretrained,
 )
 from alambique.models.tokenizer import load_tokenizer, save_tokenizer, train_wordpiece
 from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import DEFAULT_TEACHER
+from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
 from alambique.run.folder import RunFolder
 from alambique.run.layout import TEACHER
 from alambique.run.manifest import Artefact
-from alambique.training.fit import fit
+from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.fit import TrainingRows, fit
 
 KEY = "teacher.model"
 
 
 @dataclass(frozen=True)
 class TeacherInit:
-    """What the teacher begins as, found and checked before anything is written.
+    """What a teacher begins as, found and checked before anything is written.
 
     Attributes:
+        name: its folder in the run: ``teacher``, or ``teachers/NAME`` where there are several.
+        settings: its section of the recipe.
         checkpoint: None for a teacher from scratch.
-        tokenizer: its own.
+        tokenizer: its own; None where a finished run is only looked at.
     """
 
+    name: str
+    settings: Teacher
     checkpoint: PretrainedFolder | None
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerBase | None
+
+    @property
+    def architecture(self) -> tuple[str, int]:
+        """Its ``model_type``, and how many layers it has."""
+        if self.settings.from_scratch is not None:
+            return self.settings.from_scratch.architecture, self.settings.from_scratch.layers
+        config = load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
+        return config.model_type, getattr(config, "num_hidden_layers", 0)  # some architectures have no such number
 
 
-def resolve_teacher(recipe: Recipe, splits: Splits) -> TeacherInit:
+def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
+    """Find the teachers of a recipe, which are one; the first is reported as the teacher.
+
+    Raises:
+        ModelError: one cannot be loaded, has no trained head, or other labels than the data.
+    """
+    return (resolve_teacher(recipe.teacher, splits, max_length=recipe.data.max_length),)
+
+
+def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name: str = TEACHER) -> TeacherInit:
     """Find the checkpoint, or train the tokenizer of a teacher from scratch; check that a finished one fits.
 
     Raises:
         ModelError: it cannot be loaded, has no trained head, or other labels than the data.
     """
-    scratch = recipe.teacher.from_scratch
-    if scratch is not None:
-        check_positions(recipe.data.max_length, POSITIONS, key="teacher.from_scratch")
+    if settings.from_scratch is not None:
+        check_positions(max_length, POSITIONS, key="teacher.from_scratch")
         texts = [text for row in splits.train.segments() for text in row]
-        return TeacherInit(None, train_wordpiece(texts, vocabulary=scratch.vocabulary))
-    checkpoint = find_pretrained(recipe.teacher.model or DEFAULT_TEACHER, key=KEY)
-    check_length(checkpoint.folder, recipe.data.max_length, key=KEY)
+        return TeacherInit(name, settings, None, train_wordpiece(texts, vocabulary=settings.from_scratch.vocabulary))
+    checkpoint = find_pretrained(settings.model or DEFAULT_TEACHER, key=KEY)
+    check_length(checkpoint.folder, max_length, key=KEY)
     tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
-    if recipe.teacher.fine_tune:
+    if settings.fine_tune:
         check_weights(checkpoint, splits.label_names, key=KEY)
     else:
         finished = load_finished(checkpoint.folder, key=KEY)
         check_finite(finished, checkpoint, key=KEY)
         match_labels(label_names_of(finished), splits.label_names)
-    return TeacherInit(checkpoint, tokenizer)
+    return TeacherInit(name, settings, checkpoint, tokenizer)
 
 
-def finetune_teacher(
-    run: RunFolder,
-    recipe: Recipe,
-    start: TeacherInit,
-    splits: Splits,
-    tokens: Mapping[str, Tokens],
-    *,
-    seed: int,
-    reporter: Reporter,
-) -> Artefact:
-    """Fine-tune the teacher, or take a finished one as it is with its classes in the data's order."""
+def recorded_teachers(run: RunFolder, recipe: Recipe) -> tuple[TeacherInit, ...]:
+    """The teachers of a finished run, to ask whether its stages are current; nothing is loaded.
+
+    A checkpoint that is not here any more (no network, a package that was removed) counts as the one that the run recorded.
+    """
     settings = recipe.teacher
-    inputs = {"checkpoint": start.checkpoint.digest if start.checkpoint else None, "labels": splits.label_names}
-    if settings.fine_tune:
-        inputs |= {"train": splits.train.digest, "valid": splits.valid.digest}
-    key = {
-        "recipe": settings.model_dump(mode="json", exclude={"model", "allow_weak"}) if settings.fine_tune else None,
-        "compute": recipe.compute.model_dump(mode="json") if settings.fine_tune else None,
-        "max_length": recipe.data.max_length,
-        "inputs": inputs,
-        "seed": seed if settings.fine_tune else None,
-    }
-
-    def make(work: Path) -> None:
-        if start.checkpoint is not None and not settings.fine_tune:
-            model = load_finished(start.checkpoint.folder, key=KEY)
-            reorder_labels(model, splits.label_names)
-            model.save_pretrained(work)
-            save_tokenizer(start.tokenizer, work)
-            return
-        if settings.from_scratch is not None:
-            model = model_from_scratch(settings.from_scratch, start.tokenizer, splits.label_names, seed=seed)
-        else:
-            model = load_to_train(cast("PretrainedFolder", start.checkpoint), splits.label_names, key=KEY, seed=seed)
-        with reporter.stage(f"teacher (seed {seed})") as step:
-            fit(model, start.tokenizer, train=splits.train, valid=splits.valid, tokens=tokens,
-                settings=settings, compute=recipe.compute,
-                max_length=recipe.data.max_length, seed=seed, work=work, step=step, section=TEACHER)  # fmt: skip
-
-    return run.stage(TEACHER, key, make)
+    if settings.from_scratch is not None:
+        return (TeacherInit(TEACHER, settings, None, None),)
+    recorded = run.recorded_inputs(TEACHER).get("checkpoint")
+    checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, key=KEY)
+    return (TeacherInit(TEACHER, settings, checkpoint, None),)
 
 
-def refuse_weak(recipe: Recipe, splits: Splits, valid_logits: np.ndarray, folder: Path) -> None:
+def settings_key(settings: Teacher) -> dict[str, Any]:
+    """What of a teacher's section its training depends on: not the name, which the checkpoint's digest stands for."""
+    return settings.model_dump(mode="json", exclude={"model", "allow_weak"})
+
+
+@dataclass(frozen=True)
+class FineTuneInputs(Inputs):
+    """What a teacher is fine-tuned from."""
+
+    settings: Teacher = keyed("recipe", value=settings_key)
+    compute: Compute = keyed("compute", value=Compute.key)
+    max_length: int = keyed("max_length")
+    checkpoint: PretrainedFolder | None = keyed("inputs", "checkpoint", value=digest_of_pretrained)
+    label_names: tuple[str, ...] = keyed("inputs", "labels")
+    train: Split = keyed("inputs", "train", value=lambda split: split.digest)
+    valid: Split = keyed("inputs", "valid", value=lambda split: split.digest)
+    task: str = keyed(value=lambda task: TASKS[task].key())
+    seed: int = keyed("seed")
+    tokenizer: PreTrainedTokenizerBase | None = derived("checkpoint", "train", "settings")
+    tokens: Mapping[str, Tokens] = derived("tokenizer", "train", "valid", "max_length")
+
+
+@dataclass(frozen=True)
+class FinishedInputs(Inputs):
+    """What a finished classifier is taken over from."""
+
+    CONSTANT = {"recipe": None, "compute": None, "seed": None}  # noqa: RUF012 - read only
+    max_length: int = keyed("max_length")
+    checkpoint: PretrainedFolder | None = keyed("inputs", "checkpoint", value=digest_of_pretrained)
+    label_names: tuple[str, ...] = keyed("inputs", "labels")
+    tokenizer: PreTrainedTokenizerBase | None = derived("checkpoint")
+
+
+def first_model(init: TeacherInit, label_names: tuple[str, ...], *, seed: int) -> PreTrainedModel:
+    """The teacher before any training: random weights, a checkpoint with a head for these labels, or a finished one."""
+    if init.settings.from_scratch is not None:
+        tokenizer = cast("PreTrainedTokenizerBase", init.tokenizer)
+        return model_from_scratch(init.settings.from_scratch, tokenizer, label_names, seed=seed)
+    checkpoint = cast("PretrainedFolder", init.checkpoint)
+    if init.settings.fine_tune:
+        return load_to_train(checkpoint, label_names, key=KEY, seed=seed)
+    model = load_finished(checkpoint.folder, key=KEY)
+    reorder_labels(model, label_names)
+    return model
+
+
+def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter) -> None:
+    tokenizer = cast("PreTrainedTokenizerBase", inputs.tokenizer)
+    init = TeacherInit(TEACHER, inputs.settings, inputs.checkpoint, tokenizer)
+    model = first_model(init, inputs.label_names, seed=inputs.seed)
+    rows = TrainingRows(inputs.train, inputs.valid, inputs.tokens, task=TASKS[inputs.task])
+    with reporter.stage(f"teacher (seed {inputs.seed})") as step:
+        fit(model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
+            seed=inputs.seed, work=work, step=step, section=TEACHER)  # fmt: skip
+
+
+def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter) -> None:
+    del reporter
+    model = load_finished(cast("PretrainedFolder", inputs.checkpoint).folder, key=KEY)
+    reorder_labels(model, inputs.label_names)
+    model.save_pretrained(work)
+    save_tokenizer(cast("PreTrainedTokenizerBase", inputs.tokenizer), work)
+
+
+FINE_TUNE = Stage(TEACHER, _fine_tune)
+TAKE_FINISHED = Stage(TEACHER, _take_finished)
+
+
+def make_teacher(
+    run: RunFolder, init: TeacherInit, splits: Splits, tokens: Mapping[str, Tokens], compute: Compute, *,
+    max_length: int, seed: int, reporter: Reporter,
+) -> Artefact:  # fmt: skip
+    """Fine-tune a teacher, or take a finished one as it is with its classes in the data's order."""
+    if not init.settings.fine_tune:
+        finished = FinishedInputs(max_length, init.checkpoint, splits.label_names, init.tokenizer)
+        return TAKE_FINISHED.run(run, finished, reporter, name=init.name)
+    inputs = FineTuneInputs(
+        settings=init.settings, compute=compute, max_length=max_length, checkpoint=init.checkpoint,
+        label_names=splits.label_names, train=splits.train, valid=splits.valid, task=splits.task, seed=seed,
+        tokenizer=init.tokenizer, tokens=tokens,
+    )  # fmt: skip
+    return FINE_TUNE.run(run, inputs, reporter, name=init.name)
+
+
+def refuse_weak(settings: Teacher, splits: Splits, valid_logits: np.ndarray, folder: Path) -> None:
     """Stop if the teacher is no better on valid than always giving train's most frequent label.
 
     Raises:
         WeakTeacherError: it was just trained; it is kept.
         ModelError: it came finished.
     """
-    frequent = int(np.bincount(splits.train.labels).argmax())
+    counts = np.bincount(splits.train.labels)
+    frequent = int(np.flatnonzero(counts == counts.max())[0])
     majority = float((splits.valid.labels == frequent).mean())
-    reached = accuracy(valid_logits, splits.valid.labels)
-    if recipe.teacher.allow_weak or reached > majority:
+    reached = TASKS[splits.task].score("accuracy", valid_logits, splits.valid.labels)
+    if settings.allow_weak or reached > majority:
         return
     what = (
         f"The teacher gets {reached:.1%} of valid right; always answering {splits.label_names[frequent]!r} gets "
         f"{majority:.1%}. A student would learn noise from it."
     )
     anyway = "To go on all the same: --set teacher.allow_weak=true"
-    if recipe.teacher.fine_tune:
+    if settings.fine_tune:
         raise WeakTeacherError(
-            f"{what} It is kept in {folder}. Try more epochs (--set teacher.epochs={recipe.teacher.epochs * 2}), another "
-            f"learning rate (--set teacher.learning_rate={recipe.teacher.learning_rate / 2:g} or "
-            f"{recipe.teacher.learning_rate * 2:g}), or another teacher.model. {anyway}"
+            f"{what} It is kept in {folder}. Try more epochs (--set teacher.epochs={settings.epochs * 2}), another "
+            f"learning rate (--set teacher.learning_rate={settings.learning_rate / 2:g} or "
+            f"{settings.learning_rate * 2:g}), or another teacher.model. {anyway}"
         )
     raise ModelError(f"{what} Fine-tune it (--set teacher.fine_tune=true) or give another teacher.model. {anyway}")

@@ -1,5 +1,6 @@
-"""The token ids of train and valid, made once for all trainings and for the soft labels, and mapped from disk."""
+"""The token ids of all splits: made once per tokenizer and run, mapped from disk by every stage that reads texts."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -7,37 +8,42 @@ from transformers import PreTrainedTokenizerBase
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import CHUNK, Tokens, read_tokens, write_tokens
 from alambique.models.tokenizer import tokenizer_key
-from alambique.recipe.recipe import Recipe
+from alambique.progress import Reporter
 from alambique.run.folder import RunFolder
 from alambique.run.layout import TOKENS
+from alambique.run.stage import Inputs, Stage, keyed
 
 
-def tokenize_splits(
-    run: RunFolder, recipe: Recipe, tokenizer: PreTrainedTokenizerBase, splits: Splits, *, role: str
-) -> dict[str, Tokens]:
-    """Token ids of train and valid, by the name of the split.
+@dataclass(frozen=True)
+class TokenInputs(Inputs):
+    """What token ids are made from."""
+
+    tokenizer: PreTrainedTokenizerBase = keyed("tokenizer", value=tokenizer_key)
+    max_length: int = keyed("max_length")
+    splits: Splits = keyed("inputs", value=lambda splits: {split.name: split.digest for split in splits})
+
+
+def _make(inputs: TokenInputs, work: Path, reporter: Reporter) -> None:
+    del reporter
+    for split in inputs.splits:
+        chunks = (_segments(split, start) for start in range(0, len(split), CHUNK))
+        write_tokens(inputs.tokenizer, chunks, work / split.name, max_length=inputs.max_length)
+
+
+STAGE = Stage(TOKENS, _make)
+
+
+def tokenize_splits(run: RunFolder, inputs: TokenInputs, reporter: Reporter, *, role: str) -> dict[str, Tokens]:
+    """Token ids by the name of the split, mapped from ``tokens/ROLE``.
 
     Args:
-        run: where they are kept, under ``tokens/ROLE``.
-        recipe: says where rows are cut.
-        tokenizer: of teacher or student.
-        splits: the rows.
-        role: ``teacher`` or ``student``.
+        run: where they are.
+        inputs: tokenizer and rows.
+        reporter: where progress goes.
+        role: whose tokenizer it is: the name of a teacher, or ``student``.
     """
-    parts = (splits.train, splits.valid)
-    key = {
-        "tokenizer": tokenizer_key(tokenizer),
-        "max_length": recipe.data.max_length,
-        "inputs": {split.name: split.digest for split in parts},
-    }
-
-    def make(work: Path) -> None:
-        for split in parts:
-            chunks = (_segments(split, start) for start in range(0, len(split), CHUNK))
-            write_tokens(tokenizer, chunks, work / split.name, max_length=recipe.data.max_length)
-
-    folder = run.stage(f"{TOKENS}/{role}", key, make).folder
-    return {split.name: read_tokens(folder / split.name) for split in parts}
+    folder = STAGE.run(run, inputs, reporter, name=f"{TOKENS}/{role}").folder
+    return {split.name: read_tokens(folder / split.name) for split in inputs.splits}
 
 
 def _segments(split: Split, start: int) -> list[tuple[str, ...]]:

@@ -1,6 +1,5 @@
-"""TokenDataset as Trainer reads them: whole batches, padded, straight from the flat arrays of token ids."""
+"""The rows of a split as Trainer reads them: whole batches, padded, straight from the flat arrays of token ids."""
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
 from alambique.artefacts.tokens import Tokens
+from alambique.models.inputs import ModelInputs
 from alambique.training.distillation_trainer import TEACHER_LOGITS
 
 
@@ -24,7 +24,6 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
         model: PreTrainedModel,
         *,
         teacher_logits: np.ndarray | None = None,
-        id_map: np.ndarray | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -33,10 +32,9 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
             labels: (rows,) int64.
             model: gets the inputs that it names.
             teacher_logits: (rows, C) float32.
-            id_map: (V,) what each token id is translated to.
         """
-        self.tokens, self.labels, self.teacher_logits, self.id_map = tokens, labels, teacher_logits, id_map
-        self.names = set(inspect.signature(model.forward).parameters)
+        self.tokens, self.labels, self.teacher_logits = tokens, labels, teacher_logits
+        self.inputs = ModelInputs.of(model)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -49,9 +47,7 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
     def __getitems__(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """A whole batch, which the data loader asks for in one call; :func:`identity_collator` must be its collator."""
         wanted = np.asarray(rows)
-        batch = self.tokens.batch(wanted, self.names)
-        if self.id_map is not None:
-            batch["input_ids"] = torch.from_numpy(self.id_map[batch["input_ids"].numpy()])
+        batch = self.inputs.tensors(self.tokens, wanted)
         batch["labels"] = torch.from_numpy(self.labels[wanted])
         if self.teacher_logits is not None:
             batch[TEACHER_LOGITS] = torch.from_numpy(np.array(self.teacher_logits[wanted]))

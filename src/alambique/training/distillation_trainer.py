@@ -1,15 +1,17 @@
 """A ``transformers.Trainer`` that distils: from a live teacher or from cached logits."""
 
-import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, Trainer
 
-from alambique.losses.mixture import NO_LABEL, distillation_loss
-from alambique.losses.prediction import SOFT_LOSSES, SoftLoss
+from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.evaluation.task import Task
+from alambique.losses.mixture import distillation_loss
+from alambique.losses.prediction import PredictionLoss, loss_of
+from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
 
 TEACHER_LOGITS = "teacher_logits"
@@ -27,7 +29,7 @@ class DistillationTrainer(Trainer):
     """Trains ``model`` on soft labels and hard labels at once.
 
     The soft labels come from ``teacher_model``, run without gradient at each step, or from a dataset column
-    ``teacher_logits`` (C floats a row), which wins where both are there. With ``hard_label_weight=1`` neither is needed
+    ``teacher_logits`` (C floats per row), which wins where both are there. With ``hard_label_weight=1`` neither is needed
     and this is ordinary fine-tuning. Each row weighs the same however the rows fall into micro-batches. In evaluation,
     rows that come with no soft labels are scored by cross-entropy with their hard labels alone.
 
@@ -38,6 +40,8 @@ class DistillationTrainer(Trainer):
         loss: ``kl`` or ``mse``, see :mod:`alambique.losses.prediction`.
         temperature: of the soft loss, above 0.
         hard_label_weight: weight of the cross-entropy, from 0 to 1; the soft loss has the rest.
+        label_order: (C,) the rank of each class, for a loss that needs labels in order.
+        task: how hard labels are learnt; single-label classification by default.
         **kwargs: as for ``transformers.Trainer``.
 
     Raises:
@@ -51,27 +55,37 @@ class DistillationTrainer(Trainer):
         self,
         *args: Any,
         teacher_model: PreTrainedModel | None = None,
-        loss: SoftLoss = "kl",
+        loss: str | PredictionLoss = "kl",
         temperature: float = 2.0,
         hard_label_weight: float = 0.5,
+        label_order: Sequence[int] | None = None,
+        task: Task = SINGLE_LABEL,
         **kwargs: Any,
     ) -> None:
         """See the class."""
-        if loss not in SOFT_LOSSES or not temperature > 0 or not 0 <= hard_label_weight <= 1:
+        if not temperature > 0 or not 0 <= hard_label_weight <= 1:
             raise ValueError(
-                f"loss must be one of {', '.join(SOFT_LOSSES)}, temperature above 0 and hard_label_weight from 0 to 1, "
-                f"not {loss!r}, {temperature} and {hard_label_weight}"
+                "temperature must be above 0 and hard_label_weight from 0 to 1, "
+                f"not {temperature} and {hard_label_weight}"
             )
+        prediction_loss = loss_of(loss)
         super().__init__(*args, **kwargs)
-        self.loss, self.temperature, self.hard_label_weight = loss, temperature, hard_label_weight
+        self.loss, self.temperature, self.hard_label_weight = prediction_loss, temperature, hard_label_weight
+        self.label_order, self.task = label_order, task
         self.teacher_model: nn.Module | None = teacher_model
         student = cast("PreTrainedModel", self.model)
-        self._student_takes = _forward_names(student)
-        self._teacher_takes: set[str] = set()
+        if hard_label_weight < 1:
+            prediction_loss.check(
+                classes=len(label_names_of(student)),
+                ordered=label_order is not None,
+                accumulation=self.args.gradient_accumulation_steps,
+            )
+        self._student_inputs = ModelInputs.of(student)
+        self._teacher_inputs = ModelInputs(frozenset())
         if teacher_model is not None:
             _check_labels(label_names_of(teacher_model), label_names_of(student))
             _check_vocabularies(teacher_model.config.vocab_size, student.config.vocab_size)
-            self._teacher_takes = _forward_names(teacher_model)
+            self._teacher_inputs = ModelInputs.of(teacher_model)
             self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
 
     def compute_loss(
@@ -94,7 +108,7 @@ class DistillationTrainer(Trainer):
             ValueError: in training, soft labels have weight and there are none.
         """
         labels = inputs.get("labels")
-        outputs = model(**{name: value for name, value in inputs.items() if name in self._student_takes})
+        outputs = model(**self._student_inputs.select(inputs))
         teacher_logits = self._soft_labels(inputs)
         weight = self.hard_label_weight
         if teacher_logits is None and weight < 1:
@@ -112,7 +126,9 @@ class DistillationTrainer(Trainer):
             temperature=self.temperature,
             hard_label_weight=weight,
             loss=self.loss,
+            label_order=self.label_order,
             label_smoothing=self.args.label_smoothing_factor,
+            hard_loss=self.task.hard_loss,
             rows=None if counts is None else counts.rows,
             labelled_rows=None if counts is None else counts.labelled_rows,
         )
@@ -125,7 +141,7 @@ class DistillationTrainer(Trainer):
             return inputs.get(TEACHER_LOGITS)
         self.teacher_model.eval()  # whoever trains the teacher elsewhere leaves it in train mode
         with torch.no_grad():
-            return self.teacher_model(**{k: v for k, v in inputs.items() if k in self._teacher_takes}).logits
+            return self.teacher_model(**self._teacher_inputs.select(inputs)).logits
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
@@ -135,7 +151,7 @@ class DistillationTrainer(Trainer):
         if not batches:
             return batches, num_items
         rows = sum(len(next(iter(batch.values()))) for batch in batches)
-        labelled = sum(int((batch["labels"] != NO_LABEL).sum()) for batch in batches if "labels" in batch)
+        labelled = sum(int(self.task.labelled(batch["labels"]).sum()) for batch in batches if "labels" in batch)
         counted = torch.tensor([rows, labelled])
         totals = self.accelerator.gather(counted.to(device).unsqueeze(0)).sum(0)
         return batches, StepCounts(totals[0], totals[1], len(batches) * self.accelerator.num_processes)
@@ -144,12 +160,11 @@ class DistillationTrainer(Trainer):
         # Trainer drops every column the student does not name: the soft labels and the teacher's token types with them
         if self._signature_columns is None:
             super()._set_signature_columns_if_needed()
-            self._signature_columns = [*(self._signature_columns or ()), TEACHER_LOGITS, *self._teacher_takes]  # type: ignore[assignment]
-
-
-def _forward_names(model: nn.Module) -> set[str]:
-    """The inputs a model names, but for labels: given those it would compute a loss of its own."""
-    return set(inspect.signature(model.forward).parameters) - {"labels", "kwargs", "args"}
+            self._signature_columns = [
+                *(self._signature_columns or ()),
+                TEACHER_LOGITS,
+                *sorted(self._teacher_inputs.names),
+            ]  # type: ignore[assignment]
 
 
 def _check_vocabularies(teachers: int, students: int) -> None:

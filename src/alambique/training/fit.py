@@ -1,7 +1,10 @@
 """One training, the same for teacher, student and twin: grouped by length, the best epoch on valid kept."""
 
+import copy
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,9 @@ from transformers.trainer_utils import EvalPrediction
 from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
-from alambique.evaluation.metrics import accuracy, macro_f1
-from alambique.models.speedups.active_vocabulary import Vocabulary, restore_vocabulary, shrink_vocabulary
-from alambique.models.speedups.cls_last_layer import disable_cls_only, enable_cls_only
-from alambique.models.speedups.fast_dropout import cheap_dropout
+from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.evaluation.task import Task
+from alambique.models.speedups.front import Speedups
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
 from alambique.recipe.sections import Compute, Distillation, Training
@@ -34,20 +36,38 @@ from alambique.training.checkpoints import latest_valid
 from alambique.training.dataset import TokenDataset, identity_collator
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
 
-BEST = "macro_f1"
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
 NOTICE = "alambique: a checkpoint is saved at the end of this step, then it stops; again to stop at once"
 _MEASURED_TIME = ("_runtime", "_per_second")
 
 
+@dataclass(frozen=True)
+class TrainingRows:
+    """What a model learns from, and what its epoch is chosen on.
+
+    Attributes:
+        train: what it learns from.
+        valid: what the epoch is chosen on.
+        tokens: of both, by the name of the split.
+        teacher_logits: (rows of train, C) float32, in the order of train; None for hard labels alone.
+        task: how logits become decisions, hard losses and metrics.
+        label_order: (C,) the rank of each class, where the loss needs it.
+    """
+
+    train: Split
+    valid: Split
+    tokens: Mapping[str, Tokens]
+    teacher_logits: np.ndarray | None = None
+    task: Task = SINGLE_LABEL
+    label_order: tuple[int, ...] | None = None
+
+
 def fit(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
+    rows: TrainingRows,
     *,
-    train: Split,
-    valid: Split,
-    tokens: Mapping[str, Tokens],
     settings: Training,
     compute: Compute,
     max_length: int,
@@ -55,45 +75,40 @@ def fit(
     work: Path,
     step: Step,
     distillation: Distillation = HARD_ONLY,
-    teacher_logits: np.ndarray | None = None,
     section: str = STUDENT,
 ) -> None:
-    """Train ``model`` and save it, its tokenizer and the course of training into ``work``.
+    """Train a copy of ``model`` and save it, its tokenizer and the course of training into ``work``.
 
-    After each epoch it is scored on valid; the epoch with the best macro-F1 is the one saved. Checkpoints of an
+    After each epoch it is scored on valid; the epoch with the best verdict metric is the one saved. Checkpoints of an
     interrupted attempt in ``work/scratch`` are continued, and left there. Ctrl-C and SIGTERM save one more.
 
     Args:
-        model: changed in place.
-        tokenizer: its own.
-        train: what it learns from.
-        valid: what the epoch is chosen on.
-        tokens: of train and valid, by the name of the split, cut at ``max_length``.
+        model: what the training begins from; it is not changed.
+        tokenizer: its own; it is not changed.
+        rows: what is trained on and scored.
         settings: epochs, batch size, learning rate and the like.
-        compute: precision, and whether the model's own code runs for every layer, token and word.
+        compute: precision, and whether the exact speed-ups are used.
         max_length: where texts are cut, in tokens.
         seed: of the order of rows and of dropout.
         work: an existing folder.
-        step: told of steps, loss and metric.
+        step: shows steps, loss and metric.
         distillation: loss, temperature and mixture; hard labels alone by default.
-        teacher_logits: (rows of train, C) float32, in the order of train.
         section: of the recipe, for messages.
 
     Raises:
         NonFiniteError: loss or gradient is not finite.
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
+    model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
     checkpoints = work / SCRATCH / _CHECKPOINTS
     with defer_signals(NOTICE) as request:
-        trainer, vocabulary = prepare(
-            model, tokenizer, train=train, valid=valid, tokens=tokens, settings=settings, compute=compute, seed=seed,
-            checkpoints=checkpoints, step=step, distillation=distillation, teacher_logits=teacher_logits,
-            section=section, request=request,
+        trainer, speedups = prepare(
+            model, tokenizer, rows, settings=settings, compute=compute, seed=seed, checkpoints=checkpoints, step=step,
+            distillation=distillation, section=section, request=request,
         )  # fmt: skip
         trainer.train_on(latest_valid(checkpoints))
-    disable_cls_only(model)
-    if vocabulary is not None:
-        restore_vocabulary(model, vocabulary)
+    if speedups is not None:
+        speedups.undo()
     model.save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     save_tokenizer(tokenizer, work)
@@ -108,70 +123,63 @@ def fit(
 def prepare(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
+    rows: TrainingRows,
     *,
-    train: Split,
-    valid: Split,
-    tokens: Mapping[str, Tokens],
     settings: Training,
     compute: Compute,
     seed: int,
     checkpoints: Path,
     step: Step,
     distillation: Distillation = HARD_ONLY,
-    teacher_logits: np.ndarray | None = None,
     section: str = STUDENT,
     request: StopRequest | None = None,
-) -> tuple[ResumableTrainer, Vocabulary | None]:
-    """The trainer of :func:`fit`, ready to run, and what its model's vocabulary is restored from afterwards.
+) -> tuple[ResumableTrainer, Speedups | None]:
+    """The trainer of :func:`fit`, ready to run, and the speed-ups that are to be undone afterwards.
 
     Args:
-        model: changed in place: unless ``compute.plain``, it computes and trains only what the result needs.
+        model: changed in place.
         tokenizer: its own.
-        train: as for :func:`fit`, like all that follow but one.
-        valid: what the epoch is chosen on.
-        tokens: of both.
+        rows: as for :func:`fit`, like ``settings``, ``compute``, ``seed``, ``step``, ``distillation`` and ``section``.
         settings: epochs and the like.
-        compute: precision, and how much the model's own code does.
+        compute: precision and speed-ups.
         seed: of order and dropout.
         checkpoints: where the trainer keeps its checkpoints.
-        step: told of the progress.
+        step: shows the progress.
         distillation: loss and mixture.
-        teacher_logits: (rows of train, C) float32.
         section: of the recipe, for messages.
         request: who may ask to stop; nobody by default.
     """
     keep_freed_memory()
-    vocabulary = None if compute.plain else _apply_speedups(model, tokenizer, tokens)
-    id_map = None if vocabulary is None else vocabulary.id_map
+    speedups = _speed_up(model, tokenizer, rows.tokens) if compute.speedups else None
     trainer = ResumableTrainer(
         model=model,
-        args=_arguments(settings, compute, checkpoints, seed, rows=len(train)),
-        train_dataset=TokenDataset(tokens["train"], train.labels, model, teacher_logits=teacher_logits, id_map=id_map),
-        eval_dataset=TokenDataset(tokens["valid"], valid.labels, model, id_map=id_map),
+        args=training_arguments(
+            settings, compute, checkpoints, seed, rows=len(rows.train), metric=rows.task.verdict_metric
+        ),
+        train_dataset=TokenDataset(rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits),
+        eval_dataset=TokenDataset(rows.tokens["valid"], rows.valid.labels, model),
         processing_class=tokenizer,
         data_collator=identity_collator,
-        compute_metrics=_metrics,
-        callbacks=[_ProgressCallback(step)],
-        row_ids=train.ids,
+        compute_metrics=partial(_metrics, rows.task),
+        callbacks=[_ProgressCallback(step, rows.task.verdict_metric)],
+        row_ids=rows.train.ids,
         section=section,
+        task=rows.task,
         loss=distillation.loss,
         temperature=distillation.temperature,
         hard_label_weight=distillation.hard_label_weight,
+        label_order=rows.label_order,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(CheckpointCallback(trainer, request or StopRequest()))
-    return trainer, vocabulary
+    return trainer, speedups
 
 
-def _apply_speedups(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens]
-) -> Vocabulary | None:
-    """Leave out arithmetic that changes nothing: the last layer's other tokens, words that never occur, costly chance."""
-    enable_cls_only(model)
-    cheap_dropout(model)
-    used = np.unique(np.concatenate([_distinct(part.columns["input_ids"]) for part in tokens.values()]))
+def _speed_up(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens]) -> Speedups:
+    read = [tokens[name].columns["input_ids"] for name in ("train", "valid")]
+    used = np.unique(np.concatenate([_distinct(ids) for ids in read]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
-    return shrink_vocabulary(model, used, specials=int(max([tokenizer.pad_token_id, *special])))
+    return Speedups.apply(model, token_ids=used, specials=int(max([tokenizer.pad_token_id, *special])))
 
 
 def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:
@@ -180,9 +188,21 @@ def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=ids.dtype)
 
 
-def _arguments(settings: Training, compute: Compute, folder: Path, seed: int, *, rows: int) -> TrainingArguments:
+def training_arguments(
+    settings: Training, compute: Compute, folder: Path, seed: int, *, rows: int, metric: str
+) -> TrainingArguments:
+    """Trainer's arguments for one device, without bars and reports.
+
+    Args:
+        settings: epochs and the like.
+        compute: precision and compilation.
+        folder: of the checkpoints.
+        seed: of order and dropout.
+        rows: of train.
+        metric: that the best epoch is chosen by.
+    """
     steps = max(1, rows // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
@@ -197,7 +217,7 @@ def _arguments(settings: Training, compute: Compute, folder: Path, seed: int, *,
         eval_strategy="epoch",
         save_strategy="epoch",
         load_best_model_at_end=True,
-        metric_for_best_model=BEST,
+        metric_for_best_model=metric,
         greater_is_better=True,
         logging_steps=max(1, steps // 100),
         logging_nan_inf_filter=False,
@@ -207,6 +227,14 @@ def _arguments(settings: Training, compute: Compute, folder: Path, seed: int, *,
         report_to="none",
         seed=seed,
     )
+    if arguments.n_gpu > 1:  # else Trainer would train in DataParallel, each step on as many times the rows
+        arguments._n_gpu = 1  # noqa: SLF001 - has no public name
+    return arguments
+
+
+def unused_devices() -> int:
+    """GPUs of this machine that training leaves idle: without ``torchrun`` it uses one."""
+    return max(0, torch.cuda.device_count() - 1) if torch.cuda.is_available() else 0
 
 
 def half_precision(compute: Compute) -> bool:
@@ -216,16 +244,15 @@ def half_precision(compute: Compute) -> bool:
     return compute.precision == "bf16"
 
 
-def _metrics(prediction: EvalPrediction) -> dict[str, float]:
-    logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-    return {"accuracy": accuracy(logits, labels), BEST: macro_f1(logits, labels)}
+def _metrics(task: Task, prediction: EvalPrediction) -> dict[str, float]:
+    return task.epoch_metrics(np.asarray(prediction.predictions), np.asarray(prediction.label_ids))
 
 
 class _ProgressCallback(TrainerCallback):
     """Passes Trainer's events to the progress display."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
+    def __init__(self, step: Step, metric: str) -> None:
+        self.step, self.metric = step, metric
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         del args, control
@@ -241,5 +268,5 @@ class _ProgressCallback(TrainerCallback):
         logs: dict[str, Any] | None = None, **_: Any,
     ) -> None:  # fmt: skip
         del args, state, control
-        shown = {"loss": "loss", f"eval_{BEST}": "valid_macro_f1"}
+        shown = {"loss": "loss", f"eval_{self.metric}": f"valid_{self.metric}"}
         self.step.metrics(**{shown[name]: float(value) for name, value in (logs or {}).items() if name in shown})

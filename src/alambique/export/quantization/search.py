@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
-from alambique.evaluation.metrics import softmax
+from alambique.evaluation.task import Task
 from alambique.export.parity import Parity
 from alambique.export.quantization.graph import embedding_lookups, linear_layers, load_fused
 from alambique.export.quantization.quantize import Scheme, quantize
@@ -46,17 +46,20 @@ class Candidate:
 class Quantizer:
     """Makes int8 graphs of one fp32 graph."""
 
-    def __init__(self, graph: Path, tokenizer: Path, train: Segments, *, max_length: int, pad_id: int) -> None:
+    def __init__(
+        self, graph: Path, tokenizer: Path, train: Segments, *, task: Task, max_length: int, pad_id: int
+    ) -> None:
         """Load the graph.
 
         Args:
             graph: in fp32.
             tokenizer: a ``tokenizer.json``.
             train: rows to calibrate on.
+            task: how logits become probabilities.
             max_length: where texts are cut.
             pad_id: of the padding token.
         """
-        self.model, self.train = load_fused(graph), train
+        self.model, self.train, self.task = load_fused(graph), train, task
         self.layers = linear_layers(self.model.graph)
         self.open: Callable[[ModelProto], OnnxModel] = lambda model: OnnxModel(
             model.SerializeToString(), tokenizer, max_length=max_length, pad_id=pad_id
@@ -73,11 +76,11 @@ class Quantizer:
         """The linear layers, that first which alone in int8 moves the probabilities most, on rows of train."""
         names = [layer.node for layer in self.layers]
         some = self.train[:_ROWS]
-        exact = softmax(self.open(self.model).logits(some))
+        exact = self.task.probabilities(self.open(self.model).logits(some))
 
         def drift(name: str) -> float:
             alone = quantize(self.model, Scheme(), self.ranges, frozenset(names) - {name})
-            return float(np.abs(softmax(self.open(alone).logits(some)) - exact).mean())
+            return float(np.abs(self.task.probabilities(self.open(alone).logits(some)) - exact).mean())
 
         return sorted(names, key=drift, reverse=True)
 

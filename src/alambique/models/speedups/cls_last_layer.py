@@ -14,7 +14,6 @@ equation 1; only the association is changed.) Logits and gradients equal the pla
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MethodType
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -53,7 +52,7 @@ def enable_cls_only(model: PreTrainedModel) -> bool:
     layer = _last_layer(model)
     if layer is None or model.config._attn_implementation not in _ATTENTIONS:  # noqa: SLF001 - has no public name
         return False
-    layer.forward = MethodType(_bert_layer if isinstance(layer, BertLayer) else _distilbert_layer, layer)  # type: ignore[method-assign]
+    layer.__class__ = _CLS_ONLY.get(type(layer), type(layer))  # a class, so that a copy of the model computes by itself
     return True
 
 
@@ -61,14 +60,18 @@ def disable_cls_only(model: PreTrainedModel) -> None:
     """Undo :func:`enable_cls_only`."""
     layer = _last_layer(model)
     if layer is not None:
-        vars(layer).pop("forward", None)
+        layer.__class__ = _ALL_TOKENS.get(type(layer), type(layer))
+
+
+def is_cls_only(model: PreTrainedModel) -> bool:
+    """Whether the last layer computes its output at the first token alone."""
+    return type(_last_layer(model)) in _ALL_TOKENS
 
 
 @contextmanager
 def cls_only(model: PreTrainedModel) -> Iterator[None]:
     """:func:`enable_cls_only` for the length of a block; the model is left as it was."""
-    layer = _last_layer(model)
-    already = layer is not None and "forward" in vars(layer)
+    already = is_cls_only(model)
     enable_cls_only(model)
     try:
         yield
@@ -86,23 +89,35 @@ def _last_layer(model: PreTrainedModel) -> BertLayer | TransformerBlock | None:
     return None
 
 
-def _distilbert_layer(
-    self: TransformerBlock, hidden_states: Tensor, attention_mask: Tensor | None = None, **_: Any
-) -> Tensor:
-    attention = self.attention
-    heads = _Heads(attention.q_lin, attention.k_lin, attention.v_lin, attention.dropout, attention.attention_head_size)
-    first = hidden_states[:, :1]
-    attended = self.sa_layer_norm(attention.out_lin(_attend(heads, hidden_states, attention_mask)) + first)
-    return self.output_layer_norm(self.ffn(attended) + attended)
+class ClsOnlyTransformerBlock(TransformerBlock):
+    """DistilBERT's layer, computed at the first token alone: (B, T, D) → (B, 1, D)."""
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **_: Any) -> Tensor:
+        """See the class."""
+        attention = self.attention
+        heads = _Heads(
+            attention.q_lin, attention.k_lin, attention.v_lin, attention.dropout, attention.attention_head_size
+        )
+        first = hidden_states[:, :1]
+        attended = self.sa_layer_norm(attention.out_lin(_attend(heads, hidden_states, attention_mask)) + first)
+        return self.output_layer_norm(self.ffn(attended) + attended)
 
 
-def _bert_layer(
-    self: BertLayer, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any
-) -> Tensor:
-    attention = self.attention.self
-    heads = _Heads(attention.query, attention.key, attention.value, attention.dropout, attention.attention_head_size)
-    attended = self.attention.output(_attend(heads, hidden_states, attention_mask), hidden_states[:, :1])
-    return self.feed_forward_chunk(attended)
+class ClsOnlyBertLayer(BertLayer):
+    """BERT's layer, computed at the first token alone: (B, T, D) → (B, 1, D)."""
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
+        """See the class."""
+        attention = self.attention.self
+        heads = _Heads(
+            attention.query, attention.key, attention.value, attention.dropout, attention.attention_head_size
+        )
+        attended = self.attention.output(_attend(heads, hidden_states, attention_mask), hidden_states[:, :1])
+        return self.feed_forward_chunk(attended)
+
+
+_CLS_ONLY: dict[type, type] = {BertLayer: ClsOnlyBertLayer, TransformerBlock: ClsOnlyTransformerBlock}
+_ALL_TOKENS = {patched: plain for plain, patched in _CLS_ONLY.items()}
 
 
 def _attend(heads: _Heads, hidden_states: Tensor, mask: Tensor | None) -> Tensor:

@@ -1,0 +1,157 @@
+"""Single-label classification: each row has one class.
+
+Importing this module imports numpy alone: ``predict`` with an ONNX file needs :meth:`SingleLabel.probabilities`.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alambique.evaluation.task import Metric, ScoredRows, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SingleLabel(Task):
+    """Softmax over classes, the largest logit decides, cross-entropy with the label."""
+
+    name = "single_label"
+    problem_type = "single_label_classification"
+    soft_loss = "kl"
+    verdict_metric = "macro_f1"
+    columns = (
+        "macro_f1", "accuracy", "agreement_with_teacher", "mean_absolute_error", "kl_to_teacher",
+        "expected_calibration_error",
+    )  # fmt: skip
+
+    def key(self) -> dict[str, Any]:
+        """Empty: keys of runs made before there were tasks stay valid."""
+        return {}
+
+    def probabilities(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+        """(N, C) float64, each row a distribution: softmax of the logits divided by ``temperature``."""
+        scaled = logits.astype(np.float64) / temperature
+        powers = np.exp(scaled - scaled.max(-1, keepdims=True))
+        return np.asarray(powers / powers.sum(-1, keepdims=True))
+
+    def decide(self, logits: np.ndarray) -> np.ndarray:
+        """(N,) the class of each row's largest logit or probability."""
+        return np.asarray(logits.argmax(-1))
+
+    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+        """(N,) each row's largest probability."""
+        return np.asarray(probabilities.max(-1))
+
+    def hard_loss(self, logits: "Tensor", labels: "Tensor", *, label_smoothing: float = 0.0) -> "Tensor":
+        """(B,) cross-entropy in nats; 0 for a row whose label is −100. ``labels`` (B,) are class indices."""
+        from alambique.losses.mixture import cross_entropy  # noqa: PLC0415 - torch
+
+        return cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+    def labelled(self, labels: "Tensor") -> "Tensor":
+        """(B,) false where the label is −100."""
+        from alambique.losses.mixture import NO_LABEL  # noqa: PLC0415 - torch
+
+        return labels != NO_LABEL
+
+    def fit_temperature(self, logits: np.ndarray, labels: np.ndarray) -> float:
+        """The temperature that minimises cross-entropy (Guo et al. 2017, §4.2), from 0.05 to 20."""
+        from scipy import optimize, special  # noqa: PLC0415 - slow, and predict does not need it
+
+        rows = np.arange(len(labels))
+
+        def loss(log_temperature: float) -> float:
+            scaled = special.log_softmax(logits.astype(np.float64) / np.exp(log_temperature), axis=-1)
+            return float(-scaled[rows, labels].mean())
+
+        best = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+        return float(np.exp(best.x))
+
+    def epoch_metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Accuracy and macro-F1."""
+        return {name: self.score(name, logits, labels) for name in ("accuracy", "macro_f1")}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Macro-F1, accuracy, agreement with the teacher, distance in the label order, KL, calibration error."""
+        from alambique.evaluation import intervals, metrics  # noqa: PLC0415 - scikit-learn and scipy take a second
+
+        def decisions(scored: ScoredRows) -> tuple[np.ndarray, np.ndarray]:
+            return self.decide(scored.logits), scored.labels
+
+        def calibration(scored: ScoredRows) -> tuple[np.ndarray, np.ndarray]:
+            return self._calibration(self.probabilities(scored.logits), scored.labels)
+
+        def classes(scored: ScoredRows) -> int:
+            return int(scored.logits.shape[-1])
+
+        def same(scored: ScoredRows) -> np.ndarray:
+            return (self.decide(scored.logits) == self.decide(scored.teacher)).astype(np.float64)
+
+        def steps(scored: ScoredRows) -> np.ndarray:
+            return np.abs(self.decide(scored.logits) - scored.labels).astype(float)
+
+        return {
+            "accuracy": Metric(
+                "accuracy, %",
+                lambda scored: metrics.accuracy(*decisions(scored)),
+                lambda scored: intervals.accuracy_contributions(*decisions(scored)),
+            ),
+            "macro_f1": Metric(
+                "macro-F1, %",
+                lambda scored: metrics.macro_f1(*decisions(scored), classes(scored)),
+                lambda scored: intervals.macro_f1_contributions(*decisions(scored), classes(scored)),
+            ),
+            "expected_calibration_error": Metric(
+                "calibration error, %",
+                lambda scored: metrics.expected_calibration_error(*calibration(scored)),
+                lambda scored: intervals.calibration_contributions(*calibration(scored)),
+            ),
+            "agreement_with_teacher": Metric("agrees with teacher, %", lambda scored: float(same(scored).mean()), same),
+            "kl_to_teacher": Metric(
+                "KL to teacher, nats",
+                lambda scored: float(_divergences(scored).mean()),
+                _divergences, fraction=False, digits=3,
+            ),
+            "mean_absolute_error": Metric(
+                "mean absolute error, classes",
+                lambda scored: metrics.mean_absolute_error(*decisions(scored)),
+                steps, fraction=False, digits=2, needs_order=True,
+            ),
+        }  # fmt: skip
+
+    def calibration(
+        self, logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Confidence and correctness (0 or 1) of each row, (N,) each."""
+        return self._calibration(self.probabilities(logits, temperature), labels)
+
+    def _calibration(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.confidence(probabilities), (self.decide(probabilities) == labels).astype(np.float64)
+
+    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+        """Macro-F1 as a fraction of the teacher's."""
+        from alambique.evaluation.intervals import retention_contributions  # noqa: PLC0415
+
+        return retention_contributions(self.decide(student), self.decide(teacher), labels, student.shape[-1])
+
+    def paired_test(self, student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        """McNemar's exact test."""
+        from alambique.evaluation.intervals import mcnemar  # noqa: PLC0415
+
+        return mcnemar(self.decide(student), self.decide(undistilled), labels)
+
+
+def _divergences(scored: ScoredRows) -> np.ndarray:
+    """(N,) KL(teacher ‖ model) of each row at temperature 1, in nats."""
+    from scipy import special  # noqa: PLC0415
+
+    own = special.log_softmax(scored.logits.astype(np.float64), axis=-1)
+    theirs = special.log_softmax(scored.teacher.astype(np.float64), axis=-1)
+    return np.asarray((np.exp(theirs) * (theirs - own)).sum(-1))
+
+
+SINGLE_LABEL = SingleLabel()

@@ -1,0 +1,134 @@
+"""A task: how logits become probabilities and decisions, what is trained on, which figures say how good it is.
+
+Every other module asks the task; none of them calls softmax, argmax or cross-entropy. To add a task, write its class in a
+file of its own beside ``single_label.py`` and name it in :data:`alambique.evaluation.tasks.TASKS`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """A model's logits on a split, with what they are compared with.
+
+    Attributes:
+        logits: (N, C).
+        labels: (N,) class indices.
+        teacher: (N, C) the teacher's logits on the same rows.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    teacher: np.ndarray
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of quality, over one split.
+
+    Attributes:
+        title: what the report calls it, with its unit.
+        value: the figure.
+        contributions: (N,) one per row, whose mean is the figure (:mod:`alambique.evaluation.intervals`).
+        fraction: it lies from 0 to 1 and is shown in percent.
+        digits: decimal places that are shown.
+        needs_order: it is defined for labels in order only.
+    """
+
+    title: str
+    value: Callable[[ScoredRows], float]
+    contributions: Callable[[ScoredRows], np.ndarray]
+    fraction: bool = True
+    digits: int = 1
+    needs_order: bool = False
+
+
+class Task(ABC):
+    """Base of the tasks; stateless.
+
+    Attributes:
+        name: as stored with the data.
+        problem_type: of a Transformers config.
+        soft_loss: the default of ``distillation.loss``.
+        verdict_metric: the metric that epochs are chosen by and the verdict is about.
+        columns: keys of :attr:`metrics` in the order of the report's columns.
+    """
+
+    name: ClassVar[str]
+    problem_type: ClassVar[str]
+    soft_loss: ClassVar[str]
+    verdict_metric: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]]
+
+    def key(self) -> dict[str, Any]:
+        """Its part of a stage's manifest key; single-label, which came first, has none."""
+        return {"task": self.name}
+
+    @abstractmethod
+    def probabilities(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+        """(N, C) float64 probabilities of (N, C) logits divided by ``temperature``."""
+
+    @abstractmethod
+    def decide(self, logits: np.ndarray) -> np.ndarray:
+        """The decision for each row of (N, C) logits or probabilities."""
+
+    @abstractmethod
+    def confidence(self, probabilities: np.ndarray) -> np.ndarray:
+        """(N,) the probability of each row's decision."""
+
+    @abstractmethod
+    def hard_loss(self, logits: "Tensor", labels: "Tensor", *, label_smoothing: float = 0.0) -> "Tensor":
+        """(B,) the loss of (B, C) logits against hard labels; 0 for a row without one."""
+
+    @abstractmethod
+    def labelled(self, labels: "Tensor") -> "Tensor":
+        """(B,) whether each row has a hard label."""
+
+    @abstractmethod
+    def calibration(
+        self, logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Confidence and correctness (0 or 1) of each decision, one-dimensional arrays of one length."""
+
+    @abstractmethod
+    def fit_temperature(self, logits: np.ndarray, labels: np.ndarray) -> float:
+        """The temperature for which the probabilities of (N, C) logits fit the labels best."""
+
+    @abstractmethod
+    def epoch_metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Figures that are logged after each epoch; :attr:`verdict_metric` among them."""
+
+    @property
+    @abstractmethod
+    def metrics(self) -> Mapping[str, Metric]:
+        """All figures of the report, by their key."""
+
+    @abstractmethod
+    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+        """The student's verdict metric as a fraction of the teacher's, and one contribution per row; NaN without one.
+
+        Args:
+            student: (N, C) logits.
+            teacher: (N, C) logits.
+            labels: (N,).
+        """
+
+    @abstractmethod
+    def paired_test(self, student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        """A test of both models, (N, C) logits each, on the same rows, as JSON values."""
+
+    def score(self, metric: str, logits: np.ndarray, labels: np.ndarray) -> float:
+        """One figure that needs no teacher."""
+        return self.metrics[metric].value(ScoredRows(logits, labels, logits))
+
+    def contributions(self, metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(N,) contributions to a figure that needs no teacher."""
+        return self.metrics[metric].contributions(ScoredRows(logits, labels, logits))

@@ -1,0 +1,76 @@
+"""The exact speed-ups behind one front: which can be used on a model, applied, and undone.
+
+They leave out arithmetic that does not change the result: the last layer's other tokens, embeddings of words that do not
+occur, costly random numbers. A patched module has a class of its own rather than a bound method, so a deep copy or a replica
+on another device computes with its own weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from transformers import PreTrainedModel
+
+from alambique.models.speedups.active_vocabulary import Vocabulary, restore_vocabulary, shrink_vocabulary
+from alambique.models.speedups.cls_last_layer import disable_cls_only, enable_cls_only, is_cls_only
+from alambique.models.speedups.fast_dropout import disable_fast_dropout, enable_fast_dropout
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a training asks of its model beside logits.
+
+    Attributes:
+        hidden_states: the layers' outputs at every token, the last layer's too.
+        attentions: attention weights of every token.
+    """
+
+    hidden_states: bool = False
+    attentions: bool = False
+
+
+class Speedups:
+    """The speed-ups that are applied to one model; :meth:`undo` takes them back."""
+
+    def __init__(self, model: PreTrainedModel, vocabulary: Vocabulary | None) -> None:
+        """See :meth:`apply`."""
+        self.model, self.vocabulary = model, vocabulary
+
+    @classmethod
+    def apply(
+        cls, model: PreTrainedModel, *, token_ids: np.ndarray | None, specials: int, needs: Needs | None = None
+    ) -> "Speedups":
+        """Apply all speed-ups that are exact for this model and what is asked of it.
+
+        Args:
+            model: changed in place. Its config and the names of its weights stay, and it reads the same token ids.
+            token_ids: the distinct ids that it will read; None leaves the whole table of embeddings in place.
+            specials: the largest id that its code may look for by number, such as the padding token's.
+            needs: what is asked of it beside logits; nothing by default.
+        """
+        needs = needs or Needs()
+        if not needs.hidden_states and not needs.attentions:
+            enable_cls_only(model)
+        enable_fast_dropout(model)
+        shrunk = None if token_ids is None else shrink_vocabulary(model, token_ids, specials=specials)
+        return cls(model, shrunk)
+
+    def undo(self) -> None:
+        """Leave the model as its own classes compute it, with the weights as trained."""
+        disable_cls_only(self.model)
+        disable_fast_dropout(self.model)
+        if self.vocabulary is not None:
+            restore_vocabulary(self.model, self.vocabulary)
+            self.vocabulary = None
+
+
+def require_outputs(model: PreTrainedModel, needs: Needs) -> None:
+    """Refuse a model that does not compute what is asked of it.
+
+    Raises:
+        ValueError: its last layer computes the first token alone.
+    """
+    if is_cls_only(model) and (needs.hidden_states or needs.attentions):
+        raise ValueError(
+            "the last layer of this model computes the first token alone, so its hidden states and attentions are not "
+            "complete; undo the speed-up first (alambique.models.speedups.front.Speedups.undo)"
+        )

@@ -1,0 +1,79 @@
+"""What a form of student is: found and checked before anything is written, then built by seed.
+
+To add a form, write its frozen class in a file of its own (``from_teacher.py`` is an example), name it in
+:data:`alambique.stages.student.FORMS`, and give the recipe's ``student`` section its key.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a form is checked against.
+
+    Attributes:
+        label_names: the classes.
+        max_length: where texts are cut, in tokens.
+        teacher_architecture: its ``model_type``.
+        teacher_layers: how many it has.
+    """
+
+    label_names: tuple[str, ...]
+    max_length: int
+    teacher_architecture: str
+    teacher_layers: int
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """What a student is built with.
+
+    Attributes:
+        load_teacher: loads the trained teacher, for a student made of its layers.
+        teacher_tokenizer: becomes the student's, unless it has one of its own; a copy is given out.
+        label_names: the classes.
+        seed: of all weights that are not taken over.
+    """
+
+    load_teacher: Callable[[], PreTrainedModel]
+    teacher_tokenizer: PreTrainedTokenizerBase
+    label_names: tuple[str, ...]
+    seed: int
+
+
+class StudentForm(ABC):
+    """Base of the forms; frozen. A class method ``resolve(section, surroundings)`` finds and checks one."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """The form's own tokenizer; None if the student reads with its teacher's."""
+        return None
+
+    @abstractmethod
+    def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
+        """The parts of the stage's manifest key that say what the untrained student is.
+
+        Args:
+            teacher: digest of the teacher's artefact.
+            teacher_tokenizer: digest of its tokenizer.
+        """
+
+    @abstractmethod
+    def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        """The untrained student and its tokenizer; the same context gives the same weights."""
+
+
+def form_key(
+    *, from_teacher: Any = None, from_scratch: Any = None, checkpoint: str | None = None, teacher: str | None = None,
+    tokenizer: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The parts of a key in the places that every form has."""
+    return {
+        "recipe": {"from_teacher": from_teacher, "from_scratch": from_scratch},
+        "inputs": {"checkpoint": checkpoint, "teacher": teacher, "tokenizer": tokenizer},
+    }
