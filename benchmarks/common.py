@@ -33,7 +33,7 @@ from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.stages.benchmark import matmul_rate
-from alambique.training.fit import prepare
+from alambique.training.fit import TrainingRows, prepare
 from alambique.training.samplers import LengthGroupedBatches
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -215,9 +215,9 @@ def train_ours(
     clock, losses = _Clock(rates=rates), []
     with tempfile.TemporaryDirectory() as folder, quiet_libraries():
         trainer, _ = prepare(
-            model, task.tokenizer, train=task.splits.train, valid=task.splits.valid, tokens=task.tokens,
+            model, task.tokenizer, TrainingRows(task.splits.train, task.splits.valid, task.tokens, logits),
             settings=task.recipe.student.model_copy(update={"batch_size": len(batches[0])}), compute=task.recipe.compute,
-            seed=SEED, checkpoints=Path(folder), step=Step(), distillation=task.recipe.distillation, teacher_logits=logits,
+            seed=SEED, checkpoints=Path(folder), step=Step(), distillation=task.recipe.distillation,
         )  # fmt: skip
         args = trainer.args
         args.max_steps, args.eval_strategy, args.save_strategy = len(batches), IntervalStrategy.NO, SaveStrategy.NO

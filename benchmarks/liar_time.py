@@ -25,7 +25,7 @@ from transformers import (
 from alambique.cpu import keep_freed_memory
 from alambique.losses.mixture import distillation_loss
 from alambique.models.speedups.cls_last_layer import enable_cls_only
-from alambique.models.speedups.fast_dropout import cheap_dropout
+from alambique.models.speedups.fast_dropout import enable_fast_dropout
 from alambique.recipe.recipe import Recipe
 
 ROWS, SCORED, TOKENS, CLASSES = 10_269, 1_284 + 1_283, 24, 6
@@ -43,7 +43,7 @@ def main() -> None:
     keep_freed_memory()
     for model in (teacher, student):  # as training and labelling do
         enable_cls_only(model)
-        cheap_dropout(model)
+        enable_fast_dropout(model)
     seconds = {
         "teacher_row": training(teacher, recipe.teacher.batch_size, steps, device),
         "student_row": training(student, recipe.student.batch_size, steps, device),

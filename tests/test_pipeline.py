@@ -25,8 +25,8 @@ ONE_SEED = sorted(
     + ["tokens/teacher/manifest.json"]
     + [
         f"tokens/teacher/{split}/{f}"
-        for split in ("train", "valid")
-        for f in ("input_ids.i32", "starts.npy", "tokens.json")
+        for split in ("train", "valid", "test")
+        for f in ("input_ids.i32", "starts.npy", "tokens.json", "uncut_lengths.npy")
     ]
     + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
     + ["benchmark/cost.json", "benchmark/manifest.json"]
@@ -214,7 +214,7 @@ def test_metadata_makes_a_pair_and_reaches_the_model(tiny_recipe, tmp_path, data
 
 
 @pytest.fixture
-def require(tiny_recipe, tmp_path):
+def finished(tiny_recipe, tmp_path):
     """A classifier fine-tuned on the same data, its labels in another order."""
     run(tiny_recipe(data={"label_order": ["good", "bad", "fair"]}), tmp_path / "before")
     return tmp_path / "before"

@@ -72,6 +72,6 @@ def first_line(error: BaseException) -> str:
 
 
 def closest(name: str, names: Iterable[str]) -> str:
-    """`` Did you mean X?`` with the name that is closest, to end a message with; empty where none is close."""
+    """``. Did you mean X?`` with the name that is closest, to end a message with; empty where none is close."""
     close = get_close_matches(name, list(names), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    return f". Did you mean {close[0]}?" if close else ""

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 
 from alambique.artefacts.tokens import Tokens, read_tokens, tokenize_rows, write_tokens
 from alambique.errors import CorruptArtefactError
@@ -33,7 +32,7 @@ def test_a_batch_is_what_the_tokenizer_pads(tokenizer):
         wanted = tokenizer(*[list(part) for part in zip(*segments, strict=True)], truncation=True, max_length=9,
                            padding=True, return_tensors="pt")  # fmt: skip
         made = tokens.batch(np.arange(30), NAMES)
-        assert all(made[name].equal(wanted[name]) for name in NAMES)
+        assert all(np.array_equal(made[name], wanted[name].numpy()) for name in NAMES)
         assert tokens.lengths.tolist() == wanted["attention_mask"].sum(1).tolist()
 
 
@@ -52,8 +51,12 @@ def test_written_in_chunks_and_mapped_equals_in_memory(tokenizer, tmp_path):
     assert mapped.columns["input_ids"].tolist() == whole.columns["input_ids"].tolist()
     for _ in range(2):  # the pages are let go after the first time, and read again
         part = mapped.rows(5, 9)
-        assert part.batch(np.arange(4), NAMES)["input_ids"].equal(whole.batch(np.arange(5, 9), NAMES)["input_ids"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["input_ids.i32", "starts.npy", "tokens.json"]
+        assert np.array_equal(
+            part.batch(np.arange(4), NAMES)["input_ids"], whole.batch(np.arange(5, 9), NAMES)["input_ids"]
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "input_ids.i32", "starts.npy", "tokens.json", "uncut_lengths.npy",
+    ]  # fmt: skip
 
 
 def test_token_types_are_kept_where_they_are_not_all_zero(tokenizer, tmp_path):
@@ -92,4 +95,30 @@ def test_a_saved_tokenizer_is_the_same_however_it_was_last_used(tokenizer, tmp_p
 
 
 def test_ids_are_whole_numbers_of_torchs_kind():
-    assert SMALL.batch(np.array([0]), NAMES)["input_ids"].dtype == torch.int64
+    assert SMALL.batch(np.array([0]), NAMES)["input_ids"].dtype == np.int64
+
+
+def test_a_batch_has_a_least_width():
+    assert SMALL.batch(np.array([1]), NAMES, shortest=2)["input_ids"].tolist() == [[8, 0]]
+
+
+def test_batches_go_from_the_longest_row_to_the_shortest():
+    assert [rows.tolist() for rows in SMALL.batches(2)] == [[0, 2], [1]]
+
+
+def test_rows_too_long_are_cut_and_counted_whole(tokenizer):
+    text = "lamp table door garden"
+    tokens = tokenize_rows(tokenizer, [(text,), ("lamp",)], max_length=5)
+    assert tokens.lengths.tolist() == [5, 3]
+    assert tokens.uncut_lengths.tolist() == [6, 3]
+    cut = tokenizer(text, truncation=True, max_length=5)["input_ids"]
+    assert tokens.columns["input_ids"][:5].tolist() == cut
+
+
+def test_the_callers_tokenizer_is_as_it_was(tokenizer):
+    tokenizer.backend_tokenizer.enable_truncation(max_length=3)
+    tokenizer.backend_tokenizer.no_padding()
+    assert tokenize_rows(tokenizer, [("lamp table door garden",)], max_length=None).lengths.tolist() == [6]
+    assert tokenizer.backend_tokenizer.truncation["max_length"] == 3
+    assert tokenizer.backend_tokenizer.padding is None
+    tokenizer.backend_tokenizer.no_truncation()

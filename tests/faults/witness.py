@@ -50,5 +50,5 @@ class Witness:
             if len(times) > 1
         )  # fmt: skip
 
-    def require(self, stage):
+    def finished(self, stage):
         return (self.run / stage / MANIFEST).is_file()

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from alambique.artefacts.predictions import read_predictions
 from alambique.artefacts.splits import read_splits
 from alambique.errors import CorruptArtefactError, RunFolderError
-from alambique.evaluation.metrics import fit_temperature
+from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.inference.classifier import open_classifier
 from alambique.run.manifest import write_manifest
 
@@ -33,7 +33,7 @@ def test_every_model_gives_the_labels_in_the_order_of_the_texts(exported, valid)
         logits = classifier.logits(valid.segments())
         assert logits.dtype == np.float32
         np.testing.assert_allclose(logits, kept, atol=close)
-        assert classifier.temperature == pytest.approx(fit_temperature(kept, valid.labels), rel=1e-6)
+        assert classifier.temperature == pytest.approx(SINGLE_LABEL.fit_temperature(kept, valid.labels), rel=1e-6)
 
 
 def test_the_answer_of_the_int8_model_does_not_depend_on_the_batch(exported, valid):
@@ -44,21 +44,21 @@ def test_the_answer_of_the_int8_model_does_not_depend_on_the_batch(exported, val
 
 
 def test_the_fastest_that_stands_there_is_opened(exported, run_folder):
-    assert open_classifier(run_folder).model == "int8"
+    assert open_classifier(run_folder).backend == "int8"
     facts = run_folder / "onnx" / "export.json"
     changed = json.loads(facts.read_text())
     changed["models"]["int8"]["file"] = None
     key = json.loads((run_folder / "onnx" / "manifest.json").read_text())["key"]
     facts.write_text(json.dumps(changed))
     write_manifest(run_folder / "onnx", key, 1.0)
-    assert open_classifier(run_folder).model == "onnx"
+    assert open_classifier(run_folder).backend == "onnx"
     with pytest.raises(RunFolderError) as refused:
         open_classifier(run_folder, "int8")
     assert str(refused.value) == (
         f"{run_folder} has no int8 export of its student. Make it with alambique export {run_folder} --to int8."
     )
     shutil.rmtree(run_folder / "onnx")
-    assert open_classifier(run_folder).model == "torch"
+    assert open_classifier(run_folder).backend == "torch"
 
 
 def test_an_export_of_another_student_is_not_used(run_folder):
@@ -68,7 +68,7 @@ def test_an_export_of_another_student_is_not_used(run_folder):
     save_file(weights, student / "model.safetensors", metadata={"format": "pt"})
     key = json.loads((student / "manifest.json").read_text())["key"]
     write_manifest(student, key, 1.0)
-    assert open_classifier(run_folder).model == "torch"
+    assert open_classifier(run_folder).backend == "torch"
 
 
 def test_a_damaged_file_is_named_by_its_hash_and_never_used(run, run_folder):
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_named_by_its_hash_and_never_used(run, run_folder):
     )
     assert str(refused.value) == message
     assert run("predict", run_folder, "lamp") == (2, "", f"alambique: {message}\n")
-    assert open_classifier(run_folder, "onnx").model == "onnx"
+    assert open_classifier(run_folder, "onnx").backend == "onnx"
 
     (run_folder / "onnx" / "tokenizer.json").unlink()
     with pytest.raises(CorruptArtefactError, match=r"onnx/tokenizer\.json is missing: it is damaged"):
@@ -106,7 +106,7 @@ def test_what_says_which_models_there_are_is_checked_before_one_is_chosen(run_fo
     with pytest.raises(CorruptArtefactError) as refused:
         open_classifier(run_folder)
     assert str(refused.value) == f"{onnx / 'manifest.json'} is a link, which a run folder never holds: {again}"
-    assert open_classifier(run_folder, "torch").model == "torch"
+    assert open_classifier(run_folder, "torch").backend == "torch"
 
 
 def test_predictions_that_are_damaged_are_no_reference(run, run_folder):

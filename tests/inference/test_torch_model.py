@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from alambique.inference.torch_model import predict_logits, token_lengths, tokenize
+from alambique.inference.torch_model import predict_logits
 from conftest import rows
 
 TEXTS = [(row["text"],) for row in rows(23, 9)] + [("lamp",), ("",)]
@@ -23,19 +23,6 @@ def test_two_passes_are_equal(tiny_bert, tokenizer):
     model = tiny_bert(dropout=0.5)
     first, second = (predict_logits(model, tokenizer, TEXTS, max_length=24) for _ in range(2))
     assert np.array_equal(first, second)
-
-
-def test_pairs_get_token_types_of_their_own(tokenizer, tiny_bert, tiny_distilbert):
-    pairs = [("lamp", "table door"), ("garden", "")]
-    encoded = tokenize(tokenizer, pairs, max_length=24, model=tiny_bert())
-    assert encoded["token_type_ids"][0] == [0, 0, 0, 1, 1, 1]
-    assert set(tokenize(tokenizer, pairs, max_length=24, model=tiny_distilbert())) == {"input_ids", "attention_mask"}
-
-
-def test_lengths_are_not_cut_even_if_the_tokenizer_was_saved_with_a_cut(tokenizer):
-    tokenizer.backend_tokenizer.enable_truncation(max_length=3)
-    assert token_lengths(tokenizer, [("lamp table door garden",), ("lamp",)]) == [6, 3]
-    assert [len(ids) for ids in tokenize(tokenizer, [("lamp table door garden",)], max_length=5)["input_ids"]] == [5]
 
 
 def test_nothing_to_do(tiny_bert, tokenizer):

@@ -1,13 +1,26 @@
 import math
+import subprocess
+import sys
+from typing import Annotated, ClassVar, Literal
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import Field, ValidationError
 from torch.nn import functional
 
-from alambique.losses.mixture import cross_entropy, distillation_loss
-from alambique.losses.prediction import SOFT_LOSSES, kl_divergence, mean_squared_error
+from alambique.losses.prediction import (
+    LOSSES,
+    LossInputs,
+    PredictionLoss,
+    kl_divergence,
+    loss_of,
+    mean_squared_error,
+    name_or_mapping,
+    with_name,
+)
+from alambique.recipe.sections import Distillation
 
 # two classes: teacher softmax([ln 3, 0]) = (3/4, 1/4), student softmax([0, 0]) = (1/2, 1/2)
 TEACHER = torch.tensor([[math.log(3.0), 0.0]])
@@ -43,71 +56,36 @@ def test_mean_over_rows_is_batchmean_times_t_squared():
 
 def test_mse_by_hand():
     # differences (1, 2, 6) have mean 3: centred (-2, -1, 3), squares 4 + 1 + 9, over 3 classes
-    found = mean_squared_error(torch.tensor([[1.0, 2.0, 6.0]]), torch.zeros(1, 3), temperature=5.0)
+    found = mean_squared_error(torch.tensor([[1.0, 2.0, 6.0]]), torch.zeros(1, 3))
     assert found.item() == pytest.approx(14 / 3)
 
 
 def test_mse_is_twice_the_limit_of_kl_at_high_temperature():
     student, teacher = torch.randn(4, 6).double(), torch.randn(4, 6).double()
     hot = kl_divergence(student, teacher, temperature=1000.0)
-    torch.testing.assert_close(2 * hot, mean_squared_error(student, teacher, temperature=1.0), rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(2 * hot, mean_squared_error(student, teacher), rtol=2e-2, atol=2e-2)
 
 
-@pytest.mark.parametrize("name", SOFT_LOSSES)
+def rows(loss, student, teacher, **options):
+    return loss_of(loss).rows(LossInputs(student, teacher, None, **{"temperature": 2.0, **options}))
+
+
+@pytest.mark.parametrize("name", LOSSES)
 @given(row=logits, shift=st.floats(-20, 20))
 @settings(deadline=None, max_examples=50)
 def test_soft_losses_are_zero_at_equality_and_blind_to_a_shift(name, row, shift):
     teacher = torch.tensor([row])
-    assert SOFT_LOSSES[name](teacher + shift, teacher, temperature=2.0).item() == pytest.approx(0, abs=1e-4)
+    assert rows(name, teacher + shift, teacher).item() == pytest.approx(0, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", SOFT_LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
 @given(student=logits, teacher=logits, shift=st.floats(-20, 20))
 @settings(deadline=None, max_examples=50)
 def test_soft_losses_are_not_negative_and_ignore_a_shift_of_either_side(name, student, teacher, shift):
     student, teacher = torch.tensor([student]), torch.tensor([teacher])
-    loss = SOFT_LOSSES[name](student, teacher, temperature=2.0).item()
+    loss = rows(name, student, teacher).item()
     assert loss >= -1e-5
-    assert SOFT_LOSSES[name](student, teacher + shift, temperature=2.0).item() == pytest.approx(
-        loss, rel=1e-3, abs=1e-3
-    )
-
-
-def test_mixture_weighs_hard_and_soft():
-    labels = torch.tensor([1])
-    mixed = distillation_loss(STUDENT, TEACHER, labels, temperature=1.0, hard_label_weight=0.25)
-    assert mixed.item() == pytest.approx(0.75 * KL_AT_1 + 0.25 * math.log(2), abs=1e-6)
-
-
-def test_a_row_without_a_hard_label_has_its_soft_part_alone():
-    labels = torch.tensor([1, -100])
-    mixed = distillation_loss(
-        STUDENT.repeat(2, 1), TEACHER.repeat(2, 1), labels, temperature=1.0, hard_label_weight=0.25
-    )
-    assert mixed.item() == pytest.approx(0.75 * KL_AT_1 + 0.25 * math.log(2), abs=1e-6)
-    alone = distillation_loss(STUDENT, TEACHER, torch.tensor([-100]), temperature=1.0, hard_label_weight=0.25)
-    assert alone.item() == pytest.approx(0.75 * KL_AT_1, abs=1e-6)
-
-
-def test_label_smoothing_is_torchs():
-    student, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
-    expected = functional.cross_entropy(student, labels, label_smoothing=0.1)
-    found = distillation_loss(student, None, labels, temperature=1, hard_label_weight=1, label_smoothing=0.1)
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(cross_entropy(student, labels, label_smoothing=0.1).mean(), expected)
-
-
-def test_parts_divided_by_the_rows_of_the_whole_step_add_up():
-    student, teacher = torch.randn(7, 3), torch.randn(7, 3)
-    labels = torch.tensor([0, 1, -100, 2, 1, -100, 0])
-    whole = distillation_loss(student, teacher, labels, temperature=2, hard_label_weight=0.4)
-    parts = sum(
-        distillation_loss(
-            student[p], teacher[p], labels[p], temperature=2, hard_label_weight=0.4, rows=7, labelled_rows=5
-        )
-        for p in (slice(0, 4), slice(4, 7))
-    )
-    torch.testing.assert_close(parts, whole)
+    assert rows(name, student, teacher + shift).item() == pytest.approx(loss, rel=1e-3, abs=1e-3)
 
 
 def test_half_precision_logits_are_raised_first():
@@ -119,34 +97,76 @@ def test_half_precision_logits_are_raised_first():
     )
 
 
-def test_no_gradient_reaches_the_teacher():
-    teacher = TEACHER.clone().requires_grad_()
-    student = STUDENT.clone().requires_grad_()
-    distillation_loss(student, teacher, None, temperature=2, hard_label_weight=0).backward()
-    assert teacher.grad is None
-    assert student.grad.abs().sum() > 0
+def test_a_loss_is_a_name_or_a_mapping_and_written_back_as_the_name():
+    section = Distillation.model_validate({"loss": {"name": "mse"}, "temperature": 3.0})
+    assert section == Distillation.model_validate({"loss": "mse", "temperature": 3.0})
+    assert section.model_dump(mode="json") == {"loss": "mse", "temperature": 3.0, "hard_label_weight": 0.5}
+    assert loss_of("mse") is not None
+    assert loss_of(section.loss) is section.loss
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("value", "message"),
     [
-        ({"temperature": 0}, "temperature must be above 0, not 0"),
-        ({"hard_label_weight": 1.5}, "hard_label_weight must be from 0 to 1, not 1.5"),
-        ({"loss": "kd"}, "loss must be one of kl, mse, not 'kd'"),
-        ({"teacher_logits": None}, "teacher_logits are missing, and hard_label_weight is below 1"),
-        ({"labels": None}, "labels are missing, and hard_label_weight is above 0"),
+        ("klt", "must be 'kl' or 'mse', not 'klt'. Did you mean kl?"),
+        ({"temperature": 2}, "must be 'kl' or 'mse', or a mapping of that name and the loss's options"),
+        (3, "must be 'kl' or 'mse', or a mapping of that name and the loss's options"),
+    ],
+)
+def test_what_is_not_a_loss(value, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+        with_name(value)
+    assert str(caught.value) == message
+
+
+class Skewed(PredictionLoss):
+    """A loss of the test's own, with an option, which needs ordered labels and the batch."""
+
+    name: Literal["skewed"] = "skewed"
+    power: Annotated[float, Field(gt=0)] = 2.0
+    needs_batch: ClassVar[bool] = True
+    needs_label_order: ClassVar[bool] = True
+    least_classes: ClassVar[int] = 3
+
+    def rows(self, batch):
+        ranks = torch.tensor(batch.label_order, dtype=torch.float32)
+        means = [(logits.softmax(-1) * ranks).sum(-1) for logits in (batch.student_logits, batch.teacher_logits)]
+        return ((means[0] - means[0].mean()) - (means[1] - means[1].mean())).abs() ** self.power
+
+
+def test_a_new_loss_with_options_is_validated_and_computes_a_value_per_row():
+    loss = Skewed(power=1.0)
+    student, teacher = torch.tensor([[9.0, 0, 0], [0, 0, 9.0]]), torch.zeros(2, 3)
+    values = rows(loss, student, teacher, label_order=(0, 1, 2))
+    assert values.tolist() == pytest.approx(
+        [1.0, 1.0], abs=1e-3
+    )  # ranks 0 and 2 lie 1 from their mean; the teacher's do not
+    with pytest.raises(ValidationError, match="greater than 0"):
+        Skewed(power=0)
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        Skewed(strength=1)
+    assert name_or_mapping(Skewed(), lambda _: None) == "skewed"
+    assert name_or_mapping(loss, lambda each: each.model_dump()) == {"name": "skewed", "power": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"classes": 2}, "loss skewed needs 3 classes or more; there are 2"),
+        ({"ordered": False}, "loss skewed needs labels that have an order"),
         (
-            {"teacher_logits": torch.zeros(1, 3)},
-            "teacher_logits have shape (1, 3), student_logits (1, 2): both must be (rows, classes) with the same classes "
-            "in the same order",
+            {"accumulation": 4},
+            "loss skewed compares the rows of a batch with each other, so gradient_accumulation must be 1, not 4",
         ),
     ],
 )
-def test_errors_say_what_is_wrong(arguments, message):
-    good = {
-        "student_logits": STUDENT, "teacher_logits": TEACHER, "labels": torch.tensor([0]), "temperature": 2.0,
-        "hard_label_weight": 0.5,
-    }  # fmt: skip
+def test_a_loss_refuses_what_it_is_not_defined_for(setting, message):
+    Skewed().check(classes=3, ordered=True, accumulation=1)
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
-        distillation_loss(**(good | arguments))
+        Skewed().check(**{"classes": 3, "ordered": True, "accumulation": 1, **setting})
     assert str(caught.value) == message
+
+
+def test_the_recipe_is_read_without_torch():
+    code = "import sys, alambique.recipe.recipe; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

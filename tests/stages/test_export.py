@@ -10,7 +10,7 @@ from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import read_splits, run_data
 from alambique.commands import export
 from alambique.errors import ParityError
-from alambique.evaluation.metrics import fit_temperature
+from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.export.parity import compare, int8_problems
 from alambique.export.quantization import search as remedies
 from alambique.inference.onnx_model import OnnxModel
@@ -60,7 +60,7 @@ def test_distill_exports_files_whose_figures_can_be_measured_again(exported, val
     facts = json.loads((folder / "onnx" / "export.json").read_text())
     splits, _ = run_data(RunFolder.existing(folder))
     reference = read_scored(RunFolder.existing(folder), "student", splits).logits["valid"]
-    assert facts["temperature"] == fit_temperature(reference, valid.labels)
+    assert facts["temperature"] == SINGLE_LABEL.fit_temperature(reference, valid.labels)
     assert {name: facts[name] for name in ("label_names", "pairs", "max_length", "pad_id", "opset", "inputs")} == {
         "label_names": ["bad", "fair", "good"], "pairs": False, "max_length": 24, "pad_id": 0, "opset": 18,
         "inputs": ["input_ids", "attention_mask"],

@@ -63,13 +63,13 @@ def test_reordering_permutes_the_logits_and_the_names(tiny_bert, tiny_distilbert
 
 def test_a_teacher_better_than_majority_passes(tiny_recipe):
     recipe = Recipe.from_dict(tiny_recipe())
-    refuse_weak(recipe, splits(), np.eye(3)[[0, 0, 1, 1]], None)  # 3 of 4 right; majority has 2 of 4
+    refuse_weak(recipe.teacher, splits(), np.eye(3)[[0, 0, 1, 1]], None)  # 3 of 4 right; majority has 2 of 4
 
 
 def test_a_teacher_just_trained_that_only_equals_majority_is_kept_and_refused(tiny_recipe, tmp_path):
     recipe = Recipe.from_dict(tiny_recipe())
     with pytest.raises(WeakTeacherError) as caught:
-        refuse_weak(recipe, splits(), np.eye(3)[[0, 0, 0, 0]], tmp_path)
+        refuse_weak(recipe.teacher, splits(), np.eye(3)[[0, 0, 0, 0]], tmp_path)
     assert caught.value.exit_status == 1
     assert str(caught.value) == (
         "The teacher gets 50.0% of valid right; always answering 'bad' gets 50.0%. A student would learn noise from it. "
@@ -81,11 +81,11 @@ def test_a_teacher_just_trained_that_only_equals_majority_is_kept_and_refused(ti
 
 def test_allow_weak_lets_it_pass(tiny_recipe):
     recipe = Recipe.from_dict(tiny_recipe(teacher={"allow_weak": True}))
-    refuse_weak(recipe, splits(), np.eye(3)[[2, 2, 2, 0]], None)
+    refuse_weak(recipe.teacher, splits(), np.eye(3)[[2, 2, 2, 0]], None)
 
 
 @pytest.fixture
-def require(tiny_bert, tokenizer, tmp_path):
+def finished(tiny_bert, tokenizer, tmp_path):
     folder = tmp_path / "finished"
     tiny_bert().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -97,38 +97,40 @@ def given(tiny_recipe, folder, **keys):
 
 
 def test_a_finished_teacher_is_found(tiny_recipe, finished):
-    start = resolve_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
+    start = resolve_teacher(given(tiny_recipe, finished, fine_tune=False).teacher, splits(), max_length=24)
     assert start.checkpoint.folder == finished
 
 
 def test_a_finished_teacher_without_a_trained_head_is_refused(tiny_recipe, finished, tiny_bert):
     tiny_bert().bert.save_pretrained(finished)
     with pytest.raises(ModelError) as caught:
-        resolve_teacher(given(tiny_recipe, finished, fine_tune=False), splits())
+        resolve_teacher(given(tiny_recipe, finished, fine_tune=False).teacher, splits(), max_length=24)
     assert str(caught.value) == (
         f"teacher.model: {finished} is not a finished classifier: it has no classifier.bias, classifier.weight, so its "
         "head was never trained and its labels would be noise. Set teacher.fine_tune to true, or give a fine-tuned "
         "classifier."
     )
-    assert resolve_teacher(given(tiny_recipe, finished), splits()).checkpoint.folder == finished
+    assert resolve_teacher(given(tiny_recipe, finished).teacher, splits(), max_length=24).checkpoint.folder == finished
 
 
 def test_a_finished_teacher_with_other_labels_is_refused(tiny_recipe, finished):
     with pytest.raises(ModelError, match="they do not match by name"):
-        resolve_teacher(given(tiny_recipe, finished, fine_tune=False), splits(labels=("one", "two", "three")))
+        resolve_teacher(
+            given(tiny_recipe, finished, fine_tune=False).teacher, splits(labels=("one", "two", "three")), max_length=24
+        )
 
 
 def test_texts_longer_than_the_positions_are_refused(tiny_recipe, finished):
     raw = tiny_recipe(teacher={"from_scratch": None, "model": str(finished)}, data={"max_length": 65})
     with pytest.raises(ModelError) as caught:
-        resolve_teacher(Recipe.from_dict(raw), splits())
+        resolve_teacher(Recipe.from_dict(raw).teacher, splits(), max_length=raw["data"]["max_length"])
     assert str(caught.value) == "data.max_length is 65, but teacher.model (finished) reads at most 64 tokens."
 
 
 def test_pickled_weights_are_not_loaded(tiny_recipe, finished):
     (finished / "model.safetensors").rename(finished / "pytorch_model.bin")
     with pytest.raises(ModelError, match="has no safetensors file. Pickled weights are not loaded"):
-        resolve_teacher(given(tiny_recipe, finished), splits())
+        resolve_teacher(given(tiny_recipe, finished).teacher, splits(), max_length=24)
 
 
 def test_remote_code_is_not_trusted(tiny_recipe, finished):
@@ -137,7 +139,7 @@ def test_remote_code_is_not_trusted(tiny_recipe, finished):
     (finished / "config.json").write_text(json.dumps(config))
     (finished / "code.py").write_text("raise SystemExit('this ran')")
     with pytest.raises(ModelError) as refused:
-        resolve_teacher(given(tiny_recipe, finished), splits())
+        resolve_teacher(given(tiny_recipe, finished).teacher, splits(), max_length=24)
     assert str(refused.value) == (
         f"teacher.model: the model in {finished} needs code of its own (auto_map in its config.json), which is never run. "
         "Choose one whose architecture Transformers has itself."

@@ -196,5 +196,5 @@ def test_the_teachers_labels_must_be_the_students(trainer, dataset, tiny_bert, t
 
 
 def test_bad_parameters_are_refused_before_anything_is_built(tiny_distilbert):
-    with pytest.raises(ValueError, match="temperature above 0"):
+    with pytest.raises(ValueError, match="temperature must be above 0"):
         DistillationTrainer(model=tiny_distilbert(), temperature=0.0)

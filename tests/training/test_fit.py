@@ -5,10 +5,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from trainings import split, train_in
+from transformers import TrainingArguments
 
-from alambique.recipe.sections import Compute, Distillation
-from alambique.training import fit as fitting
-from alambique.training.fit import half_precision
+from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.models.speedups import front
+from alambique.recipe.sections import Compute, Distillation, Training
+from alambique.training.fit import half_precision, training_arguments, unused_devices
 
 
 @pytest.fixture
@@ -20,7 +22,6 @@ def trained(tiny_distilbert, tokenizer, tmp_path):
 
 
 def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):
-    from alambique.evaluation.metrics import macro_f1
     from alambique.inference.torch_model import predict_logits
     from alambique.models.pretrained import load_finished
 
@@ -30,7 +31,7 @@ def test_the_best_epoch_on_valid_is_kept(trained, tokenizer):
     assert len(reached) == 3
     valid = split("valid", 20, 2)
     logits = predict_logits(load_finished(work, key="k"), tokenizer, valid.segments(), max_length=24)
-    assert macro_f1(logits, valid.labels) == pytest.approx(max(reached))
+    assert SINGLE_LABEL.score("macro_f1", logits, valid.labels) == pytest.approx(max(reached))
 
 
 def test_history_holds_no_clock(trained):
@@ -54,9 +55,9 @@ def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained
 
 def test_only_words_that_occur_are_in_training(trained, tokenizer, monkeypatch):
     sizes = []
-    real = fitting.shrink_vocabulary
+    real = front.shrink_vocabulary
     monkeypatch.setattr(
-        fitting, "shrink_vocabulary",
+        front, "shrink_vocabulary",
         lambda model, used, *, specials: sizes.append((len(used), specials)) or real(model, used, specials=specials),
     )  # fmt: skip
     work = trained("run")
@@ -87,3 +88,42 @@ def test_bfloat16_trains_on_a_processor_and_weights_stay_in_full(trained):
         assert half[name].dtype == torch.float32
         assert (half[name] - weight).abs().max() < 0.05
     assert any(not torch.equal(half[name], full[name]) for name in full)
+
+
+def test_the_callers_model_and_tokenizer_come_back_as_they_went_in(tiny_distilbert, tokenizer, tmp_path):
+    model = tiny_distilbert(layers=2)
+    weights = {name: weight.clone() for name, weight in model.state_dict().items()}
+    classes = [type(module) for module in model.modules()]
+    settings = (tokenizer.model_max_length, list(tokenizer.model_input_names), tokenizer.backend_tokenizer.to_str())
+    train_in(tmp_path / "run", model, tokenizer)
+    assert all(weights[name].equal(weight) for name, weight in model.state_dict().items())
+    assert [type(module) for module in model.modules()] == classes
+    assert not model.training
+    assert (
+        tokenizer.model_max_length, list(tokenizer.model_input_names), tokenizer.backend_tokenizer.to_str(),
+    ) == settings  # fmt: skip
+    assert not load_file(tmp_path / "run" / "model.safetensors")["classifier.weight"].equal(
+        weights["classifier.weight"]
+    )
+
+
+def test_training_uses_one_of_several_gpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(TrainingArguments, "__post_init__", two_gpus(TrainingArguments.__post_init__))
+    arguments = training_arguments(Training(epochs=1, batch_size=8), Compute(), tmp_path, 0, rows=16, metric="macro_f1")
+    assert arguments.n_gpu == 1
+    assert arguments.train_batch_size == 8  # Trainer would train 16 rows per step on two
+
+
+def two_gpus(real):
+    def set_up(arguments):
+        real(arguments)
+        arguments._n_gpu = 2
+
+    return set_up
+
+
+def test_idle_gpus_are_counted(monkeypatch):
+    assert unused_devices() == 0
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert unused_devices() == 2

@@ -6,7 +6,7 @@ from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.progress import Step
 from alambique.recipe.sections import Compute, Training
-from alambique.training.fit import fit
+from alambique.training.fit import TrainingRows, fit
 from conftest import LABELS, rows
 
 SETTINGS = Training(epochs=3, batch_size=8, learning_rate=5e-3)
@@ -31,12 +31,12 @@ class At(Step):
             self.do()
 
 
-def train_in(work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, **options):
+def train_in(work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, teacher_logits=None, **options):
     work.mkdir(exist_ok=True)
     parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
     tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
     fit(
-        model, tokenizer, **parts, tokens=tokens, settings=settings, compute=compute or Compute(), max_length=24,
-        seed=4, work=work, step=step or Step(), **options,
+        model, tokenizer, TrainingRows(**parts, tokens=tokens, teacher_logits=teacher_logits), settings=settings,
+        compute=compute or Compute(), max_length=24, seed=4, work=work, step=step or Step(), **options,
     )  # fmt: skip
     return work

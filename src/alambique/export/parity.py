@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from alambique.evaluation.intervals import Interval, interval
+from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.recipe.sections import Export
 
@@ -40,7 +41,9 @@ class Parity:
         return asdict(self) | {"macro_f1_drop": {"mean": drop.mean, "low": drop.low, "high": drop.high}}
 
 
-def compare(task: Task, logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, *, margin: float) -> Parity:
+def compare(
+    logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, *, margin: float, task: Task = SINGLE_LABEL
+) -> Parity:
     """Compare the logits of an exported model with PyTorch's, (N, C) each, on rows with these labels, (N,).
 
     Logits that are not finite count as the greatest drift there is.

@@ -179,4 +179,7 @@ def loss_of(value: "str | PredictionLoss") -> PredictionLoss:
     """
     if isinstance(value, PredictionLoss):
         return value
-    return LOSSES[with_name(value)["name"]]()  # type: ignore[call-arg]
+    try:
+        return LOSSES[with_name(value)["name"]]()  # type: ignore[call-arg]
+    except ValueError as error:
+        raise ValueError(f"loss {error}") from error

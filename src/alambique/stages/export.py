@@ -151,7 +151,7 @@ class _Gate:
 
     def parity(self, model: OnnxModel) -> Parity:
         logits = model.logits(self.valid.segments())
-        return compare(self.task, logits, self.reference, self.valid.labels, margin=self.limits.confident_margin)
+        return compare(logits, self.reference, self.valid.labels, margin=self.limits.confident_margin, task=self.task)
 
     def judge(self, model: OnnxModel) -> tuple[Parity, list[str]]:
         parity = self.parity(model)

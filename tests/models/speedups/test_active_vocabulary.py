@@ -25,7 +25,7 @@ def test_training_the_words_that_occur_equals_training_all(tiny_bert, decay):
     small = tiny_bert()
     vocabulary = shrink_vocabulary(small, USED, specials=3)
     assert small.get_input_embeddings().weight.shape == (7 + 1, 16)  # 0 to 3, 40, 41, 77, and the decay_probe
-    train(small, torch.from_numpy(vocabulary.id_map[IDS.numpy()]), decay=decay)
+    train(small, IDS, decay=decay)  # the real token ids
     restore_vocabulary(small, vocabulary)
     assert small.state_dict().keys() == plain.state_dict().keys()
     for name, weight in plain.state_dict().items():
@@ -34,10 +34,26 @@ def test_training_the_words_that_occur_equals_training_all(tiny_bert, decay):
 
 
 def test_special_ids_keep_their_places(tiny_bert):
-    vocabulary = shrink_vocabulary(tiny_bert(), USED, specials=3)
-    assert vocabulary.id_map[:4].tolist() == [0, 1, 2, 3]
-    assert vocabulary.id_map[[40, 41, 77]].tolist() == [4, 5, 6]
-    assert vocabulary.id_map[5] == -1
+    model = tiny_bert()
+    shrink_vocabulary(model, USED, specials=3)
+    id_map = model.get_input_embeddings().id_map
+    assert id_map[:4].tolist() == [0, 1, 2, 3]
+    assert id_map[[40, 41, 77]].tolist() == [4, 5, 6]
+    assert id_map[5] == -1
+
+
+def test_a_token_that_was_left_out_is_an_error_and_not_another_word(tiny_bert):
+    model = tiny_bert()
+    shrink_vocabulary(model, USED, specials=3)
+    with pytest.raises(IndexError):
+        model(input_ids=torch.tensor([[2, 50, 3]]))
+
+
+def test_a_table_that_another_module_holds_too_is_left_whole(tiny_bert):
+    model = tiny_bert()
+    model.second = torch.nn.Embedding(*model.get_input_embeddings().weight.shape)
+    model.second.weight = model.get_input_embeddings().weight
+    assert shrink_vocabulary(model, USED, specials=3) is None
 
 
 def test_a_table_that_is_used_for_the_most_part_is_left_whole(tiny_bert):

@@ -2,14 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from alambique.models.speedups.fast_dropout import cheap_dropout
+from alambique.models.speedups.fast_dropout import enable_fast_dropout
 
 
 @pytest.fixture
 def module():
     def build(p):
         layer = nn.Sequential(nn.Dropout(p))
-        cheap_dropout(layer)
+        enable_fast_dropout(layer)
         return layer
 
     return build

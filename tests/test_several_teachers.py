@@ -1,0 +1,86 @@
+"""Several teachers label train together; one is the special case."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from alambique import Recipe, distill
+from alambique.artefacts.predictions import read_predictions
+from alambique.artefacts.soft_labels import average_logits, read_soft_labels
+from alambique.artefacts.splits import read_splits
+from alambique.doctor.diagnose import diagnose
+from alambique.inference.torch_model import predict_logits
+from alambique.models.pretrained import load_finished
+from alambique.models.tokenizer import load_tokenizer
+from alambique.progress import Reporter
+from alambique.stages.teacher import resolve_teacher, resolve_teachers
+
+
+def two_teachers(recipe, splits):
+    """The recipe's own, and a second one that reads fewer word pieces."""
+    (first,) = resolve_teachers(recipe, splits)
+    scratch = recipe.teacher.from_scratch.model_copy(update={"vocabulary": 120, "layers": 1})
+    settings = recipe.teacher.model_copy(update={"from_scratch": scratch})
+    second = resolve_teacher(settings, splits, max_length=recipe.data.max_length)
+    return first, replace(second, name="teachers/second")
+
+
+class Stages(Reporter):
+    def __init__(self):
+        self.begun = []
+
+    def stage(self, name):
+        self.begun.append(name)
+        return super().stage(name)
+
+
+@pytest.fixture
+def recipe(tiny_recipe):
+    return Recipe.from_dict(tiny_recipe())
+
+
+def test_the_soft_labels_are_the_mean_of_their_logits(recipe, tmp_path):
+    run, stages = tmp_path / "run", Stages()
+    distill(recipe, run, reporter=stages, teachers=two_teachers)
+    assert stages.begun.count("soft labels") == 1
+    splits = read_splits(run / "data")
+    logits = [
+        predict_logits(
+            load_finished(run / name, key="k"), load_tokenizer(run / name, key="k"), splits.train.segments(),
+            max_length=recipe.data.max_length,
+        )
+        for name in ("teacher", "teachers/second")
+    ]  # fmt: skip
+    assert not np.allclose(*logits)
+    labels = read_soft_labels(run / "soft_labels")
+    np.testing.assert_allclose(labels.for_rows(splits.train.ids), np.mean(logits, axis=0), atol=1e-5)
+    read_predictions(run / "predictions" / "teachers" / "second" / "test.parquet", splits.test.ids)
+    again = Stages()
+    distill(recipe, run, reporter=again, teachers=two_teachers)
+    assert again.begun == []
+
+
+def test_another_second_teacher_makes_new_labels_and_leaves_the_first_alone(recipe, tmp_path):
+    run = tmp_path / "run"
+    distill(recipe, run, teachers=two_teachers)
+    stages = Stages()
+    distill(recipe, run, reporter=stages)  # one teacher again
+    assert stages.begun == ["soft labels", "student (seed 0)", "scoring student", "benchmark"]
+
+
+def test_the_doctor_examines_and_times_each(recipe):
+    diagnosis = diagnose(recipe, teachers=two_teachers)
+    assert [estimate.stage for estimate in diagnosis.estimates] == [
+        "teacher", "teachers/second", "soft labels", "student", "undistilled", "scoring",
+    ]  # fmt: skip
+
+
+def test_the_mean_is_taken_row_by_row(tmp_path):
+    first, second = np.float32([[0, 2], [4, 4]]), np.float32([[2, 0], [0, 8]])
+    np.save(tmp_path / "1.npy", first)
+    np.save(tmp_path / "2.npy", second)
+    average_logits([tmp_path / "1.npy", tmp_path / "2.npy"], tmp_path / "mean.npy")
+    mean = np.load(tmp_path / "mean.npy")
+    assert mean.dtype == np.float32
+    assert mean.tolist() == [[1, 1], [2, 6]]
