@@ -54,12 +54,12 @@ def export(
     recipe = run.recipe()
     run.require(DATA)
     with quiet_libraries(), run.locked():
-        run.check()
         check_current(run)
         splits = run_data(run)[0]
         facts = export_student(run, recipe, splits, files, strict=True, reporter=reporter) if files else {}
         if HUB in formats:  # those not named by the user too, if they pass
             facts = export_student(run, recipe, splits, FORMATS, strict=False, reporter=reporter)
+        run.check()
         report = write_report(run)
         if WEB in formats:
             export_web(run, reporter=reporter)

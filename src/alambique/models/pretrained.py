@@ -79,18 +79,19 @@ def find_pretrained(name: str, *, key: str, offline: bool = False) -> Pretrained
     return PretrainedFolder(name, folder, _digest(folder))
 
 
-def recorded_pretrained(name: str, recorded: str | None, *, key: str) -> PretrainedFolder:
+def recorded_pretrained(name: str, recorded: str | None, made: Path, *, key: str) -> PretrainedFolder:
     """A checkpoint by name or, where it is not on this machine any more, as a run recorded it: with that digest.
 
     Args:
         name: the name in the recipe.
         recorded: the digest in the manifest of what was made from it.
+        made: the model that was made from it, whose config has its architecture.
         key: its key in the recipe, for messages.
     """
     try:
         return find_pretrained(name, key=key, offline=True)
     except UserInputError:
-        return PretrainedFolder(name, Path(name), str(recorded))
+        return PretrainedFolder(name, made, str(recorded))
 
 
 def digest_of_pretrained(checkpoint: PretrainedFolder | None) -> str | None:

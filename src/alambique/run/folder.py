@@ -225,6 +225,8 @@ class RunFolder:
         if done is not None:
             return done
         if not self.may_write:
+            if (self.path / name / MANIFEST).is_file():
+                self.require(name)
             raise RunFolderError(f"{self.path} is not finished for the recipe in it. Run alambique distill again.")
         folder, work = self.path / name, self.path / WORK / name
         key = json.loads(json.dumps(key))

@@ -105,7 +105,7 @@ def recorded_teachers(run: RunFolder, recipe: Recipe) -> tuple[TeacherInit, ...]
     if settings.from_scratch is not None:
         return (TeacherInit(TEACHER, settings, None, None),)
     recorded = run.recorded_inputs(TEACHER).get("checkpoint")
-    checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, key=KEY)
+    checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, run.path / TEACHER, key=KEY)
     return (TeacherInit(TEACHER, settings, checkpoint, None),)
 
 
