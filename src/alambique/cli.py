@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from alambique.errors import AlambiqueError, UserInputError
 from alambique.progress import make_reporter, quiet_libraries
 from alambique.signals import install_handlers
 from alambique.terminal import sanitise
+
+if TYPE_CHECKING:
+    from alambique.report.schema import Report
 
 app = typer.Typer(
     help="Distil a fine-tuned text classifier into a small one, and prove what was kept.",
@@ -49,9 +52,10 @@ def distill(
     loaded = Recipe.load(recipe, (*(sets or ()), *several))
     folder = out or Path("runs") / Path(recipe).stem
     from alambique.pipeline import distill as run_recipe  # noqa: PLC0415 - torch takes seconds; a bad recipe none
+    from alambique.report.schema import Report  # noqa: PLC0415
 
     report = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
-    _print_comparison(report)
+    _print_comparison(Report.model_validate(report))
     print(f"Student: {folder / 'student'}   Report: {folder / 'report.json'}")  # noqa: T201 - the result
 
 
@@ -208,13 +212,13 @@ def _check_model(model: str | None) -> None:
         raise typer.BadParameter(f"must be {', '.join(MODELS)}", param_hint="--model")
 
 
-def _print_comparison(report: dict[str, Any]) -> None:
+def _print_comparison(report: "Report") -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    from alambique.report.terminal import comparison, sentence  # noqa: PLC0415
+    from alambique.report.terminal import comparison, verdict_line  # noqa: PLC0415
 
     Console(width=None if sys.stdout.isatty() else WIDE).print(comparison(report))
-    print(sentence(report))  # noqa: T201
+    print(verdict_line(report))  # noqa: T201
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from alambique.export.web.bundle import drop_stale_web, export_web
 from alambique.pipeline import check_current
 from alambique.progress import Reporter, quiet_libraries
 from alambique.report.model_card import model_card
+from alambique.report.schema import Report
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
 from alambique.run.layout import DATA, MODELS, STUDENT, WEB
@@ -70,11 +71,8 @@ def export(
     return facts
 
 
-def rewrite_report(folder: Path) -> dict[str, Any]:
+def rewrite_report(folder: Path) -> Report:
     """Write the report of a run again, from artefacts that are whole.
-
-    Returns:
-        The content of report.json.
 
     Raises:
         RunFolderError: the folder is no complete run.

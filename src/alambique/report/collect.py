@@ -1,17 +1,28 @@
-"""What report.json holds, read from the artefacts of a run."""
+"""The report, from the results of a run; nothing is trained or scored here."""
 
 from typing import Any
 
 import torch
 
 import alambique
-from alambique.artefacts.predictions import ALL, Scored, read_seeds
-from alambique.artefacts.splits import Splits, run_data
+from alambique.artefacts.predictions import ALL
 from alambique.errors import RunFolderError
-from alambique.evaluation.tasks import TASKS
-from alambique.evaluation.verdict import best_seed, calibration, figures, verdict
-from alambique.findings import Finding
+from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
+from alambique.report.results import RunResults
+from alambique.report.schema import (
+    Calibration,
+    DataFinding,
+    DataReport,
+    Environment,
+    ExportReport,
+    Latency,
+    ModelReport,
+    Quality,
+    Report,
+    Seeds,
+    Verdict,
+)
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
 from alambique.run.layout import (
@@ -22,67 +33,65 @@ from alambique.run.layout import (
     MAJORITY,
     MODELS,
     ONNX,
-    RECIPE,
     SEED_STAGES,
     STUDENT,
     TEACHER,
 )
 from alambique.run.manifest import environment, recorded_digest
 
-CHOSEN_BY = "macro_f1"
 
-
-def gather(run: RunFolder) -> dict[str, Any]:
-    """The report of a run as JSON values.
+def collect_report(results: RunResults) -> Report:
+    """Make the report of a run.
 
     Raises:
-        RunFolderError: an artefact is missing.
+        RunFolderError: the cost of the models is missing.
     """
-    recipe = Recipe.load(run.path / RECIPE)
-    splits, findings = run_data(run)
-    task = TASKS[splits.task]
-    rooms = {seed: run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds}
-    seeds, cost = read_seeds(run, recipe, splits), _cost(run)
-    kept = best_seed(seeds, splits, task)
-    models = {name: _model(name, seeds, kept, splits, cost) for name in ALL}
-    return {
-        "alambique": alambique.__version__,
-        "run_id": run.run_id(),
-        "recipe": recipe.model_dump(mode="json"),
-        "data": {
-            "rows": {split.name: len(split) for split in splits},
-            "label_names": list(splits.label_names),
-            "ordinal": splits.ordinal,
-            "label_counts": splits.counts(),
-            "notes": [*splits.notes, *_weakness(recipe, models)],
-            "findings": findings,
-        },
-        "models": models,
-        "verdict": verdict(seeds, splits.test, task),
-        "export": _export(run),
-        "seeds": {"all": list(recipe.seeds), "kept": kept, "chosen_by": f"valid {CHOSEN_BY}"},
-        "timings": _timings(run, list(rooms.values())),
-        "environment": _environment() | {"gflops_matmul": cost["gflops_matmul"]},
-    }
+    run, recipe, splits = results.run, results.recipe, results.splits
+    seed_runs = [run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds]
+    cost = _cost(run)
+    models = {name: _model(name, results, cost) for name in ALL}
+    return Report(
+        alambique=alambique.__version__,
+        run_id=run.run_id(),
+        recipe=recipe.model_dump(mode="json"),
+        data=DataReport(
+            rows={split.name: len(split) for split in splits},
+            label_names=splits.label_names,
+            ordinal=splits.ordinal,
+            label_counts=splits.counts(),
+            notes=(*splits.notes, *_weakness(recipe, models)),
+            findings=tuple(DataFinding.model_validate(finding) for finding in results.findings),
+        ),
+        models=models,
+        verdict=Verdict.model_validate(verdict(results.seeds, splits.test, results.task)),
+        export=_export(run),
+        seeds=Seeds(all=recipe.seeds, kept=results.best, chosen_by=f"valid {results.task.verdict_metric}"),
+        timings=_timings(run, seed_runs),
+        environment=Environment.model_validate(_environment() | {"gflops_matmul": cost["gflops_matmul"]}),
+    )
 
 
-def _model(name: str, seeds: dict[int, Scored], kept: int, splits: Splits, cost: dict[str, Any]) -> dict[str, Any]:
+def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
     """One model's entry. Calibration and cost are of the models we train; a baseline's stay null."""
-    ours = name in MODELS
-    task = TASKS[splits.task]
-    fitted = calibration(name, list(seeds.values()), splits, task) if ours else None
-    return {
-        "parameters": seeds[kept][name].parameters,
-        "bytes": seeds[kept][name].size,
-        **{
-            split.name: figures(name, list(seeds.values()), split, task, ordinal=splits.ordinal)
-            for split in (splits.valid, splits.test)
-        },
-        "temperature": None if fitted is None else fitted[list(seeds).index(kept)]["temperature"],
-        "calibration": fitted,
-        "latency_ms": cost[name]["latency_ms"] if ours else None,
-        "throughput_per_s": cost[name]["throughput_per_s"] if ours else None,
-    }
+    seeds, splits, task = list(results.seeds.values()), results.splits, results.task
+    predictions = results.seeds[results.best][name]
+    valid, test = (
+        Quality.model_validate(figures(name, seeds, split, task, ordinal=splits.ordinal))
+        for split in (splits.valid, splits.test)
+    )
+    if name not in MODELS:
+        return ModelReport(parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test)
+    fitted = tuple(Calibration.model_validate(values) for values in calibration(name, seeds, splits, task))
+    return ModelReport(
+        parameters=predictions.parameters,
+        bytes=predictions.size,
+        valid=valid,
+        test=test,
+        temperature=fitted[list(results.seeds).index(results.best)].temperature,
+        calibration=fitted,
+        latency_ms=Latency.model_validate(cost[name]["latency_ms"]),
+        throughput_per_s=cost[name]["throughput_per_s"],
+    )
 
 
 def _cost(run: RunFolder) -> dict[str, Any]:
@@ -94,39 +103,42 @@ def _cost(run: RunFolder) -> dict[str, Any]:
     return cost
 
 
-def _export(run: RunFolder) -> dict[str, Any] | None:
-    """What was exported of the student that stands here, with a finding for each format that did not pass."""
+def _export(run: RunFolder) -> ExportReport | None:
+    """What was exported of the student in the folder, with a finding for each format that was refused."""
     facts = read_json(run.path / ONNX / EXPORT_FACTS)
     if not isinstance(facts, dict) or facts["student"] != recorded_digest(run.path / STUDENT):
         return None
-    refused = [(name, model) for name, model in facts["models"].items() if model["file"] is None]
+    refused = {name: model["problems"] for name, model in facts["models"].items() if model["file"] is None}
     findings = [
-        Finding(
-            f"{name}_refused", "export",
-            f"The {name} export of the student does not do what PyTorch does on valid, so it is not kept: "
-            f"{'; '.join(model['problems'])}.",
-            "Ship another format, or set the limit that is named, if you can do with less.",
-        ).as_dict()
-        for name, model in refused
-    ]  # fmt: skip
-    return {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {"findings": findings}
+        DataFinding(
+            code=f"{name}_refused",
+            where="export",
+            message=f"The {name} export of the student does not match PyTorch on valid, so it is refused: "
+            f"{'; '.join(problems)}.",
+            advice="Ship another format, or set the limit that is named, if you can do with less.",
+        )
+        for name, problems in refused.items()
+    ]
+    return ExportReport.model_validate(
+        {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {"findings": findings}
+    )
 
 
-def _weakness(recipe: Recipe, models: dict[str, Any]) -> list[str]:
-    reached, majority = (models[name]["valid"]["accuracy"]["per_seed"] for name in (TEACHER, MAJORITY))
-    if not recipe.teacher.allow_weak or all(a > b for a, b in zip(reached, majority, strict=True)):
+def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
+    teacher, majority = (models[name].valid.accuracy.per_seed for name in (TEACHER, MAJORITY))
+    if not recipe.teacher.allow_weak or all(a > b for a, b in zip(teacher, majority, strict=True)):
         return []
     return ["The teacher is no better on valid than always giving the most frequent label (teacher.allow_weak)."]
 
 
-def _timings(run: RunFolder, rooms: list[RunFolder]) -> dict[str, float]:
-    """Seconds a stage, summed over seeds."""
+def _timings(run: RunFolder, seed_runs: list[RunFolder]) -> dict[str, float]:
+    """Seconds by stage, summed over seeds."""
     timings = {DATA: run.seconds(DATA) or 0.0}
     timings[BENCHMARK] = run.seconds(BENCHMARK) or 0.0
     if run.seconds(ONNX) is not None:
         timings[ONNX] = run.seconds(ONNX) or 0.0
     for name in SEED_STAGES:
-        timings[name] = sum(room.seconds(name) or 0.0 for room in rooms)
+        timings[name] = sum(seed_run.seconds(name) or 0.0 for seed_run in seed_runs)
     return timings
 
 

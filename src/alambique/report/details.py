@@ -1,84 +1,137 @@
-"""What the page shows beyond report.json: pictures' numbers, and the rows that distillation changed, with their texts."""
+"""What the page shows beyond report.json: the numbers of its charts, and the rows that distillation changed."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from alambique.artefacts.predictions import Scored, read_seeds
-from alambique.artefacts.splits import Split, run_data
-from alambique.artefacts.tokens import read_uncut_lengths, tokenize_rows
+from alambique.artefacts.predictions import Scored
+from alambique.artefacts.splits import Split
 from alambique.evaluation.metrics import BINS, confidence_bins
 from alambique.evaluation.task import Task
-from alambique.evaluation.tasks import TASKS
-from alambique.models.tokenizer import load_tokenizer
-from alambique.recipe.recipe import Recipe
-from alambique.run.folder import RunFolder
+from alambique.report.results import RunResults
 from alambique.run.integrity import read_json
-from alambique.run.layout import HISTORY, MODELS, RECIPE, STUDENT, TEACHER, TOKENS, UNDISTILLED
+from alambique.run.layout import HISTORY, MODELS, STUDENT, UNDISTILLED
 
-SHOWN = 20
+SHOWN = 20  # changed rows of each kind whose texts the page has
 
 
-def gather_details(run: RunFolder, kept: int) -> dict[str, Any]:
-    """Confusion, reliability, learning curves, token lengths and changed rows, of the seed that was kept.
+class Point(NamedTuple):
+    """A value of a learning curve."""
 
-    Raises:
-        RunFolderError: an artefact is missing.
+    epoch: float
+    value: float
+
+
+Curve = Sequence[Point]
+Matrix = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class ConfidenceBin:
+    """The rows of test whose confidence lies in one bin; confidence and accuracy are means over them, 0 to 1."""
+
+    rows: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A row of test on which only one of student and undistilled student is right: id, text and three label names."""
+
+    id: str
+    text: str
+    label: str
+    student: str
+    undistilled: str
+
+
+@dataclass(frozen=True)
+class ChangedRows:
+    """Rows that distillation fixed or broke: how many, and the first of them in the order of the data."""
+
+    fixed_total: int
+    broken_total: int
+    fixed: Sequence[ChangedRow]
+    broken: Sequence[ChangedRow]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Numbers of the charts, by model, of the seed in ``student/``; what is empty is not drawn.
+
+    Attributes:
+        confusion: (classes, classes) number of rows of test by true label and prediction.
+        reliability: bins of confidence on test.
+        losses: training loss by epoch.
+        macro_f1: macro-F1 on valid by epoch, 0 to 1.
+        token_lengths: tokens of each training text, special tokens included, nothing cut.
+        changed_rows: rows of test that distillation fixed or broke.
     """
-    recipe = Recipe.load(run.path / RECIPE)
-    splits, _ = run_data(run)
-    scored = read_seeds(run, recipe, splits)[kept]
-    test, names, task = splits.test, splits.label_names, TASKS[splits.task]
-    classes = list(range(len(names)))
-    return {
-        "confusion": {
-            name: confusion_matrix(test.labels, task.decide(scored[name].logits["test"]), labels=classes).tolist()
-            for name in MODELS
+
+    confusion: Mapping[str, Matrix] = field(default_factory=dict)
+    reliability: Mapping[str, Sequence[ConfidenceBin]] = field(default_factory=dict)
+    losses: Mapping[str, Curve] = field(default_factory=dict)
+    macro_f1: Mapping[str, Curve] = field(default_factory=dict)
+    token_lengths: Sequence[int] = ()
+    changed_rows: ChangedRows | None = None
+
+
+def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Details:
+    """Compute the details of a run.
+
+    Args:
+        results: of the run.
+        token_lengths: tokens of each training text, special tokens included, nothing cut.
+    """
+    scored, test, task = results.seeds[results.best], results.splits.test, results.task
+    classes = list(range(len(results.splits.label_names)))
+    logits = {name: scored[name].logits["test"] for name in MODELS}
+    histories = {name: read_json(results.run.path / name / HISTORY) or [] for name in (STUDENT, UNDISTILLED)}
+    return Details(
+        confusion={
+            name: confusion_matrix(test.labels, task.decide(values), labels=classes).tolist()
+            for name, values in logits.items()
         },
-        "reliability": {name: _reliability(task, scored[name].logits["test"], test.labels) for name in MODELS},
-        "curves": {name: read_json(run.path / name / HISTORY) or [] for name in (STUDENT, UNDISTILLED)},
-        "token_lengths": _token_lengths(run, splits.train),
-        "changed_rows": _changed(task, scored, test, names),
-    }
+        reliability={name: _reliability(task, values, test.labels) for name, values in logits.items()},
+        losses={name: _curve(history, "loss") for name, history in histories.items()},
+        macro_f1={name: _curve(history, "eval_macro_f1") for name, history in histories.items()},
+        token_lengths=token_lengths,
+        changed_rows=_changed(task, scored, test, results.splits.label_names),
+    )
 
 
-def _reliability(task: Task, logits: np.ndarray, labels: np.ndarray) -> list[dict[str, float]]:
+def _curve(history: list[dict[str, float]], key: str) -> list[Point]:
+    """A key of the trainer's log by epoch, from the entries that have it."""
+    return [Point(entry["epoch"], entry[key]) for entry in history if key in entry]
+
+
+def _reliability(task: Task, logits: np.ndarray, labels: np.ndarray) -> list[ConfidenceBin]:
+    """The bins that have rows, from low to high confidence."""
     confidence, right = task.calibration(logits, labels)
     bins = confidence_bins(confidence)
     return [
-        {
-            "low": place / BINS, "high": (place + 1) / BINS, "rows": int((bins == place).sum()),
-            "confidence": float(confidence[bins == place].mean()), "accuracy": float(right[bins == place].mean()),
-        }
-        for place in np.unique(bins).tolist()
-    ]  # fmt: skip
+        ConfidenceBin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for inside in (bins == index for index in range(BINS))
+        if inside.any()
+    ]
 
 
-def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...]) -> dict[str, Any]:
-    """Test rows that only the student, or only the undistilled student, gets right, in the order of the data."""
+def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...]) -> ChangedRows:
     student, twin = (task.decide(scored[name].logits["test"]) for name in (STUDENT, UNDISTILLED))
     fixed = np.flatnonzero((student == test.labels) & (twin != test.labels))
     broken = np.flatnonzero((student != test.labels) & (twin == test.labels))
+    texts = test.segments()
 
-    def shown(rows: np.ndarray) -> list[dict[str, str]]:
+    def shown(rows: np.ndarray) -> list[ChangedRow]:
         return [
-            {
-                "id": test.ids[i], "text": " / ".join(test.segments()[i]), "label": names[test.labels[i]],
-                "student": names[student[i]], "undistilled": names[twin[i]],
-            }
+            ChangedRow(
+                test.ids[i], " / ".join(texts[i]), names[test.labels[i]], names[student[i]], names[twin[i]]
+            )
             for i in rows[:SHOWN].tolist()
         ]  # fmt: skip
 
-    return {
-        "fixed": shown(fixed), "broken": shown(broken), "fixed_total": len(fixed), "broken_total": len(broken),
-    }  # fmt: skip
-
-
-def _token_lengths(run: RunFolder, train: Split) -> list[int]:
-    """Tokens of each row before it is cut: as the run counted them, or counted anew for a run made before it did."""
-    lengths = read_uncut_lengths(run.path / TOKENS / TEACHER / train.name)
-    if lengths is None:
-        tokenizer = load_tokenizer(run.path / TEACHER, key=TEACHER)
-        lengths = tokenize_rows(tokenizer, train.segments(), max_length=None).lengths
-    return [int(length) for length in lengths]
+    return ChangedRows(len(fixed), len(broken), shown(fixed), shown(broken))

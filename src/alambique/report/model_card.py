@@ -1,4 +1,4 @@
-"""The model card, from report.json alone, with the metadata that the Hub reads."""
+"""The model card, made from the report alone, with the metadata that the Hub reads."""
 
 import re
 from collections.abc import Mapping
@@ -9,53 +9,46 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alambique.data.liar import GROUPS
-from alambique.hub import is_id
-from alambique.models.pretrained import PACKAGE
+from alambique.hub import PACKAGE, is_id
+from alambique.report.names import model_title
+from alambique.report.numbers import grouped, number, percent
+from alambique.report.schema import Report
+from alambique.report.verdict_words import verdict_words
 
-NAMES = {
-    "teacher": "Teacher",
-    "student": "Student (distilled)",
-    "undistilled": "Student without distillation",
-    "tfidf": "TF-IDF + logistic regression",
-    "majority": "Majority class",
-}
-LOCAL = "student"  # the folder of it, below the card
+LOCAL = "student"  # the student's folder, beside the card
 
 
-def model_card(report: dict[str, Any], *, name: str = LOCAL, files: Mapping[str, str] | None = None) -> str:
-    """Markdown with the Hub's metadata block.
+def model_card(report: Report, *, name: str = LOCAL, files: Mapping[str, str] | None = None) -> str:
+    """Render Markdown with the Hub's metadata block.
 
     Args:
-        report: the content of report.json.
-        name: by which the student is loaded: its folder, or its id on the Hub; there no path of this machine is told.
-        files: names of exported files that differ from those of the run.
+        report: of the run.
+        name: what the student is loaded by: its folder, or its id on the Hub. A card for the Hub holds no path of this
+            machine.
+        files: from the name of an exported file to its name on the Hub, where they differ.
     """
     pages = Environment(  # noqa: S701 - Markdown, not HTML
         loader=PackageLoader("alambique", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    pages.filters |= {"percent": _percent, "plain": _plain}
+    pages.filters |= {"grouped": grouped, "number": number, "percent": percent}
+    pages.filters |= {"model_title": model_title, "plain": _plain}
     return pages.get_template("card.md.jinja").render(
-        report=report, names=NAMES, source=source_name(report), name=name, files=files or {}, local=name == LOCAL,
-        liar=_is_liar(report), recipe=_recipe(report), metadata=_yaml(_metadata(report, name)),
+        report=report, words=verdict_words(report), source=source_name(report), name=name, files=files or {},
+        local=name == LOCAL, liar=_is_liar(report), recipe=_recipe(report), metadata=_yaml(_metadata(report, name)),
     )  # fmt: skip
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def _plain(text: object) -> str:
     """Text that Markdown shows as it is, on one line."""
-    kept = " ".join(str(text).split())
+    line = " ".join(str(text).split())
     for mark in "\\`*_[]<>|#":
-        kept = kept.replace(mark, f"\\{mark}")
-    return kept
+        line = line.replace(mark, f"\\{mark}")
+    return line
 
 
-def source_name(report: dict[str, Any]) -> str:
-    """The data's name, without the folders of this machine."""
-    source = report["recipe"]["data"]["source"]
-    return _without_folders(source["train"] if isinstance(source, dict) else source)
+def source_name(report: Report) -> str:
+    """Return the data's name, without the folders of this machine."""
+    return _without_folders(report.choices.data.first_source)
 
 
 def _without_folders(name: str) -> str:
@@ -70,22 +63,22 @@ def _published(name: str) -> bool:
     return is_id(name) and not Path(name).exists()
 
 
-def _is_liar(report: dict[str, Any]) -> bool:
+def _is_liar(report: Report) -> bool:
     """Whether the data are LIAR's: its groups can be named for nothing else, and nobody else has its labels."""
-    data = report["recipe"]["data"]
-    if data["source"] == "quickstart":  # the embedded claims have the same labels
+    data = report.choices.data
+    if data.source == "quickstart":  # the embedded claims have the same labels
         return False
-    groups, six = data["label_groups"], set(GROUPS["six"].values())
-    grouped = isinstance(groups, dict) and set(groups) == six
-    return isinstance(groups, str) or grouped or set(report["data"]["label_names"]) == six
+    six = set(GROUPS["six"].values())
+    grouped_by_user = isinstance(data.label_groups, Mapping) and set(data.label_groups) == six
+    return isinstance(data.label_groups, str) or grouped_by_user or set(report.data.label_names) == six
 
 
-def _recipe(report: dict[str, Any]) -> str:
-    """The recipe for others: no path of this machine."""
-    recipe = report["recipe"]
+def _recipe(report: Report) -> str:
+    """The recipe for others, without a path of this machine."""
+    recipe, choices = report.recipe, report.choices
     models = {
-        role: {**recipe[role], "model": recipe[role]["model"] and _without_folders(recipe[role]["model"])}
-        for role in ("teacher", "student")
+        role: {**recipe[role], "model": model and _without_folders(model)}
+        for role, model in (("teacher", choices.teacher.model), ("student", choices.student.model))
     }
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})
 
@@ -94,46 +87,40 @@ def _yaml(values: dict[str, Any]) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _metadata(report: dict[str, Any], name: str) -> dict[str, Any]:
+def _metadata(report: Report, name: str) -> dict[str, Any]:
     """What the Hub reads of a card: https://huggingface.co/docs/hub/model-cards#model-card-metadata."""
-    recipe, liar = report["recipe"], _is_liar(report)
-    exported = any(model["file"] for model in (report.get("export") or {}).get("models", {}).values())
-    found: dict[str, Any] = {}
-    if liar:
-        found |= {
+    metadata: dict[str, Any] = {}
+    if _is_liar(report):
+        metadata |= {
             "language": ["en"], "license": "other", "license_name": "research-only",
             "license_link": "https://aclanthology.org/P17-2067",
         }  # fmt: skip
-    found |= {
+    exported = report.export is not None and any(model.file for model in report.export.models.values())
+    metadata |= {
         "library_name": "transformers",
         "pipeline_tag": "text-classification",
         "tags": ["alambique", "knowledge-distillation", *(["onnx"] if exported else [])],
         "metrics": ["accuracy", "f1"],
     }
-    bases = [recipe[role]["model"] for role in ("student", "teacher")]
+    bases = [report.choices.student.model, report.choices.teacher.model]
     published = list(dict.fromkeys(base for base in bases if base and is_id(base)))
     if published:
-        found["base_model"] = published
-    source = recipe["data"]["source"]
+        metadata["base_model"] = published
+    source = report.choices.data.source
     if isinstance(source, str) and "/" in source and _published(source):
-        found["datasets"] = [source]
-    kept = report["seeds"]["all"].index(report["seeds"]["kept"])
-    reached = {
-        metric: report["models"]["student"]["test"][metric]["per_seed"][kept] for metric in ("accuracy", "macro_f1")
-    }  # of the model that lies here, where the table has the means over seeds
-    found["model-index"] = [
-        {
-            "name": name.rsplit("/", maxsplit=1)[-1],
-            "results": [
-                {
-                    "task": {"type": "text-classification", "name": "Text classification"},
-                    "dataset": {"name": source_name(report), "type": source_name(report), "split": "test"},
-                    "metrics": [
-                        {"type": "accuracy", "name": "Accuracy", "value": round(reached["accuracy"], 4)},
-                        {"type": "f1", "name": "Macro F1", "value": round(reached["macro_f1"], 4)},
-                    ],
-                }
-            ],
-        }
-    ]
-    return found
+        metadata["datasets"] = [source]
+    metadata["model-index"] = [{"name": name.rsplit("/", maxsplit=1)[-1], "results": [_result(report)]}]
+    return metadata
+
+
+def _result(report: Report) -> dict[str, Any]:
+    """The figures of the model that lies beside the card, where the table has the means over seeds."""
+    seed, test = report.seeds.all.index(report.seeds.kept), report.student.test
+    metrics = (("accuracy", "Accuracy", test.accuracy), ("f1", "Macro F1", test.macro_f1))
+    return {
+        "task": {"type": "text-classification", "name": "Text classification"},
+        "dataset": {"name": source_name(report), "type": source_name(report), "split": "test"},
+        "metrics": [
+            {"type": kind, "name": title, "value": round(figure.per_seed[seed], 4)} for kind, title, figure in metrics
+        ],
+    }

@@ -1,15 +1,13 @@
-"""The report's pictures: SVG drawn by matplotlib, coloured by the page's own style, the same each time.
+"""Charts of the report: SVG drawn by matplotlib, coloured by the page's own style, the same each time.
 
-Each colour below is a stand-in that no picture would use; it becomes a CSS variable of the page, so that one SVG serves
+Each colour below is a stand-in that no chart would use; it becomes a CSS variable of the page, so that one SVG serves
 light, dark and paper. Text stays text, in the page's font.
 """
 
 import io
-import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from html import escape
 from typing import Any
 
 import matplotlib as mpl
@@ -18,6 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from alambique.report.details import ConfidenceBin, Curve
+from alambique.report.names import model_role
+from alambique.report.schema import Gain, ModelReport
+from alambique.report.svg import inline_svg, showable
 
 INK, LINE, HEAT, LOST = "#010201", "#010202", "#010203", "#010204"
 SHAPES = {
@@ -35,83 +38,83 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.5, "xtick.color": LINE, "ytick.color": LINE, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
     "figure.facecolor": "none", "savefig.facecolor": "none", "legend.frameon": False, "lines.linewidth": 1.6,
 }  # fmt: skip
-UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 WITH_COUNTS, WITH_NAMES, NAME_LENGTH = 10, 25, 14
 
 
-def quality_against_latency(models: dict[str, Any], key: str, metric: str) -> str:
-    """One mark a model, with the interval of its quality.
-
-    Args:
-        models: as in report.json; each has a latency.
-        key: of the quality on test.
-        metric: what the quality is called.
-    """
+def quality_against_latency(models: Mapping[str, ModelReport]) -> str:
+    """Draw a mark per model at its median latency and its macro-F1 on test, with the interval; timed models only."""
+    timed = {name: (model, latency) for name, model in models.items() if (latency := model.median_latency_ms)}
     with _canvas(3.8, 3.3) as (figure, axes):
-        for name, model in models.items():
-            colour, marker, _ = SHAPES.get(name, OTHER)
-            latency, quality = model["latency_ms"]["p50"], model["test"][key]
-            if quality["low"] is not None and quality["high"] is not None:
-                axes.plot([latency] * 2, [100 * quality["low"], 100 * quality["high"]], color=colour, linewidth=1.2)
+        for name, (model, latency) in timed.items():
+            colour, marker, _ = _shape(name)
+            quality = model.test.macro_f1
+            if quality.low is not None and quality.high is not None:
+                axes.plot([latency] * 2, [100 * quality.low, 100 * quality.high], color=colour, linewidth=1.2)
             axes.plot(
-                latency, 100 * quality["mean"], color=colour, marker=marker, markersize=8, linestyle="none",
-                label=shown(name),
+                latency, 100 * quality.mean, color=colour, marker=marker, markersize=8, linestyle="none",
+                label=showable(name),
             )  # fmt: skip
         axes.set_xscale("log")
         axes.margins(x=0.2, y=0.2)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlabel("milliseconds for one text (median)")
-        axes.set_ylabel(f"{metric} on test, %")
+        axes.set_xlabel("milliseconds per text (median)")
+        axes.set_ylabel("macro-F1 on test, %")
         _legend(figure)
-        return _svg(figure, "latency", f"{metric} on test against the time for one text, for {len(models)} models")
+        return _svg(figure, "latency", f"macro-F1 on test against the time per text, for {len(timed)} models")
 
 
-def learning_curves(curves: dict[str, list[dict[str, float]]], key: str, label: str, *, percent: bool) -> str:
-    """What a history says of ``key`` at each epoch, a line a model."""
+def learning_curves(curves: Mapping[str, Curve], name: str, label: str, scale: float = 1) -> str:
+    """Draw a line per model.
+
+    Args:
+        curves: points by model.
+        name: of the drawing, unique on the page.
+        label: of the vertical axis.
+        scale: 100 for percent.
+    """
     with _canvas(3.8, 2.9) as (figure, axes):
-        for name, history in curves.items():
-            colour, marker, dashes = SHAPES.get(name, OTHER)
-            steps = [(entry["epoch"], entry[key] * (100 if percent else 1)) for entry in history if key in entry]
-            few = len(steps) <= 12  # noqa: PLR2004 - more marks than that hide the line
+        for model, points in curves.items():
+            colour, marker, dashes = _shape(model)
+            few = len(points) <= 12  # noqa: PLR2004 - more marks than that hide the line
             axes.plot(
-                [epoch for epoch, _ in steps], [value for _, value in steps], color=colour, linestyle=dashes,
-                marker=marker if few else "", markersize=5, label=name,
+                [point.epoch for point in points], [scale * point.value for point in points], color=colour,
+                linestyle=dashes, marker=marker if few else "", markersize=5, label=model,
             )  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         _legend(figure)
-        return _svg(figure, f"curves-{key}", f"{label} by epoch of {' and '.join(curves)}")
+        return _svg(figure, f"curves-{name}", f"{label} by epoch of {' and '.join(curves)}")
 
 
-def reliability(bins: dict[str, list[dict[str, float]]]) -> str:
-    """How often each model is right against how sure it is; the larger the mark, the more rows."""
+def reliability(models: Mapping[str, Sequence[ConfidenceBin]]) -> str:
+    """Draw how often each model is right against how sure it is; the larger the mark, the more rows."""
     with _canvas(3.8, 3.6) as (figure, axes):
         axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
-        for name, found in bins.items():
-            colour, marker, dashes = SHAPES.get(name, OTHER)
-            filled = [one for one in found if one["rows"]]
-            total = sum(one["rows"] for one in filled)
-            x, y = ([100 * one[key] for one in filled] for key in ("confidence", "accuracy"))
+        for name, bins in models.items():
+            colour, marker, dashes = _shape(name)
+            filled = [bin_ for bin_ in bins if bin_.rows]
+            total = sum(bin_.rows for bin_ in filled)
+            x, y = [100 * bin_.confidence for bin_ in filled], [100 * bin_.accuracy for bin_ in filled]
             axes.plot(x, y, color=colour, linestyle=dashes, linewidth=1.1)
-            axes.scatter(x, y, s=[10 + 160 * one["rows"] / total for one in filled], color=colour, marker=marker,
+            axes.scatter(x, y, s=[10 + 160 * bin_.rows / total for bin_ in filled], color=colour, marker=marker,
                          alpha=0.8, linewidths=0)  # fmt: skip
             axes.plot([], [], color=colour, linestyle=dashes, marker=marker, markersize=5, label=name)
         axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="confidence, %", ylabel="right, %")
         _legend(figure)
-        return _svg(figure, "reliability", f"Share of right answers against confidence of {', '.join(bins)}")
+        return _svg(figure, "reliability", f"Share of right predictions against confidence of {', '.join(models)}")
 
 
-def confusion(name: str, matrix: list[list[int]], labels: list[str]) -> str:
-    """A model's answers (columns) by true label (rows); the shade is the share of the row."""
+def confusion(name: str, matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+    """Draw a model's predictions (columns) by true label (rows); the shade is the share of the row."""
     classes = len(matrix)
     with _canvas(3.6, 3.6) as (figure, axes):
         for row, counts in enumerate(matrix):
             for column, count in enumerate(counts):
                 _cell(axes, row, column, count, sum(counts), in_words=classes <= WITH_COUNTS)
-        axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5), xlabel="answer", ylabel="true label")
+        axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5), xlabel="prediction", ylabel="true label")
         axes.set_aspect("equal")
         axes.grid(visible=False)
         names = [_short(label) for label in labels] if classes <= WITH_NAMES else []
@@ -120,11 +123,12 @@ def confusion(name: str, matrix: list[list[int]], labels: list[str]) -> str:
         axes.tick_params(length=0)
         axes.spines[["left", "bottom"]].set_visible(False)
         right, total = sum(matrix[i][i] for i in range(classes)), sum(map(sum, matrix))
-        return _svg(figure, f"confusion-{name}", f"Confusion matrix of {name}: right on {right} of {total} rows")
+        title = f"Confusion matrix of {name}: right on {right} of {total} rows"
+        return _svg(figure, f"confusion-{name.replace('/', '-')}", title)
 
 
-def token_lengths(lengths: list[int], cut_off: int) -> str:
-    """How long the training texts are, and where they are cut."""
+def token_lengths(lengths: Sequence[int], cut_off: int) -> str:
+    """Draw a histogram of the lengths of the training texts, with the cut-off."""
     with _canvas(3.8, 2.7) as (figure, axes):
         end = max(*lengths, cut_off) + 1
         width = max(1, -(-end // 48))
@@ -138,31 +142,31 @@ def token_lengths(lengths: list[int], cut_off: int) -> str:
         )  # fmt: skip
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.set(xlabel="WordPieces in a text", ylabel="rows of train")
+        axes.set(xlabel="tokens per text", ylabel="rows of train")
         return _svg(figure, "lengths", f"Histogram of the lengths of {len(lengths)} training texts")
 
 
-def gain(figures: dict[str, Any]) -> str:
-    """The verdict's gain with its interval, against no difference; a dot a seed."""
+def gain(figures: Gain) -> str:
+    """Draw the verdict's gain with its interval, against no difference; with several seeds, a tick per seed."""
     with _canvas(3.8, 1.25) as (figure, axes):
         colour = SHAPES["student"][0]
         axes.axvline(0, color=INK, linewidth=1)
-        if figures["low"] is not None and figures["high"] is not None:
-            axes.plot([100 * figures["low"], 100 * figures["high"]], [0, 0], color=colour, linewidth=5, alpha=0.45,
+        if figures.low is not None and figures.high is not None:
+            axes.plot([100 * figures.low, 100 * figures.high], [0, 0], color=colour, linewidth=5, alpha=0.45,
                       solid_capstyle="round")  # fmt: skip
-        per_seed = figures.get("per_seed") or []
-        if len(per_seed) > 1:
-            axes.plot([100 * one for one in per_seed], [0.6] * len(per_seed), color=INK, marker="|", linestyle="none")
-        axes.plot(100 * figures["mean"], 0, color=colour, marker="o", markersize=9)
-        axes.set(ylim=(-0.8, 1.1), yticks=[], xlabel="points gained over the undistilled twin")
+        seeds = [100 * value for value in figures.per_seed]
+        if len(seeds) > 1:
+            axes.plot(seeds, [0.6] * len(seeds), color=INK, marker="|", linestyle="none")
+        axes.plot(100 * figures.mean, 0, color=colour, marker="o", markersize=9)
+        axes.set(ylim=(-0.8, 1.1), yticks=[], xlabel="points gained over the undistilled student")
         axes.margins(x=0.12)
         axes.spines["left"].set_visible(False)
         return _svg(figure, "gain", "The gain with its interval, beside the line of no difference")
 
 
-def shown(text: object) -> str:
-    """Text without the control characters and halves of characters that no page may hold."""
-    return UNSHOWABLE.sub("\ufffd", str(text))
+def _shape(name: str) -> tuple[str, str, str]:
+    """Colour, marker and dashes of a model."""
+    return SHAPES.get(model_role(name), OTHER)
 
 
 def _cell(axes: Axes, row: int, column: int, count: int, total: int, *, in_words: bool) -> None:
@@ -176,13 +180,13 @@ def _cell(axes: Axes, row: int, column: int, count: int, total: int, *, in_words
 
 
 def _short(label: str) -> str:
-    label = " ".join(shown(label).split())
+    label = " ".join(showable(label).split())
     return label if len(label) <= NAME_LENGTH else f"{label[: NAME_LENGTH - 1]}…"
 
 
 @contextmanager
 def _canvas(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """A figure in our style whatever the user's own settings; a label's glyphs are the browser's matter."""
+    """A figure of this size in inches, in our style whatever the user's own settings; a label's glyphs are the browser's."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(Glyph|glyph|font).*")
         mpl.rcdefaults()
@@ -196,19 +200,7 @@ def _legend(figure: Figure) -> None:
 
 
 def _svg(figure: Figure, name: str, title: str) -> str:
-    """The figure as an element of the page: its colours are the page's, its ids its own."""
+    """The figure as an element of the page, without date and version: the same each time."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
-    drawn = file.getvalue()
-    drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<defs>\s*</defs>", "", drawn, flags=re.DOTALL)
-    drawn = re.sub(r"<!--.*?-->", "", drawn, flags=re.DOTALL)
-    box = re.search(r'viewBox="([^"]+)"', drawn)
-    body = drawn[drawn.index(">") + 1 :].replace("xlink:href=", "href=")
-    body = re.sub(r'<g id="[^"]*"', "<g", body)
-    body = re.sub(r'(\bid="|\bhref="#|url\(#)(?=[\w.-])', rf"\g<1>{name}-", body)
-    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
-    body = re.sub("|".join(VARIABLES), lambda found: VARIABLES[found[0]], body)
-    label = escape(shown(title), quote=True)
-    opening = f'<svg class="picture" viewBox="{box[1] if box else ""}" role="img" aria-label="{label}">'
-    return f"{opening}<title>{label}</title>{' '.join(body.split())}"
+    return inline_svg(file.getvalue(), name=name, title=title, colours=VARIABLES)

@@ -1,33 +1,38 @@
-"""From the artefacts of a run to report.json, a page, the model card and a table; nothing is trained or scored here."""
+"""The report of a run, written: report.json, report.html and the model card."""
 
-import json
-from typing import Any
-
-from alambique.artefacts.predictions import read_seeds
-from alambique.artefacts.splits import run_data
-from alambique.evaluation.verdict import best_seed
-from alambique.report.collect import gather
-from alambique.report.details import gather_details
+from alambique.artefacts.splits import Split
+from alambique.artefacts.tokens import read_uncut_lengths, tokenize_rows
+from alambique.models.tokenizer import load_tokenizer
+from alambique.report.collect import collect_report
+from alambique.report.details import collect_details
 from alambique.report.html import html_page
 from alambique.report.model_card import model_card
+from alambique.report.results import read_results
+from alambique.report.schema import Report
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
-from alambique.run.layout import MODEL_CARD, REPORT_HTML, REPORT_JSON
-
-__all__ = ["best_seed", "gather", "model_card", "read_seeds", "run_data", "write_report"]
+from alambique.run.layout import MODEL_CARD, REPORT_HTML, REPORT_JSON, TEACHER, TOKENS
 
 
-def write_report(run: RunFolder) -> dict[str, Any]:
+def write_report(run: RunFolder) -> Report:
     """Write report.json, report.html and README.md (the model card) of a run.
-
-    Returns:
-        The content of report.json.
 
     Raises:
         RunFolderError: the run is not complete.
     """
-    report = gather(run)
-    write_text(run.path / REPORT_JSON, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    results = read_results(run)
+    report = collect_report(results)
+    write_text(run.path / REPORT_JSON, report.to_json())
     write_text(run.path / MODEL_CARD, model_card(report))
-    write_text(run.path / REPORT_HTML, html_page(report, gather_details(run, report["seeds"]["kept"])))
+    details = collect_details(results, _token_lengths(run, results.splits.train))
+    write_text(run.path / REPORT_HTML, html_page(report, details, results.task))
     return report
+
+
+def _token_lengths(run: RunFolder, train: Split) -> list[int]:
+    """Tokens of each row before it is cut: as the run counted them, or counted now for a run made before it did."""
+    lengths = read_uncut_lengths(run.path / TOKENS / TEACHER / train.name)
+    if lengths is None:
+        tokenizer = load_tokenizer(run.path / TEACHER, key=TEACHER)
+        lengths = tokenize_rows(tokenizer, train.segments(), max_length=None).lengths
+    return [int(length) for length in lengths]

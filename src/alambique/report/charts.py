@@ -1,0 +1,76 @@
+"""Which charts the page has, each with a heading and a sentence on how to read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from alambique.report import plots
+from alambique.report.details import Details
+from alambique.report.names import model_title
+from alambique.report.numbers import grouped, number
+from alambique.report.schema import Report
+
+RELIABILITY = (
+    "On the dotted line a model that is 70 % confident is right 70 times out of 100. Below the line it is over-confident. "
+    "The larger the mark, the more rows."
+)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing with a heading and a sentence on how to read it."""
+
+    title: str
+    svg: Markup
+    caption: str
+
+
+def charts(report: Report, details: Details) -> list[Chart]:
+    """Draw all charts but the confusion matrices; those without data are left out."""
+    drawn = []
+    if any(model.median_latency_ms for model in report.models.values()):
+        caption = "Higher and further left is better. The time axis is logarithmic."
+        drawn.append(_chart("Quality against latency", plots.quality_against_latency(report.models), caption))
+    macro_f1, losses = ({n: c for n, c in curves.items() if c} for curves in (details.macro_f1, details.losses))
+    if macro_f1:
+        svg = plots.learning_curves(macro_f1, "macro_f1", "macro-F1 on valid, %", 100)
+        drawn.append(_chart("Quality during training", svg, "After each epoch; the best epoch is the one used."))
+    if losses:
+        svg = plots.learning_curves(losses, "loss", "loss")
+        caption = "The student's loss mixes soft and hard labels: compare shapes, not heights."
+        drawn.append(_chart("Loss during training", svg, caption))
+    bins = {name: bins for name, bins in details.reliability.items() if any(bin_.rows for bin_ in bins)}
+    if bins:
+        drawn.append(_chart("Reliability", plots.reliability(bins), RELIABILITY))
+    if details.token_lengths:
+        drawn.append(_lengths(details.token_lengths, report.choices.data.max_length))
+    return drawn
+
+
+def confusion_matrices(report: Report, details: Details) -> list[Chart]:
+    """Draw the confusion matrix of each model on test."""
+    drawn = []
+    for name, matrix in details.confusion.items():
+        right, total = sum(row[i] for i, row in enumerate(matrix)), sum(map(sum, matrix))
+        caption = f"Right on {grouped(right)} of {grouped(total)} rows of test."
+        drawn.append(_chart(model_title(name), plots.confusion(name, matrix, report.data.label_names), caption))
+    return drawn
+
+
+def gain_chart(report: Report) -> Markup | None:
+    """Draw the verdict's gain, None if there is no verdict."""
+    return Markup(plots.gain(report.verdict.gain)) if report.verdict else None  # noqa: S704 - escaped by its maker
+
+
+def _lengths(lengths: Sequence[int], cut_off: int) -> Chart:
+    cut = sum(length > cut_off for length in lengths)
+    caption = f"None of the {grouped(len(lengths))} training texts is longer than the cut-off."
+    if cut:
+        share = number(cut / len(lengths), 100)
+        caption = f"{grouped(cut)} of {grouped(len(lengths))} training texts ({share} %) are cut and lose their end."
+    return _chart("Lengths of the texts", plots.token_lengths(lengths, cut_off), caption)
+
+
+def _chart(title: str, svg: str, caption: str) -> Chart:
+    return Chart(title, Markup(svg), caption)  # noqa: S704 - escaped by its maker

@@ -1,0 +1,28 @@
+"""Display names of models and metrics, the same on the page, the card and the terminal."""
+
+TEACHERS = "teachers/"  # how the name of a further teacher begins
+_MODELS = {
+    "teacher": "Teacher",
+    "student": "Student (distilled)",
+    "undistilled": "Student without distillation",
+    "tfidf": "TF-IDF + logistic regression",
+    "majority": "Majority class",
+}
+_METRICS = {"macro_f1": "macro-F1"}
+
+
+def model_title(name: str) -> str:
+    """Return the display name of a model of the report: ``teachers/fold-0`` is ``Teacher fold-0``."""
+    if name.startswith(TEACHERS):
+        return f"Teacher {name.removeprefix(TEACHERS)}"
+    return _MODELS.get(name, name)
+
+
+def model_role(name: str) -> str:
+    """Return the role of a model, which decides its colour: every teacher's is ``teacher``, any other its own name."""
+    return "teacher" if name.startswith(TEACHERS) else name
+
+
+def metric_title(metric: str) -> str:
+    """Return the display name of a metric; one without a display name is shown as it is."""
+    return _METRICS.get(metric, metric)

@@ -1,0 +1,63 @@
+"""The keys of a recorded recipe that pages and tables read; a recipe of another version may hold more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class RecordedPart(BaseModel):
+    """A frozen part of a recorded recipe; keys that nobody reads are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class RecordedData(RecordedPart):
+    """Keys of ``data``."""
+
+    source: str | Mapping[str, str]
+    text: tuple[str, ...]
+    label_groups: str | Mapping[str, str] | None = None
+    metadata: tuple[str, ...] = ()
+    max_length: int
+
+    @property
+    def first_source(self) -> str:
+        """The data's name: a Hub id, a folder, or the file of train."""
+        return self.source if isinstance(self.source, str) else self.source["train"]
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the model reads two segments per row."""
+        return len(self.text) > 1 or bool(self.metadata)
+
+
+class RecordedModel(RecordedPart):
+    """Keys of ``teacher`` and ``student``."""
+
+    model: str | None = None
+
+
+class RecordedDistillation(RecordedPart):
+    """Keys of ``distillation``."""
+
+    loss: str | Mapping[str, Any]
+    temperature: float
+    hard_label_weight: float
+
+    @property
+    def loss_words(self) -> str:
+        """The loss with its options, such as ``dkd (alpha 1.0, beta 8.0)``."""
+        if isinstance(self.loss, str):
+            return self.loss
+        options = ", ".join(f"{name} {value}" for name, value in self.loss.items() if name != "name")
+        return f"{self.loss['name']} ({options})" if options else str(self.loss["name"])
+
+
+class RecordedRecipe(RecordedPart):
+    """Keys of the recipe."""
+
+    data: RecordedData
+    teacher: RecordedModel
+    student: RecordedModel
+    distillation: RecordedDistillation

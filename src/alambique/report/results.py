@@ -1,0 +1,47 @@
+"""The results that report.json and the page are made from, read from a run once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from alambique.artefacts.predictions import Scored, read_seeds
+from alambique.artefacts.splits import Splits, run_data
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.verdict import best_seed
+from alambique.recipe.recipe import Recipe
+from alambique.run.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """What a run says of its data and models.
+
+    Attributes:
+        run: where it lies.
+        recipe: the one in the folder.
+        splits: the rows.
+        findings: what was noticed about them, as in ``data/lint.json``.
+        seeds: every model's logits on valid and test, by seed.
+        task: how logits become decisions and figures.
+        best: the seed whose student is best on valid.
+    """
+
+    run: RunFolder
+    recipe: Recipe
+    splits: Splits
+    findings: list[dict[str, Any]]
+    seeds: dict[int, Scored]
+    task: Task
+    best: int
+
+
+def read_results(run: RunFolder) -> RunResults:
+    """Read rows, findings and logits of a run.
+
+    Raises:
+        RunFolderError: an artefact is missing.
+    """
+    recipe = run.recipe()
+    splits, findings = run_data(run)
+    seeds, task = read_seeds(run, recipe, splits), TASKS[splits.task]
+    return RunResults(run, recipe, splits, findings, seeds, task, best_seed(seeds, splits, task))
