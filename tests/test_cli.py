@@ -107,6 +107,7 @@ def test_a_weak_teacher_is_status_1(run, recipe_file, data_folder):
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, recipe_file, monkeypatch, number):
     monkeypatch.setattr("alambique.pipeline.load_splits", lambda *_, **__: os.kill(os.getpid(), number))
@@ -119,6 +120,7 @@ def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, r
     assert not Path("a run").exists()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_what_cannot_go_on_says_no_more_than_that_it_was_interrupted(run, monkeypatch):
     monkeypatch.setattr("alambique.recipe.recipe.shipped_recipes", lambda: os.kill(os.getpid(), signal.SIGINT))
     assert run("recipes")[0::2] == (130, "alambique: interrupted\n")
