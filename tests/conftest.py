@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import signal
 import sys
 
 import pytest
@@ -58,6 +59,14 @@ def _no_hub(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def ctrl_c():
+    """SIGINT as in a terminal, here and in processes begun here: tests run in the background by a script have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

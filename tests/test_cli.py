@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+import alambique
+
+BASH = shutil.which("bash")
 
 
 @pytest.fixture
@@ -63,6 +68,62 @@ def test_recipes_lists_what_is_shipped(run):
     assert [line.split()[0] for line in out.splitlines()] == ["liar", "liar-small", "liar-three", "quickstart"]
 
 
+def test_the_version(run):
+    assert run("--version") == (0, f"alambique {alambique.__version__}\n", "")
+
+
+def test_the_version_stands_in_one_place():
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    assert "version" not in project["project"]
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"] == {"path": "src/alambique/__init__.py"}
+
+
+@pytest.mark.skipif(BASH is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("alambique dis", "distill"),
+        ("alambique --ver", "--version"),
+        ("alambique distill li", "liar liar-small liar-three"),
+        ("alambique distill mine", ""),  # bash itself then offers the files
+        ("alambique evaluate run --sp", "--split"),
+        ("alambique evaluate run --split t", "test"),
+        ("alambique export run --to on", "onnx"),
+        ("alambique predict run --model int", "int8"),
+    ],
+)
+def test_bash_completes(words, completions):
+    script = (
+        'eval "$(_ALAMBIQUE_COMPLETE=source_bash alambique)"; complete -p alambique > /dev/null || exit 1\n'
+        f"COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _alambique_completion alambique\n"
+        'echo "${COMPREPLY[*]}"'
+    )
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run([BASH, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert (done.stdout, done.stderr) == (f"{completions}\n", "")
+
+
+def test_importing_the_command_line_loads_none_of_what_its_commands_need():
+    heavy = (
+        "torch",
+        "transformers",
+        "datasets",
+        "sklearn",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "yaml",
+        "jinja2",
+        "onnxruntime",
+    )
+    code = f"import sys, alambique.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_recipes_and_help_import_no_torch():
     for arguments in (["recipes"], ["--help"]):
         code = f"import sys; sys.argv = ['alambique', *{arguments}]\nfrom alambique import cli\ntry:\n cli.main()\nexcept SystemExit: pass\nprint([m for m in ('torch', 'transformers', 'datasets', 'sklearn') if m in sys.modules])"  # noqa: E501
@@ -107,6 +168,7 @@ def test_a_weak_teacher_is_status_1(run, recipe_file, data_folder):
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, recipe_file, monkeypatch, number):
     monkeypatch.setattr("alambique.pipeline.load_splits", lambda *_, **__: os.kill(os.getpid(), number))
@@ -119,6 +181,7 @@ def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, r
     assert not Path("a run").exists()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_what_cannot_go_on_says_no_more_than_that_it_was_interrupted(run, monkeypatch):
     monkeypatch.setattr("alambique.recipe.recipe.shipped_recipes", lambda: os.kill(os.getpid(), signal.SIGINT))
     assert run("recipes")[0::2] == (130, "alambique: interrupted\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import alambique
 from alambique.errors import AlambiqueError, UserInputError
 from alambique.progress import make_reporter, quiet_libraries
 from alambique.signals import install_handlers
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Distil a fine-tuned text classifier into a small one, and prove what was kept.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -28,15 +28,58 @@ Set = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+SPLITS = ("valid", "test")
 EXPORTS = ("onnx", "int8", "web", "hub")
 INTERRUPTED = 130
 MOST_SEEDS = 100
 WIDE = 110  # columns, where nobody's terminal sets them
 
 
+def _shipped_names() -> list[str]:
+    from alambique.recipe.recipe import shipped_recipes  # noqa: PLC0415 - each command imports what it needs
+
+    return list(shipped_recipes())
+
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.", autocompletion=_shipped_names),
+]
+
+
+def _model_names() -> list[str]:
+    from alambique.inference.classifier import MODELS  # noqa: PLC0415
+
+    return list(MODELS)
+
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="int8, onnx or torch; the first of these that is there by default.",
+                 autocompletion=_model_names),
+]  # fmt: skip
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if wanted:
+        print(f"alambique {alambique.__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options of the program itself, before the name of a command."""
+    del version  # its callback did all
+
+
 @app.command()
 def distill(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.")] = "quickstart",
+    recipe: RecipeName = "quickstart",
     out: Annotated[Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.")] = None,
     sets: Set = None,
     seeds: Annotated[
@@ -46,7 +89,7 @@ def distill(
     quiet: Quiet = False,
 ) -> None:
     """The main job: teacher, student, its undistilled twin, and a comparison."""
-    from alambique.recipe.recipe import Recipe  # noqa: PLC0415 - each command imports what it needs
+    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
     several = [] if seeds is None else [f"seeds={list(range(seeds))}"]
     loaded = Recipe.load(recipe, (*(sets or ()), *several))
@@ -71,13 +114,13 @@ def recipes() -> None:
 @app.command()
 def evaluate(
     run: Run,
-    split: Annotated[str, typer.Option("--split", help="valid or test.")] = "test",
+    split: Annotated[str, typer.Option("--split", help="valid or test.", autocompletion=lambda: list(SPLITS))] = "test",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Score teacher, student and twin again, from the saved models."""
-    if split not in ("valid", "test"):
+    if split not in SPLITS:
         raise typer.BadParameter("must be valid or test", param_hint="--split")
     from alambique.commands import rescore  # noqa: PLC0415
 
@@ -94,7 +137,12 @@ def evaluate(
 def export(
     run: Run,
     to: Annotated[
-        list[str] | None, typer.Option("--to", help="onnx, int8, web or hub; repeats. onnx and int8 by default.")
+        list[str] | None,
+        typer.Option(
+            "--to",
+            help="onnx, int8, web or hub; repeats. onnx and int8 by default.",
+            autocompletion=lambda: list(EXPORTS),
+        ),
     ] = None,
     repo: Annotated[
         str | None, typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.")
@@ -133,8 +181,7 @@ def predict(
     run: Run,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard "
                      "input. A tab parts the two texts of a pair.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="int8, onnx or torch; the first of these that is there by "
-                     "default.")] = None,
+    model: Model = None,
     *,
     calibrated: Annotated[bool, typer.Option("--calibrated", help="Scale probabilities as fitted on valid.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
@@ -159,8 +206,7 @@ def serve(
     run: Run,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
-    model: Annotated[str | None, typer.Option("--model", help="int8, onnx or torch; the first of these that is there by "
-                     "default.")] = None,
+    model: Model = None,
     *,
     no_teacher: Annotated[bool, typer.Option("--no-teacher", help="Do not offer the teacher.")] = False,
 ) -> None:  # fmt: skip
@@ -182,7 +228,7 @@ def serve(
 
 @app.command()
 def doctor(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.")],
+    recipe: RecipeName,
     sets: Set = None,
     *,
     quiet: Quiet = False,

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM: put off until what is in hand can be kept, never lost."""
+"""Defer SIGINT and SIGTERM: a handler sets a flag, the trainer saves at the end of the step and then stops.
+
+A process that a script starts in the background (``nohup``, ``&``, cron) has SIGINT ignored from the start, so that Ctrl-C
+in the terminal does not reach it. It stays ignored here: SIGTERM alone stops such a process, and nothing depends on SIGINT.
+"""
 
 import _thread
 import signal
@@ -10,7 +14,7 @@ from types import FrameType
 from typing import Any, cast
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_A_MOMENT = 0.05  # seconds
+_RETRY_AFTER = 0.05  # seconds
 
 
 class StopRequest:
@@ -32,31 +36,32 @@ class StopRequest:
 
 
 def install_handlers() -> None:
-    """From now on SIGTERM, by which machines are taken back, does what Ctrl-C does; and neither is lost.
+    """Make SIGTERM, by which machines are taken back, do what Ctrl-C does, and lose neither.
 
     Python drops what is raised in a finaliser or in the callback of a weak reference, and a signal may come while a library
-    is in one: then it comes once more a moment later.
+    is in one: then it is raised again a moment later.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
-        sys.unraisablehook = _once_more
+        sys.unraisablehook = _retry_interrupt
 
 
-def _once_more(dropped: "sys.UnraisableHookArgs") -> None:
+def _retry_interrupt(dropped: "sys.UnraisableHookArgs") -> None:
     if not issubclass(dropped.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(dropped)
         return
-    timer = threading.Timer(_A_MOMENT, _interrupt_main)
+    timer = threading.Timer(_RETRY_AFTER, _interrupt_main)
     timer.daemon = True
     with suppress(RuntimeError):  # the process is at its end anyway
         timer.start()
 
 
 def _interrupt_main() -> None:
+    """Raise in the main thread, by SIGTERM, whose handler is ours whether SIGINT is ignored or not."""
     if sys.platform == "win32":
         _thread.interrupt_main()
     else:  # which also wakes a thread that waits for the system
-        signal.pthread_kill(cast("int", threading.main_thread().ident), signal.SIGINT)
+        signal.pthread_kill(cast("int", threading.main_thread().ident), signal.SIGTERM)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -69,7 +74,7 @@ def defer_signals(notice: str) -> Iterator[StopRequest]:
     """Note the first signal while the block runs, for it to raise_if_set where nothing is lost; the second stops at once.
 
     What was asked for and not honoured is honoured at the end of the block. Threads other than the main one get no signals,
-    and change nothing here.
+    and change nothing here. A signal that is ignored stays ignored.
 
     Args:
         notice: for standard error, when the first signal comes.
@@ -85,7 +90,8 @@ def defer_signals(notice: str) -> Iterator[StopRequest]:
         request.made = True
         print(notice, file=sys.stderr, flush=True)  # noqa: T201 - whoever pressed the keys waits for an answer
 
-    before: dict[signal.Signals, Any] = {number: signal.signal(number, note) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before: dict[signal.Signals, Any] = {number: signal.signal(number, note) for number in heard}
     try:
         yield request
     finally:

@@ -92,6 +92,7 @@ def _is_log(line):
 
 def _in_fork(arguments, place, memory):
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server may have been started with it ignored
     os.chdir(place)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         file = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)

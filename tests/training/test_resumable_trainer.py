@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -58,6 +56,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(trained, tmp_path):
     assert seen == [16] + [1] * 8  # two epochs were there, and nothing of them is done again
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("at", [3, 11, 16])
 def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, tmp_path, capfd, at, number):
@@ -84,6 +83,7 @@ def test_long_epochs_are_saved_on_the_way(trained, tmp_path, monkeypatch):
     assert_same(trained("parts", settings=HALVES), whole)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_training_stopped_at_every_step_is_the_same(trained, tmp_path):
     whole = trained("whole", settings=HALVES)
     stops = 0
@@ -157,6 +157,7 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(trained, tmp_p
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_the_checkpoint_before_a_loss_that_is_no_number_is_kept_and_used(trained, tmp_path):
     whole = trained("whole", **DISTILLED)
     with pytest.raises(KeyboardInterrupt):
@@ -183,43 +184,3 @@ def test_weights_that_grow_beyond_all_bounds_are_told_of(trained):
     assert str(stopped.value).endswith(
         "Likely cause: teacher.learning_rate is 1e+25, try --set teacher.learning_rate=1e+24. There is no checkpoint yet."
     )
-
-
-def test_a_second_interruption_stops_at_once(tmp_path):
-    script = tmp_path / "twice.py"
-    script.write_text(
-        "import os, signal\n"
-        "from alambique.signals import defer_signals\n"
-        "try:\n"
-        "    with defer_signals('asked'):\n"
-        "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "        print('still here', flush=True)\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
-        "        print('never', flush=True)\n"
-        "except KeyboardInterrupt:\n"
-        "    print('stopped', flush=True)\n"
-    )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
-    assert (done.stdout, done.stderr) == ("still here\nstopped\n", "asked\n")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_in_a_finaliser_is_not_lost(tmp_path, number):
-    script = tmp_path / "finaliser.py"
-    script.write_text(
-        "import os, time, weakref\n"
-        "from alambique.signals import install_handlers\n"
-        "class Thing: pass\n"
-        "install_handlers()\n"
-        "thing = Thing()\n"
-        f"watch = weakref.ref(thing, lambda _: os.kill(os.getpid(), {int(number)}))\n"
-        "try:\n"
-        "    del thing\n"
-        "    print('dropped', flush=True)\n"
-        "    time.sleep(30)\n"
-        "    print('lost', flush=True)\n"
-        "except KeyboardInterrupt:\n"
-        "    print('stopped', flush=True)\n"
-    )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
-    assert (done.stdout, done.stderr) == ("dropped\nstopped\n", "")

@@ -1,7 +1,7 @@
 """A lock on a run folder: one process at a time writes there.
 
-The lock is the system's own (``flock``), so that it ends with the process, however that ends; the file beside it only tells
-who holds it. Reading a run takes no lock.
+The lock is the system's own, taken by ``filelock`` on a file that also says who holds it; it ends with the process, however
+that ends. Reading a run takes no lock.
 """
 
 import json
@@ -10,13 +10,12 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from alambique.errors import RunFolderError
+from filelock import lock_descriptor
 
-if sys.platform != "win32":
-    import fcntl
+from alambique.errors import RunFolderError
 
 LOCK = ".lock"
 _NO_LINK = 0 if sys.platform == "win32" else os.O_NOFOLLOW
@@ -24,7 +23,7 @@ _NO_LINK = 0 if sys.platform == "win32" else os.O_NOFOLLOW
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Have the folder for oneself while the block runs. Where the system or file system has no locks, nothing is locked.
+    """Lock the folder while the block runs. Where the system or file system has no locks, nothing is locked.
 
     Raises:
         RunFolderError: another process has it; the message says which, where and since when.
@@ -38,15 +37,20 @@ def hold(folder: Path) -> Iterator[None]:
         os.write(descriptor, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}).encode())
         yield
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        if sys.platform == "win32":  # which removes no file that is open, here or in another process
+            os.close(descriptor)
+            with suppress(OSError):
+                path.unlink()
+        else:  # removed while it is locked, or else the next process's lock would be
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 def _take(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
         try:
-            if sys.platform == "win32" or _locked(descriptor, path):
+            if _locked(descriptor, path):
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -55,18 +59,16 @@ def _take(path: Path) -> int:
 
 
 def _locked(descriptor: int, path: Path) -> bool:
-    """Lock the open file; False if it was taken away by its last holder in the meantime."""
-    if sys.platform == "win32":
-        return True
+    """Lock the open file; False if its last holder has removed it in the meantime."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        free = lock_descriptor(descriptor, blocking=False)
+    except OSError:  # a file system without locks
+        return True
+    if not free:
         raise RunFolderError(
             f"{path.parent} is in use by {_holder(descriptor)}. Wait until it is done, stop it, or choose another folder "
             "with --out."
-        ) from error
-    except OSError:  # a file system without locks
-        return True
+        )
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
@@ -75,7 +77,8 @@ def _locked(descriptor: int, path: Path) -> bool:
 
 def _holder(descriptor: int) -> str:
     try:
-        told = json.loads(os.pread(descriptor, 4096, 0))
-        return f"process {told['pid']} on {told['host']} since {told['since']}"
+        os.lseek(descriptor, 1, os.SEEK_SET)  # Windows lets nobody read the byte that is locked, the first
+        facts = json.loads(b"{" + os.read(descriptor, 4096))
+        return f"process {facts['pid']} on {facts['host']} since {facts['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process, which has just begun"
