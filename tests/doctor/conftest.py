@@ -2,21 +2,24 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from setups import Case, make_splits
 from transformers import DataCollatorWithPadding
 
 from alambique.artefacts.soft_labels import SoftLabels
-from alambique.inference.torch_model import predict_logits, tokenize
+from alambique.artefacts.tokens import tokenize_rows
+from alambique.inference.torch_model import predict_logits
+from alambique.models.inputs import ModelInputs
 from conftest import LABELS
 
 _trained = {}
 
 
 def train(model, tokenizer, split, steps=60):
-    encoded = tokenize(tokenizer, split.segments(), max_length=32, model=model)
-    batch = tokenizer.pad(encoded, return_tensors="pt")
+    tokens = tokenize_rows(tokenizer, split.segments(), max_length=32)
+    batch = ModelInputs.of(model).tensors(tokens, np.arange(len(split)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(steps):
         model(**batch, labels=torch.tensor(split.labels)).loss.backward()

@@ -8,7 +8,7 @@ from setups import split_of
 from transformers import DataCollatorWithPadding
 
 from alambique.artefacts.splits import Split
-from alambique.doctor.batches import all_logits, inputs_of, logits_of, reader, sample, tokenizer_of
+from alambique.doctor.batches import all_logits, logits_of, reader, sample, tokenizer_of
 from alambique.inference.torch_model import predict_logits
 
 
@@ -103,10 +103,8 @@ def test_a_collator_without_a_tokenizer_is_refused_with_advice(tokenizer, prefix
     )
 
 
-def test_a_model_gets_the_inputs_that_it_names(tiny_distilbert, tokenizer):
+def test_a_model_gets_the_inputs_that_it_names(tiny_distilbert):
     model = tiny_distilbert()
-    assert {"input_ids", "attention_mask"} <= inputs_of(model)
-    assert not {"labels", "kwargs", "token_type_ids"} & inputs_of(model)
     batch = {"input_ids": torch.tensor([[2, 5, 3]]), "attention_mask": torch.ones(1, 3, dtype=torch.int64)}
     extra = {"token_type_ids": torch.ones(1, 3, dtype=torch.int64), "labels": torch.tensor([7])}
     with torch.no_grad():

@@ -12,6 +12,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from alambique.artefacts.splits import Splits
 from alambique.doctor.batches import reader
 from alambique.doctor.check_teacher import _scored, _untrained, check_logits
+from alambique.doctor.setup import Setup
 from alambique.findings import Finding
 from conftest import LABELS, rows
 
@@ -96,6 +97,11 @@ def guesses(answers, certainty):
 LABELLED = np.array([0] * 40 + [1] * 30 + [2] * 30)
 
 
+def untrained(teacher, logits):
+    split = split_of("valid", [str(i) for i in range(100)], LABELLED)
+    return _untrained(Setup(teacher, teacher, Splits(split, split, split, LABELS), None, None, None), logits, LABELLED)
+
+
 @pytest.mark.parametrize(
     ("logits", "accuracy", "entropy", "reason"),
     [
@@ -106,8 +112,7 @@ LABELLED = np.array([0] * 40 + [1] * 30 + [2] * 30)
     ],
 )
 def test_a_teacher_that_is_not_better_than_guessing(tiny_bert, logits, accuracy, entropy, reason):
-    valid = split_of("valid", [str(i) for i in range(100)], LABELLED)
-    assert _untrained(tiny_bert(), logits, LABELLED, valid, LABELS) == [
+    assert untrained(tiny_bert(), logits) == [
         Finding(
             "head-not-trained", "teacher",
             f"The teacher gets {accuracy} of 100 rows of valid right, always answering the most frequent label 40.0%; its "
@@ -117,17 +122,22 @@ def test_a_teacher_that_is_not_better_than_guessing(tiny_bert, logits, accuracy,
     ]  # fmt: skip
 
 
+def test_probabilities_too_small_for_a_number_are_no_error(tiny_bert):
+    logits = guesses(LABELLED, 1000.0)  # e to the power of −1000 is 0
+    assert untrained(tiny_bert(), logits) == []
+    (finding,) = untrained(tiny_bert(), guesses((LABELLED + 1) % 3, 1000.0))
+    assert "its predictions have entropy 0.00 of at most 1.10" in finding.message
+
+
 @pytest.mark.parametrize("right", [41, 100])
 def test_a_certain_teacher_that_beats_the_majority_by_a_row(tiny_bert, right):
-    valid = split_of("valid", [str(i) for i in range(100)], LABELLED)
     answers = np.where(np.arange(100) < right, LABELLED, (LABELLED + 1) % 3)
-    assert _untrained(tiny_bert(), guesses(answers, 5.0), LABELLED, valid, LABELS) == []
+    assert untrained(tiny_bert(), guesses(answers, 5.0)) == []
 
 
 def test_a_teacher_in_another_order_of_its_names_is_not_untrained(tiny_bert):
-    valid = split_of("valid", [str(i) for i in range(100)], LABELLED)
     reversed_logits = guesses(LABELLED, 5.0)[:, ::-1].copy()
-    assert _untrained(tiny_bert(labels=LABELS[::-1]), reversed_logits, LABELLED, valid, LABELS) == []
+    assert untrained(tiny_bert(labels=LABELS[::-1]), reversed_logits) == []
 
 
 def test_a_slow_teacher_is_judged_on_fewer_rows(monkeypatch, tiny_bert, tokenizer):

@@ -2,17 +2,21 @@ import pytest
 import torch
 from clock import Clock
 
+from alambique.artefacts.tokens import tokenize_rows
 from alambique.doctor.cost import Rows, cost, fitting
-from alambique.inference.torch_model import tokenize
+from alambique.evaluation.single_label import SINGLE_LABEL
 from conftest import rows
+
+
+def tokenised(tokenizer, model, count):
+    return Rows(tokenize_rows(tokenizer, [(row["text"],) for row in rows(count, 3)], max_length=32), model)
 
 
 def test_measuring_moves_no_weight_and_counts_what_is_kept(tiny_bert, tokenizer):
     model = tiny_bert(layers=2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    segments = [(row["text"],) for row in rows(64, 3)]
-    read = Rows(tokenizer, tokenize(tokenizer, segments, max_length=32, model=model))
-    small, large = (cost(model, read, batch_size=size, scored=16, budget=0.1) for size in (8, 32))
+    read = tokenised(tokenizer, model, 64)
+    small, large = (cost(model, read, SINGLE_LABEL, batch_size=size, scored=16, budget=0.1) for size in (8, 32))
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert small.weights == 4 * model.num_parameters()
     kept = [each.memory - 4 * each.weights for each in (small, large)]
@@ -22,8 +26,8 @@ def test_measuring_moves_no_weight_and_counts_what_is_kept(tiny_bert, tokenizer)
 
 def test_a_model_that_is_not_trained_is_only_scored(tiny_bert, tokenizer):
     model = tiny_bert(layers=2)
-    read = Rows(tokenizer, tokenize(tokenizer, [(row["text"],) for row in rows(64, 3)], max_length=32, model=model))
-    found = cost(model, read, batch_size=None, scored=16, budget=0.1)
+    read = tokenised(tokenizer, model, 64)
+    found = cost(model, read, SINGLE_LABEL, batch_size=None, scored=16, budget=0.1)
     assert (found.step, found.memory) == (0.0, 2 * found.weights)
     assert found.row > 0
 
@@ -47,10 +51,10 @@ def test_batches_are_halved_until_four_fit_into_the_budget(size, seconds, budget
 
 def test_measuring_keeps_to_its_budget_and_gives_the_time_a_row(monkeypatch, tiny_bert, tokenizer):
     model = tiny_bert(layers=2)
-    read = Rows(tokenizer, tokenize(tokenizer, [(row["text"],) for row in rows(256, 3)], max_length=32, model=model))
+    read = tokenised(tokenizer, model, 256)
     clock = Clock(monkeypatch)
     model.register_forward_pre_hook(clock.spend(0.001), with_kwargs=True)
-    found = cost(model, read, batch_size=None, scored=64, budget=1.2)
+    found = cost(model, read, SINGLE_LABEL, batch_size=None, scored=64, budget=1.2)
     assert found.row == pytest.approx(0.001 * read.mean_tokens(64) / 64)
     assert clock.now <= 1.2
     assert clock.sizes[:3] == [8, 8, 32]  # tried twice; 64 rows would be too slow for four rounds

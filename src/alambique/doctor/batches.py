@@ -1,7 +1,6 @@
 """Batches of rows as training would make them, and a model's logits for a batch."""
 
 import copy
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Split
+from alambique.models.inputs import ModelInputs
 
 Row = dict[str, Any]
 Collator = Callable[[list[Row]], Mapping[str, Any]]
@@ -129,15 +129,9 @@ def reader(
     return Reader(collator, tokenizer, min(max_length, _UNLIMITED))
 
 
-def inputs_of(model: nn.Module) -> set[str]:
-    """Names of the inputs of a model's ``forward``, labels aside."""
-    return set(inspect.signature(model.forward).parameters) - {LABELS, "kwargs", "args"}
-
-
 def logits_of(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
     """Logits of a model for a batch, (B, C), from the inputs that it names; the rest is left out."""
-    named = inputs_of(model)
-    inputs = {name: value.to(model.device) for name, value in batch.items() if name in named}
+    inputs = {name: value.to(model.device) for name, value in ModelInputs.of(model).select(batch).items()}
     return cast("Tensor", model(**inputs).logits)
 
 

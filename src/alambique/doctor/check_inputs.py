@@ -5,10 +5,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from alambique.artefacts.splits import Split
-from alambique.doctor.batches import IDS, LABELS, MASK, TYPES, Row, evaluating, inputs_of, logits_of, sample
+from alambique.doctor.batches import IDS, LABELS, MASK, TYPES, Row, evaluating, logits_of, sample
 from alambique.doctor.codes import Code
 from alambique.doctor.setup import Setup
 from alambique.findings import Finding
+from alambique.models.inputs import ModelInputs
 
 NO_TYPES = Code(
     "dropped-token-types",
@@ -38,7 +39,7 @@ def check(setup: Setup) -> list[Finding]:
     """Compare a batch with each of its rows as the teacher's tokenizer gives it, alone and so without padding."""
     teacher, source = setup.teacher, setup.teacher_reader
     probe = _with_short_row(sample(setup.splits.train, _PROBED))
-    reads_types = TYPES in inputs_of(teacher) and teacher.config.to_dict().get("type_vocab_size", 0) > 1
+    reads_types = TYPES in ModelInputs.of(teacher).names and teacher.config.to_dict().get("type_vocab_size", 0) > 1
     native = source.encode(probe, return_token_type_ids=reads_types, return_attention_mask=True)
     encoded = source.encode(probe)
     batch = source.batch(encoded)
@@ -92,11 +93,10 @@ def _pads(batch: dict[str, Tensor], native: list[Row]) -> list[Finding]:
 
 def _difference(teacher: PreTrainedModel, batch: dict[str, Tensor], native: list[Row]) -> float | None:
     """Measure the largest difference of a logit; None if it is within rounding."""
-    named = inputs_of(teacher)
     with evaluating(teacher), torch.no_grad():
         batched = logits_of(teacher, batch).float()
         alone = torch.cat([
-            logits_of(teacher, {name: torch.tensor([values]) for name, values in row.items() if name in named})
+            logits_of(teacher, {name: torch.tensor([values]) for name, values in row.items()})
             for row in native
         ]).float()  # fmt: skip
     off = float((batched - alone).abs().max())

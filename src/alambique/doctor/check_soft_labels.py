@@ -30,7 +30,8 @@ def check(setup: Setup) -> list[Finding]:
     findings += check_names(soft.label_names, splits.label_names, WHERE)
     if not findings:  # only then are ids and logits good for more
         known = dict(zip(splits.train.ids, splits.train.labels.tolist(), strict=True))
-        findings = check_behaviour(soft.logits, np.array([known[row_id] for row_id in soft.ids]), WHERE)
+        labels = np.array([known[row_id] for row_id in soft.ids])
+        findings = check_behaviour(setup.task.decide(soft.logits), labels, len(splits.label_names), WHERE)
     return findings
 
 

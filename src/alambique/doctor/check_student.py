@@ -6,7 +6,6 @@ from collections import defaultdict
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from alambique.doctor.batches import LABELS, logits_of
@@ -51,7 +50,7 @@ def check(setup: Setup) -> list[Finding]:
             return [NAN.finding("student", "The student's logits are NaN or infinite.")]
         if not logits.requires_grad:
             break
-        cross_entropy(logits.float(), labels).backward()
+        setup.task.hard_loss(logits, labels).mean().backward()
         gradients = {name: weight.grad for name, weight in twin.named_parameters() if weight.grad is not None}
         broken = [name for name, gradient in gradients.items() if not bool(torch.isfinite(gradient).all())]
         if broken:

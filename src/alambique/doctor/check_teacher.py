@@ -3,7 +3,6 @@
 import time
 
 import numpy as np
-import torch
 from transformers import PreTrainedModel
 
 from alambique.artefacts.splits import Split
@@ -37,6 +36,7 @@ _GLANCED = 32  # where they need not be right
 _SAME = 1e-5  # of the largest logit
 _FLAT_ENTROPY = 0.9  # of ln C
 _FLAT_INFORMATION = 0.02  # nats that a row tells about the prediction
+_SMALLEST = 1e-300  # probability whose logarithm is finite
 _CERTAIN = 2.0  # standard errors
 
 
@@ -51,8 +51,8 @@ def check(setup: Setup) -> list[Finding]:
     findings = check_logits(logits, "teacher")
     if findings or not trained:
         return findings
-    findings = check_behaviour(logits, labels, "teacher")
-    return findings or _untrained(setup.teacher, logits, labels, valid, names)
+    findings = check_behaviour(setup.task.decide(logits), labels, len(names), "teacher")
+    return findings or _untrained(setup, logits, labels)
 
 
 def check_logits(logits: np.ndarray, where: str) -> list[Finding]:
@@ -81,19 +81,18 @@ def _scored(teacher: PreTrainedModel, source: Reader, split: Split) -> tuple[np.
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def _untrained(
-    teacher: PreTrainedModel, logits: np.ndarray, labels: np.ndarray, valid: Split, names: tuple[str, ...]
-) -> list[Finding]:
+def _untrained(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
     """Compare the teacher's answers with guessing: the most frequent label, and the frequencies of the labels."""
-    logp = torch.from_numpy(logits).double().log_softmax(1).numpy()
-    p = np.exp(logp)
+    valid, names = setup.splits.valid, setup.splits.label_names
+    p = np.maximum(setup.task.probabilities(logits), _SMALLEST)
+    logp = np.log(p)
     entropy = float(-(p * logp).sum(1).mean())
     information = float((p * (logp - np.log(p.mean(0)))).sum(1).mean())
     flat = entropy > _FLAT_ENTROPY * np.log(len(names)) or information < _FLAT_INFORMATION
     frequency = np.bincount(valid.labels, minlength=len(names)) / len(valid)
     majority = float(frequency.max())
     margin = _CERTAIN * np.sqrt(majority * (1 - majority) / len(labels))
-    accuracy = _best_accuracy(label_names_of(teacher), logits, labels, names)
+    accuracy = _best_accuracy(setup, logits, labels)
     gain = logp[np.arange(len(labels)), labels] - np.log(frequency[labels])
     says_nothing = gain.mean() < _CERTAIN * gain.std() / np.sqrt(len(gain))
     if accuracy > majority and not (flat and says_nothing and accuracy < majority + margin):
@@ -107,9 +106,10 @@ def _untrained(
     )]  # fmt: skip
 
 
-def _best_accuracy(own: list[str], logits: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> float:
+def _best_accuracy(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> float:
     """Score the classes as they are and as their names order them: a wrong order is a finding of its own."""
+    own, names = label_names_of(setup.teacher), setup.splits.label_names
     orders = [list(range(len(names)))]
     if sorted(own) == sorted(names):
         orders.append(match_labels(own, names))
-    return max(float(np.mean(logits[:, order].argmax(1) == labels)) for order in orders)
+    return max(float(np.mean(setup.task.decide(logits[:, order]) == labels)) for order in orders)

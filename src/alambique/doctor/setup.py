@@ -8,6 +8,8 @@ from transformers import PreTrainedModel
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
 from alambique.doctor.batches import Reader, Row, sample
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
 
 _TRIED = 8  # rows
 
@@ -35,6 +37,11 @@ class Setup:
     student_reader: Reader
     metadata: tuple[str, ...] = ()
     teacher_trained: bool = True
+
+    @property
+    def task(self) -> Task:
+        """How the logits of both models are read."""
+        return TASKS[self.splits.task]
 
     @cached_property
     def teacher_rows(self) -> list[Row]:
