@@ -27,10 +27,10 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # why a module has no test file of its name; each names the tests that cover it
 REASONS = {
     "__main__": "two lines, which tests/test_cli.py runs in a process of its own",
+    "evaluation/task": "the base of tasks, all of which are held to it: tests/evaluation/test_tasks.py",
     "export/quantization/graph": "a step of quantize: tests/export/quantization/test_quantize.py",
     "export/quantization/ranges": "a step of quantize: tests/export/quantization/test_quantize.py",
     "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
-    "losses/mixture": "tested with the losses that it mixes: tests/losses/test_prediction.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
     "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
@@ -38,7 +38,7 @@ REASONS = {
     "report/collect": "the report of a run, figure by figure: tests/test_pipeline.py",
     "report/details": "what the page shows of it: tests/report/test_html.py",
     "report/plots": "pictures as they stand on the page: tests/report/test_html.py, tests/report/test_html_in_browser.py",
-    "report/write": "the files of a report, written again: tests/test_commands.py",
+    "report/write": "the files of a report, written again: tests/test_commands_on_a_run.py",
     "run/layout": "names alone; the exact files of a run are listed by tests/test_pipeline.py",
     "serve/api_docs": "asked for over HTTP: tests/serve/test_service.py",
     "serve/app": "asked over HTTP: tests/serve/test_service.py",
