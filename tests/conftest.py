@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+import yaml
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -137,6 +138,14 @@ def tiny_recipe(data_folder):
         return raw
 
     return build
+
+
+@pytest.fixture
+def recipe_file(tiny_recipe, tmp_path):
+    """The tiny recipe as a file."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(tiny_recipe()))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
-
 import alambique
 
 BASH = shutil.which("bash")
-
-
-@pytest.fixture
-def recipe_file(tiny_recipe, tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(tiny_recipe()))
-    return path
 
 
 def test_distill_predict_evaluate_and_report(run, recipe_file, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The structure of the package: imports point one way, stages know nothing of each other, every module has its test."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,35 @@ FLOORS = (
     {"__main__"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# why a module has no test file of its name; each names the tests that cover it
+REASONS = {
+    "__main__": "two lines, which tests/test_cli.py runs in a process of its own",
+    "evaluation/task": "the base of tasks, all of which are held to it: tests/evaluation/test_tasks.py",
+    "export/quantization/graph": "a step of quantize: tests/export/quantization/test_quantize.py",
+    "export/quantization/ranges": "a step of quantize: tests/export/quantization/test_quantize.py",
+    "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
+    "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
+    "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
+    "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
+    "recipe/yaml_values": "values as a recipe reads them: tests/recipe/test_recipe.py, tests/recipe/test_any_recipe.py",
+    "report/collect": "the report of a run, figure by figure: tests/test_pipeline.py",
+    "report/details": "what the page shows of it: tests/report/test_html.py",
+    "report/plots": "pictures as they stand on the page: tests/report/test_html.py, tests/report/test_html_in_browser.py",
+    "report/write": "the files of a report, written again: tests/test_commands_on_a_run.py",
+    "run/layout": "names alone; the exact files of a run are listed by tests/test_pipeline.py",
+    "serve/api_docs": "asked for over HTTP: tests/serve/test_service.py",
+    "serve/app": "asked over HTTP: tests/serve/test_service.py",
+    "serve/limits": "answers over HTTP: tests/serve/test_service.py",
+    "serve/schema": "compared with the answers over HTTP: tests/serve/test_service.py",
+    "serve/server": "started and stopped as a process: tests/serve/test_service.py",
+    "signals": "acts on a process: tests/training/test_resumable_trainer.py, tests/faults/test_signals.py",
+    "stages/benchmark": "a stage of a run: tests/test_pipeline.py",
+    "stages/data": "a stage of a run: tests/test_pipeline.py",
+    "stages/predictions": "a stage of a run: tests/test_pipeline.py",
+    "stages/student": "a stage of a run: tests/test_pipeline.py",
+    "stages/tokens": "a stage of a run: tests/test_pipeline.py",
+    "training/dataset": "rows as a training reads them: tests/training/test_fit.py",
+}
 
 
 def modules(folder=SOURCE):
@@ -33,7 +63,8 @@ def imports(path):
     """The modules of ours that a file imports, at its top or later, as (room, rest)."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "alambique":
-            names = [node.module] if "." in node.module else [f"alambique.{alias.name}" for alias in node.names]
+            is_package = (SOURCE.parent / node.module.replace(".", "/")).is_dir()
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if is_package else [node.module]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names if alias.name.startswith("alambique.")]
         else:
@@ -81,3 +112,23 @@ def test_packages_export_nothing():
 def test_files_are_of_a_readable_size():
     for path in modules():
         assert len(path.read_text("utf-8").splitlines()) <= 400, path
+
+
+def test_every_module_has_a_test_file_of_its_name_or_a_reason():
+    names = {path.relative_to(SOURCE).with_suffix("").as_posix() for path in modules() if path.name != "__init__.py"}
+    tested = {name for name in names if own_test(name).is_file()}
+    assert names - tested - set(REASONS) == set(), "write a test file of the module's name, or give a reason"
+    assert set(REASONS) & tested == set(), "it has a test file now: take the reason away"
+    assert set(REASONS) - names == set(), "there is no such module"
+
+
+def own_test(name):
+    folder, _, module = name.rpartition("/")
+    return ROOT / "tests" / folder / f"test_{module}.py"
+
+
+def test_reasons_name_tests_that_are_there():
+    for name, reason in REASONS.items():
+        paths = re.findall(r"tests/[\w/]+\.py", reason)
+        assert paths, name
+        assert [path for path in paths if not (ROOT / path).is_file()] == [], name

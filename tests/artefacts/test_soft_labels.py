@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from alambique.artefacts.predictions import read_predictions, write_predictions
 from alambique.artefacts.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
 from alambique.errors import CorruptArtefactError
 
@@ -40,10 +39,3 @@ def test_a_pickle_in_the_place_of_the_logits_is_not_loaded(tmp_path):
     np.save(tmp_path / "logits.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects in dtype"):
         read_soft_labels(tmp_path)
-
-
-def test_predictions_come_back(tmp_path):
-    write_predictions(tmp_path / "p.parquet", ("a", "b", "c"), np.array([0, 1, 1]), LOGITS)
-    assert read_predictions(tmp_path / "p.parquet", ("a", "b", "c")).tolist() == LOGITS.tolist()
-    with pytest.raises(CorruptArtefactError, match="predictions for other rows"):
-        read_predictions(tmp_path / "p.parquet", ("a", "c", "b"))

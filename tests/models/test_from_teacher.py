@@ -2,9 +2,8 @@ import pytest
 import torch
 
 from alambique.errors import ModelError
-from alambique.models.from_scratch import model_from_scratch
 from alambique.models.from_teacher import choose_layers, student_from_teacher
-from alambique.recipe.sections import FromTeacher, Scratch
+from alambique.recipe.sections import FromTeacher
 
 LABELS = ("bad", "fair", "good")
 IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 11, 12, 3, 0]])
@@ -93,17 +92,3 @@ def test_the_seed_decides_the_head_and_nothing_else(tiny_bert):
 def test_only_bert_gives_layers(tiny_distilbert):
     with pytest.raises(ModelError, match="needs a BERT teacher; this one is distilbert"):
         student_from_teacher(tiny_distilbert(), FromTeacher(layers=1), LABELS, seed=0)
-
-
-@pytest.mark.parametrize("architecture", ["bert", "distilbert"])
-def test_from_scratch_has_the_size_asked_for(architecture, tokenizer):
-    size = Scratch(architecture=architecture, layers=3, width=24, heads=4)
-    model = model_from_scratch(size, tokenizer, LABELS, seed=3)
-    config = model.config
-    assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (3, 24, 4)
-    assert config.vocab_size == len(tokenizer)
-    assert config.label2id == {"bad": 0, "fair": 1, "good": 2}
-    feed_forward = config.intermediate_size if architecture == "bert" else config.hidden_dim
-    assert feed_forward == 96
-    again = model_from_scratch(size, tokenizer, LABELS, seed=3)
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))

@@ -137,7 +137,7 @@ def test_a_kill_between_making_and_moving_costs_nothing_that_was_made(tmp_path, 
 
     run, calls = RunFolder(tmp_path), []
     run.stage("teacher", {"seed": 0}, make(calls, "old"))
-    name = {"before the manifest": "write_manifest", "after it": "_put", "old one aside": "sync"}[moment]
+    name = {"before the manifest": "write_manifest", "after it": "_publish", "old one aside": "sync"}[moment]
 
     def kill(*_, **__):
         raise KeyboardInterrupt
@@ -228,7 +228,7 @@ def test_a_text_is_not_written_through_a_link(tmp_path, recipe):
     (tmp_path / "mine.txt").write_text("mine")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".recipe.yaml.part").symlink_to(tmp_path / "mine.txt")
-    RunFolder(tmp_path / "run").mark(recipe)
+    RunFolder(tmp_path / "run").write_recipe(recipe)
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
@@ -316,7 +316,7 @@ def test_an_empty_folder_that_was_there_stays(tmp_path, recipe):
 
 
 def test_the_users_error_leaves_an_older_run_alone(tmp_path, recipe):
-    RunFolder(tmp_path).mark(recipe)
+    RunFolder(tmp_path).write_recipe(recipe)
     with pytest.raises(DataError), RunFolder.create(tmp_path):
         raise DataError("x")
     assert files(tmp_path) == ["recipe.yaml"]

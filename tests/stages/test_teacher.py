@@ -2,11 +2,9 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from alambique.artefacts.splits import Split, Splits
 from alambique.errors import ModelError, WeakTeacherError
-from alambique.models.labels import match_labels, reorder_labels
 from alambique.recipe.recipe import Recipe
 from alambique.stages.teacher import refuse_weak, resolve_teacher
 from conftest import LABELS
@@ -18,47 +16,6 @@ def splits(labels=LABELS, train=(0, 0, 1, 2), valid=(0, 0, 1, 2)):
         return Split(name, ids, tuple(f"text {i}" for i in ids), None, np.array(values))
 
     return Splits(split("train", train), split("valid", valid), split("test", valid), labels)
-
-
-@pytest.mark.parametrize(
-    ("own", "wanted", "order"),
-    [
-        (["a", "b", "c"], ("c", "a", "b"), [2, 0, 1]),
-        (["Pants on Fire", "TRUE"], ("true", "pants-on_fire"), [1, 0]),
-        (["LABEL_0", "LABEL_1"], ("1", "0"), [1, 0]),
-    ],
-)
-def test_labels_match_by_name(own, wanted, order):
-    assert match_labels(own, wanted) == order
-
-
-def test_labels_that_do_not_match():
-    with pytest.raises(ModelError) as caught:
-        match_labels(["positive", "negative"], ("bad", "good"))
-    assert str(caught.value) == (
-        "teacher.model: the teacher's labels are positive, negative, the data's bad, good: they do not match by name. "
-        "Map the data's names to the teacher's with data.label_groups, or set teacher.fine_tune to true."
-    )
-
-
-def test_a_teacher_that_names_no_labels():
-    with pytest.raises(ModelError) as caught:
-        match_labels(["LABEL_0", "LABEL_1"], ("bad", "good"))
-    assert str(caught.value) == (
-        "teacher.model: the teacher's labels are LABEL_0, LABEL_1, the data's bad, good: they do not match by name. "
-        "Its config names no labels; write them into id2label of its config.json, in its own order."
-    )
-
-
-def test_reordering_permutes_the_logits_and_the_names(tiny_bert, tiny_distilbert):
-    for model in (tiny_bert(labels=("good", "bad", "fair")), tiny_distilbert(labels=("good", "bad", "fair"))):
-        ids = torch.tensor([[2, 8, 9, 3]])
-        with torch.no_grad():
-            before = model(ids).logits
-            reorder_labels(model, LABELS)
-            after = model(ids).logits
-        assert torch.equal(after, before[:, [1, 2, 0]])
-        assert model.config.id2label == {0: "bad", 1: "fair", 2: "good"}
 
 
 def test_a_teacher_better_than_majority_passes(tiny_recipe):

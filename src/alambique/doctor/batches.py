@@ -1,19 +1,18 @@
-"""From rows to batches, as training would make them; and from a batch to a model's logits."""
+"""Batches of rows as training would make them, and a model's logits for a batch."""
 
 import copy
-import functools
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Split
+from alambique.models.inputs import ModelInputs
 
 Row = dict[str, Any]
 Collator = Callable[[list[Row]], Mapping[str, Any]]
@@ -22,13 +21,23 @@ BATCH = 32
 _UNLIMITED = 1_000_000  # tokenizers say 10^30 for "no limit"
 
 
+@runtime_checkable
+class TokenizingCollator(Protocol):
+    """A collator that has the tokenizer it pads with, as ``DataCollatorWithPadding`` does."""
+
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, rows: list[Row], /) -> Mapping[str, Any]:
+        """Make a padded batch of tensors from encoded rows."""
+
+
 @dataclass(frozen=True)
 class Reader:
-    """Encodes rows with the collator's tokenizer and has the collator batch them.
+    """Encodes rows with a tokenizer and has a collator batch them.
 
     Attributes:
         collator: from encoded rows (``input_ids`` and so on as lists, ``labels`` an int) to a padded batch of tensors.
-        tokenizer: a copy of the collator's; using it leaves no trace in the caller's.
+        tokenizer: a copy of the caller's; using it leaves no trace in the caller's.
         max_length: where texts are cut, in tokens, special tokens included.
     """
 
@@ -43,10 +52,11 @@ class Reader:
             split: the rows.
             **options: for the tokenizer; by default it returns the inputs that it names itself.
         """
-        segments = split.segments()
+        if not len(split):
+            return []  # a tokenizer refuses an empty list
+        second = split.second_segments()
         encoded = self.tokenizer(
-            [row[0] for row in segments],
-            None if split.pairs is None else [row[1] for row in segments],
+            list(split.texts), None if second is None else list(second),
             truncation=True, max_length=self.max_length, padding=False, verbose=False, **options,
         )  # fmt: skip
         return [
@@ -55,7 +65,7 @@ class Reader:
         ]
 
     def batch(self, rows: list[Row]) -> dict[str, Tensor]:
-        """What the collator makes of encoded rows; they are copied first, so that it may change them.
+        """Collate encoded rows; they are copied first, so that the collator may change them.
 
         Raises:
             TypeError: it returns no tensor ``input_ids``.
@@ -68,65 +78,60 @@ class Reader:
         return made
 
 
-def reader(collator: Collator, models: Sequence[PreTrainedModel], *, max_length: int | None = None) -> Reader:
-    """Find the collator's tokenizer, and where it cuts.
+def tokenizer_of(
+    collator: Collator, given: PreTrainedTokenizerBase | None, *, of: Literal["", "student_"] = ""
+) -> PreTrainedTokenizerBase:
+    """Choose the tokenizer that rows are encoded with: the given one, or the collator's own.
 
     Args:
-        collator: has a ``tokenizer``, as ``DataCollatorWithPadding`` has; a function may also have it among the names
-            that it uses, a ``functools.partial`` among its arguments.
-        models: they bound the length by their positions.
-        max_length: in tokens; by default the least of the tokenizer's ``model_max_length``, the truncation stored in it,
-            the collator's ``max_length`` and the models' positions.
+        collator: as ``DataCollatorWithPadding``, or any function.
+        given: by the caller; the collator's own tokenizer is then not looked at.
+        of: which of the arguments of ``examine`` a message names.
 
     Raises:
-        TypeError: no tokenizer is found.
+        TypeError: none is given, and the collator has no attribute ``tokenizer``.
     """
-    tokenizer = copy.deepcopy(_tokenizer_of(collator))
-    if max_length is None:
-        limits = [
-            tokenizer.model_max_length,
-            vars(collator).get("max_length") if hasattr(collator, "__dict__") else None,
-        ]
-        limits += [model.config.to_dict().get("max_position_embeddings") for model in models]
-        if tokenizer.is_fast and tokenizer.backend_tokenizer.truncation:
-            limits.append(tokenizer.backend_tokenizer.truncation["max_length"])
-        max_length = min([limit for limit in limits if isinstance(limit, int)], default=_UNLIMITED)
-    return Reader(collator, tokenizer, min(max_length, _UNLIMITED))
-
-
-def _tokenizer_of(collator: Collator) -> PreTrainedTokenizerBase:
-    """The tokenizer a collator pads with: an attribute, an argument, or a name its function uses."""
-    for held in _held_by(collator):
-        for value in (held, vars(held).get("tokenizer") if hasattr(held, "__dict__") else None):
-            if isinstance(value, PreTrainedTokenizerBase):
-                return value
+    if given is not None:
+        return given
+    if isinstance(collator, TokenizingCollator):
+        return collator.tokenizer
     raise TypeError(
-        "the collator has no tokenizer, so no row can be encoded for it: give a DataCollatorWithPadding(tokenizer), or set "
-        "collator.tokenizer = tokenizer"
+        f"{of}collator has no attribute tokenizer, so no row can be encoded for it: pass {of}tokenizer=, the tokenizer "
+        f"that it pads with, or give a DataCollatorWithPadding(tokenizer)"
     )
 
 
-def _held_by(collator: Any) -> Iterator[Any]:
-    yield collator
-    if isinstance(collator, functools.partial):
-        yield from (*collator.args, *collator.keywords.values())
-        yield from _held_by(collator.func)
-    elif inspect.ismethod(collator):
-        yield collator.__self__
-    elif inspect.isfunction(collator):
-        used = inspect.getclosurevars(collator)
-        yield from (*used.nonlocals.values(), *used.globals.values())
+def reader(
+    collator: Collator,
+    tokenizer: PreTrainedTokenizerBase,
+    models: Sequence[PreTrainedModel],
+    *,
+    max_length: int | None = None,
+) -> Reader:
+    """Make a reader that cuts where tokenizer, collator and models allow.
 
-
-def inputs_of(model: nn.Module) -> set[str]:
-    """The inputs a model names, labels aside."""
-    return set(inspect.signature(model.forward).parameters) - {LABELS, "kwargs", "args"}
+    Args:
+        collator: from encoded rows to a batch.
+        tokenizer: encodes the rows; it is copied.
+        models: they bound the length by their positions.
+        max_length: in tokens; by default the least of the tokenizer's ``model_max_length``, the truncation stored in it,
+            the ``max_length`` of a ``DataCollatorWithPadding`` and the models' positions.
+    """
+    tokenizer = copy.deepcopy(tokenizer)
+    if max_length is None:
+        limits = [model.config.to_dict().get("max_position_embeddings") for model in models]
+        limits += [tokenizer.model_max_length, _UNLIMITED]
+        if isinstance(collator, DataCollatorWithPadding):
+            limits.append(collator.max_length)
+        if tokenizer.is_fast and tokenizer.backend_tokenizer.truncation:
+            limits.append(tokenizer.backend_tokenizer.truncation["max_length"])
+        max_length = min(limit for limit in limits if limit is not None)
+    return Reader(collator, tokenizer, min(max_length, _UNLIMITED))
 
 
 def logits_of(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
-    """The model's logits for a batch, (B, C), from the inputs that it names; the rest is left out."""
-    named = inputs_of(model)
-    inputs = {name: value.to(model.device) for name, value in batch.items() if name in named}
+    """Logits of a model for a batch, (B, C), from the inputs that it names; the rest is left out."""
+    inputs = {name: value.to(model.device) for name, value in ModelInputs.of(model).select(batch).items()}
     return cast("Tensor", model(**inputs).logits)
 
 
@@ -157,7 +162,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def sample(split: Split, count: int) -> Split:
-    """At most so many rows, evenly spaced."""
+    """Take at most ``count`` rows, evenly spaced."""
     if len(split) <= count:
         return split
     return split.take(np.linspace(0, len(split) - 1, count).round().astype(int))

@@ -9,16 +9,42 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.data.lint import lint
 from alambique.doctor.batches import IDS, Reader, sample
+from alambique.doctor.codes import Code
+from alambique.doctor.setup import Setup
 from alambique.findings import Finding
 
-OUT_OF_RANGE = "labels-out-of-range"
+OUT_OF_RANGE = Code(
+    "labels-out-of-range",
+    "a label is not an index of the label names; checks that look labels up are left out",
+    "Labels are indices from 0 into splits.label_names.",
+)
+DUPLICATE_IDS = Code(
+    "duplicate-ids",
+    "an id stands for more than one row, in a split, across splits, or in the soft labels",
+    "Soft labels are found by id, so such rows get each other's; make ids with alambique.artefacts.splits.row_ids.",
+)
+SHARED = Code(
+    "shared-with-valid",
+    "rows of test have a text that valid has",
+    "The best epoch is chosen on valid, so their score is too good; remove them from valid.",
+)
+SWAPPED = Code(
+    "text-label-swapped",
+    "the texts are label names, or there are no more different texts than labels",
+    "Name the column of texts with data.text and the column of labels with data.label.",
+)
+CUT = Code(
+    "everything-cut",
+    "at least 95 % of a split's texts lose their end",
+    "Raise data.max_length (the tokenizer's model_max_length, or where the collator cuts).",
+)
 _ALL = 0.95  # this share of a split is "everything"
-_SHOWN = 10
 _PROBED = 32
 
 
-def check_rows(splits: Splits, source: Reader, metadata: tuple[str, ...] = ()) -> list[Finding]:
+def check(setup: Setup) -> list[Finding]:
     """Lint, ids, labels out of range, rows that valid and test share, texts that are labels, texts that are cut."""
+    splits, source = setup.splits, setup.teacher_reader
     wrong = [finding for split in splits for finding in _out_of_range(split, len(splits.label_names))]
     if wrong:
         return wrong  # no other check can read such labels
@@ -26,7 +52,7 @@ def check_rows(splits: Splits, source: Reader, metadata: tuple[str, ...] = ()) -
         split.name: tokenize_rows(source.tokenizer, split.segments(), max_length=None).lengths.tolist()
         for split in splits
     }
-    findings = lint(splits, lengths=lengths, max_length=source.max_length, metadata=metadata)
+    findings = lint(splits, lengths=lengths, max_length=source.max_length, metadata=setup.metadata)
     cut = [finding for split in splits for finding in _everything_cut(split, lengths[split.name], source)]
     findings = [f for f in findings if f.code != "cut-texts" or f.where not in {other.where for other in cut}]
     return [
@@ -39,68 +65,49 @@ def check_rows(splits: Splits, source: Reader, metadata: tuple[str, ...] = ()) -
 
 
 def duplicate_ids(ids: Sequence[str], where: str) -> list[Finding]:
-    """Ids that stand for more than one row: soft labels are found by id, so each must be the only one."""
+    """Look for ids that stand for more than one row: soft labels are found by id, so each must be unique."""
     twice = [row_id for row_id, count in Counter(ids).items() if count > 1]
     if not twice:
         return []
-    return [
-        Finding(
-            "duplicate-ids", where, f"{len(twice)} row ids of {where} stand for more than one row, such as {twice[0]}.",
-            "Soft labels are found by id, so such rows get each other's; make ids with alambique.artefacts.splits.row_ids.",
-            len(twice), len(twice) / len(ids), tuple(twice[:_SHOWN]),
-        )
-    ]  # fmt: skip
+    message = f"{len(twice)} row ids of {where} stand for more than one row, such as {twice[0]}."
+    return [DUPLICATE_IDS.finding(where, message, count=len(twice), of=len(ids), row_ids=twice)]
 
 
 def _shared(splits: Splits) -> list[Finding]:
-    chosen_on = set(splits.valid.segments())
-    ids = [row_id for row_id, row in zip(splits.test.ids, splits.test.segments(), strict=True) if row in chosen_on]
+    chosen_on = set(splits.valid.contents())
+    ids = [row_id for row_id, row in zip(splits.test.ids, splits.test.contents(), strict=True) if row in chosen_on]
     if not ids:
         return []
-    return [
-        Finding(
-            "shared-with-valid", "test", f"{len(ids)} of {len(splits.test)} rows of test have a text that is also in valid.",
-            "The best epoch is chosen on valid, so their score is too good; remove them from valid.",
-            len(ids), len(ids) / len(splits.test), tuple(ids[:_SHOWN]),
-        )
-    ]  # fmt: skip
+    message = f"{len(ids)} of {len(splits.test)} rows of test have a text that is also in valid."
+    return [SHARED.finding("test", message, count=len(ids), of=len(splits.test), row_ids=ids)]
 
 
 def _swapped(split: Split, names: tuple[str, ...]) -> list[Finding]:
-    texts = [" ".join(row).strip().casefold() for row in split.segments()]
+    texts = [" ".join(row).strip().casefold() for row in split.contents()]
     different, labels = len(set(texts)), len(set(split.labels.tolist()))
     known = {name.casefold() for name in names}
     are_names = sum(text in known for text in texts)
     if are_names * 2 > len(texts):
-        what = f"{are_names} of {len(texts)} texts of {split.name} are the name of a label"
-    elif different <= labels and different * 2 <= len(texts):
-        what = f"{split.name} has {different} different texts for {labels} labels in {len(texts)} rows"
+        evidence = f"{are_names} of {len(texts)} texts of {split.name} are the name of a label"
+    elif 0 < different <= labels and different * 2 <= len(texts):
+        evidence = f"{split.name} has {different} different texts for {labels} labels in {len(texts)} rows"
     else:
         return []
-    return [
-        Finding(
-            "text-label-swapped", split.name, f"{what}: the text column and the label column are swapped, or are the same.",
-            "Name the column of texts with data.text and the column of labels with data.label.",
-        )
-    ]  # fmt: skip
+    message = f"{evidence}: the text column and the label column are swapped, or are the same."
+    return [SWAPPED.finding(split.name, message)]
 
 
 def _out_of_range(split: Split, classes: int) -> list[Finding]:
     wrong = np.flatnonzero((split.labels < 0) | (split.labels >= classes))
     if not len(wrong):
         return []
-    return [
-        Finding(
-            OUT_OF_RANGE, split.name,
-            f"{len(wrong)} rows of {split.name} have a label that is no index of the {classes} label names.",
-            "Labels are indices from 0 into splits.label_names.",
-            len(wrong), len(wrong) / len(split), tuple(split.ids[i] for i in wrong[:_SHOWN]),
-        )
-    ]  # fmt: skip
+    message = f"{len(wrong)} rows of {split.name} have a label that is not an index of the {classes} label names."
+    ids = [split.ids[i] for i in wrong]
+    return [OUT_OF_RANGE.finding(split.name, message, count=len(wrong), of=len(split), row_ids=ids)]
 
 
 def _everything_cut(split: Split, lengths: list[int], source: Reader) -> list[Finding]:
-    """Cut by the length limit; or by a collator that shortens rows which fit."""
+    """Look for texts cut by the length limit, or by a collator that shortens rows which fit."""
     share = float(np.mean(np.array(lengths) > source.max_length)) if lengths else 0.0
     if share >= _ALL:
         limit = source.max_length
@@ -113,12 +120,8 @@ def _everything_cut(split: Split, lengths: list[int], source: Reader) -> list[Fi
         limit = max(widths, default=0)
     if share < _ALL:
         return []
-    return [
-        Finding(
-            "everything-cut", split.name,
-            f"{share:.0%} of the texts of {split.name} are cut: the middle one has {np.median(lengths):.0f} tokens, only "
-            f"{limit} are read.",
-            "Raise data.max_length (the tokenizer's model_max_length, or what the collator cuts at).",
-            round(share * len(split)), share, split.ids[:_SHOWN],
-        )
-    ]  # fmt: skip
+    message = (
+        f"{share:.0%} of the texts of {split.name} are cut: their median length is {np.median(lengths):.0f} tokens, only "
+        f"{limit} are read."
+    )
+    return [CUT.finding(split.name, message, count=round(share * len(split)), of=len(split), row_ids=split.ids)]

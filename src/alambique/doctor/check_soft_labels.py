@@ -7,24 +7,31 @@ from alambique.artefacts.splits import Splits
 from alambique.doctor.check_labels import check_behaviour, check_names
 from alambique.doctor.check_rows import duplicate_ids
 from alambique.doctor.check_teacher import check_logits
+from alambique.doctor.codes import Code
+from alambique.doctor.setup import Setup
 from alambique.findings import Finding
 
+SHAPE = Code("soft-labels-shape", "soft labels of another shape", "Make them again from the teacher.")
+OTHER_ROWS = Code(
+    "soft-labels-rows", "soft labels for other rows", "They were made for other data: make them again from these rows."
+)
 WHERE = "soft_labels"
 
 
-def check_soft_labels(soft: SoftLabels, splits: Splits) -> list[Finding]:
-    """Shape, ids, label order, finite and not constant."""
+def check(setup: Setup) -> list[Finding]:
+    """Check shape, ids and label order, and that the logits are finite, not constant, and fit the labels."""
+    soft, splits = setup.soft_labels, setup.splits
+    if soft is None:
+        return []
     expected = (len(soft.ids), len(splits.label_names))
     if soft.logits.shape != expected or not soft.ids:
-        return [Finding(
-            "soft-labels-shape", WHERE, f"The soft labels have shape {soft.logits.shape}, where {expected} is expected.",
-            "Make them again from the teacher.",
-        )]  # fmt: skip
+        return [SHAPE.finding(WHERE, f"The soft labels have shape {soft.logits.shape}, where {expected} is expected.")]
     findings = [*duplicate_ids(soft.ids, WHERE), *_rows(soft, splits), *check_logits(soft.logits, WHERE)]
     findings += check_names(soft.label_names, splits.label_names, WHERE)
     if not findings:  # only then are ids and logits good for more
         known = dict(zip(splits.train.ids, splits.train.labels.tolist(), strict=True))
-        findings = check_behaviour(soft.logits, np.array([known[row_id] for row_id in soft.ids]), WHERE)
+        labels = np.array([known[row_id] for row_id in soft.ids])
+        findings = check_behaviour(setup.task.decide(soft.logits), labels, len(splits.label_names), WHERE)
     return findings
 
 
@@ -33,9 +40,5 @@ def _rows(soft: SoftLabels, splits: Splits) -> list[Finding]:
     absent, strange = sorted(want - have), sorted(have - want)
     if not absent and not strange:
         return []
-    return [Finding(
-        "soft-labels-rows", WHERE,
-        f"{len(absent)} rows of train have no soft label, and {len(strange)} soft labels are for no row of train.",
-        "They were made for other data: make them again from these rows.",
-        len(absent), len(absent) / max(1, len(want)), tuple((absent or strange)[:10]),
-    )]  # fmt: skip
+    message = f"{len(absent)} rows of train have no soft label, and {len(strange)} soft labels are for no row of train."
+    return [OTHER_ROWS.finding(WHERE, message, count=len(absent), of=len(want), row_ids=absent or strange)]

@@ -1,102 +1,74 @@
-"""Whether the teacher is fit to teach: finite, deterministic, apart from the student, better than guessing."""
+"""Whether the teacher's logits on valid are finite, differ, are in the data's order, and beat guessing."""
 
 import time
 
 import numpy as np
-import torch
 from transformers import PreTrainedModel
 
 from alambique.artefacts.splits import Split
-from alambique.doctor.batches import BATCH, Reader, Row, all_logits, logits_of, sample
+from alambique.doctor.batches import Reader, all_logits, sample
 from alambique.doctor.check_labels import check_behaviour
+from alambique.doctor.codes import Code
+from alambique.doctor.setup import Setup
 from alambique.findings import Finding
 from alambique.models.labels import label_names_of, match_labels
 
+NAN = Code(
+    "nan-logits",
+    "logits of the teacher or soft labels are NaN or infinite",
+    "Its weights are broken, or overflowed in half precision: load or train it again, in float32.",
+)
+CONSTANT = Code(
+    "constant-logits",
+    "logits of the teacher or soft labels are the same for every row",
+    "They say nothing about a row: look at the teacher's weights and at what it is given to read.",
+)
+UNTRAINED = Code(
+    "head-not-trained",
+    "a raw encoder as teacher (flat predictions), or a teacher no better than the majority class on up to 320 rows of valid "
+    "(as many as 15 seconds allow, at least 64)",
+    "Fine-tune it first (teacher.fine_tune: true), or give a classifier that was trained on these labels.",
+)
 SCORED = 320  # rows of valid
 _PART = 64  # rows, after which the time is looked at
 _BUDGET = 15.0  # seconds
 _GLANCED = 32  # where they need not be right
-_SAME = 1e-5
+_SAME = 1e-5  # of the largest logit
 _FLAT_ENTROPY = 0.9  # of ln C
 _FLAT_INFORMATION = 0.02  # nats that a row tells about the prediction
+_SMALLEST = 1e-300  # probability whose logarithm is finite
 _CERTAIN = 2.0  # standard errors
 
 
-def check_logits(logits: np.ndarray, where: str) -> list[Finding]:
-    """Whether logits, (rows, C), are finite and differ between rows."""
-    bad = int((~np.isfinite(logits)).any(1).sum())
-    if bad:
-        return [Finding(
-            "nan-logits", where, f"The logits of the {where} are NaN or infinite in {bad} of {len(logits)} rows.",
-            "Its weights are broken, or overflowed in half precision: load or train it again, in float32.",
-            bad, bad / len(logits),
-        )]  # fmt: skip
-    centred = logits - logits.mean(1, keepdims=True)
-    if len(logits) > 1 and np.abs(centred - centred[0]).max() <= _SAME * (1 + np.abs(logits).max()):
-        return [Finding(
-            "constant-logits", where, f"The logits of the {where} are the same for all of {len(logits)} rows.",
-            "They say nothing about a row: look at the teacher's weights and at what it is given to read.",
-        )]  # fmt: skip
-    return []
-
-
-def check_mode(teacher: PreTrainedModel, source: Reader, rows: list[Row]) -> list[Finding]:
-    """Whether the teacher is in eval mode, and says the same when asked twice."""
-    training = [name or type(teacher).__name__ for name, module in teacher.named_modules() if module.training]
-    batch = source.batch(rows[:BATCH])
-    with torch.no_grad():
-        first, second = (logits_of(teacher, batch).float() for _ in range(2))
-    off = float((first - second).abs().nan_to_num().max())
-    moved = f"; two passes over the same rows differ by up to {off:.2g}" if off > _SAME else ""
-    if training:
-        return [Finding(
-            "teacher-in-train-mode", "teacher",
-            f"The teacher is in train mode ({len(training)} modules, such as {training[0]}), so dropout is at work{moved}.",
-            "Call teacher.eval() before it labels anything; Trainer.train() leaves a model in train mode.",
-        )]  # fmt: skip
-    if moved:
-        return [Finding(
-            "teacher-not-deterministic", "teacher", f"The teacher is in eval mode, but not the same each time{moved}.",
-            "Something in it is random or keeps state: look for functional dropout and running statistics.",
-        )]  # fmt: skip
-    return []
-
-
-def check_apart(teacher: PreTrainedModel, student: PreTrainedModel) -> list[Finding]:
-    """Whether training the student would leave the teacher alone."""
-    own = {weight.data_ptr() for weight in teacher.parameters()}
-    shared = [name for name, weight in student.named_parameters() if weight.data_ptr() in own and weight.requires_grad]
-    if not shared:
+def check(setup: Setup) -> list[Finding]:
+    """Score rows of valid; fewer where that would take long, or where the teacher need not know the task."""
+    valid, names = setup.splits.valid, setup.splits.label_names
+    if not len(valid):
         return []
-    return [Finding(
-        "teacher-not-frozen", "teacher",
-        f"The student shares {len(shared)} tensors with the teacher, such as {shared[0]}: training it changes the teacher.",
-        "Give the student copies (copy.deepcopy, or load_state_dict), not the teacher's own modules.",
-    )]  # fmt: skip
-
-
-def check_head(
-    teacher: PreTrainedModel, source: Reader, valid: Split, names: tuple[str, ...], *, trained: bool
-) -> list[Finding]:
-    """Whether the teacher's logits on valid are finite, differ, are in the data's order, and beat guessing.
-
-    Args:
-        teacher: with as many classes as ``names``.
-        source: makes its batches.
-        valid: at most :data:`SCORED` of its rows are read, and fewer where that would take long.
-        names: the data's classes.
-        trained: whether it should know the task already.
-    """
-    logits, labels = _scored(teacher, source, sample(valid, SCORED if trained else _GLANCED))
+    trained = setup.teacher_trained and len(label_names_of(setup.teacher)) == len(names)
+    chosen = sample(valid, SCORED if trained else _GLANCED)
+    logits, labels = _scored(setup.teacher, setup.teacher_reader, chosen)
     findings = check_logits(logits, "teacher")
     if findings or not trained:
         return findings
-    findings = check_behaviour(logits, labels, "teacher")
-    return findings or _untrained(teacher, logits, labels, valid, names)
+    findings = check_behaviour(setup.task.decide(logits), labels, len(names), "teacher")
+    return findings or _untrained(setup, logits, labels)
+
+
+def check_logits(logits: np.ndarray, where: str) -> list[Finding]:
+    """Check that logits, (rows, C), are finite and differ between rows."""
+    bad = int((~np.isfinite(logits)).any(1).sum())
+    if bad:
+        message = f"The logits of the {where} are NaN or infinite in {bad} of {len(logits)} rows."
+        return [NAN.finding(where, message, count=bad, of=len(logits))]
+    centred = logits - logits.mean(1, keepdims=True)
+    if len(logits) > 1 and np.abs(centred - centred[0]).max() <= _SAME * (1 + np.abs(logits).max()):
+        return [CONSTANT.finding(where, f"The logits of the {where} are the same for all of {len(logits)} rows.")]
+    return []
 
 
 def _scored(teacher: PreTrainedModel, source: Reader, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and labels of the rows, in parts that each reach over the whole split, as many as there is time for."""
+    """Score the rows in parts that each reach over the whole split, as many as there is time for."""
     parts = -(-len(split) // _PART)
     logits, labels = [], []
     begun = time.perf_counter()
@@ -109,31 +81,35 @@ def _scored(teacher: PreTrainedModel, source: Reader, split: Split) -> tuple[np.
     return np.concatenate(logits), np.concatenate(labels)
 
 
-def _untrained(
-    teacher: PreTrainedModel, logits: np.ndarray, labels: np.ndarray, valid: Split, names: tuple[str, ...]
-) -> list[Finding]:
-    own = label_names_of(teacher)
-    orders = [list(range(len(names)))]
-    if sorted(own) == sorted(names):  # wrong order is another check's finding
-        orders.append(match_labels(own, names))
-    accuracy = max(float(np.mean(logits[:, order].argmax(1) == labels)) for order in orders)
-    frequency = np.bincount(valid.labels, minlength=len(names)) / len(valid)
-    majority = float(frequency.max())
-    logp = torch.from_numpy(logits).double().log_softmax(1).numpy()
-    p = np.exp(logp)
+def _untrained(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
+    """Compare the teacher's answers with guessing: the most frequent label, and the frequencies of the labels."""
+    valid, names = setup.splits.valid, setup.splits.label_names
+    p = np.maximum(setup.task.probabilities(logits), _SMALLEST)
+    logp = np.log(p)
     entropy = float(-(p * logp).sum(1).mean())
     information = float((p * (logp - np.log(p.mean(0)))).sum(1).mean())
     flat = entropy > _FLAT_ENTROPY * np.log(len(names)) or information < _FLAT_INFORMATION
+    frequency = np.bincount(valid.labels, minlength=len(names)) / len(valid)
+    majority = float(frequency.max())
     margin = _CERTAIN * np.sqrt(majority * (1 - majority) / len(labels))
+    accuracy = _best_accuracy(setup, logits, labels)
     gain = logp[np.arange(len(labels)), labels] - np.log(frequency[labels])
     says_nothing = gain.mean() < _CERTAIN * gain.std() / np.sqrt(len(gain))
     if accuracy > majority and not (flat and says_nothing and accuracy < majority + margin):
         return []
-    looks = "its head was never trained: this is a raw encoder" if flat else "it has not learnt this task"
-    return [Finding(
-        "head-not-trained", "teacher",
+    reason = "its head was never trained: this is a raw encoder" if flat else "it has not learnt this task"
+    return [UNTRAINED.finding(
+        "teacher",
         f"The teacher gets {accuracy:.1%} of {len(labels)} rows of valid right, always answering the most frequent label "
         f"{majority:.1%}; its predictions have entropy {entropy:.2f} of at most {np.log(len(names)):.2f} (ln {len(names)}). "
-        f"It seems that {looks}.",
-        "Fine-tune it first (teacher.fine_tune: true), or give a classifier that was trained on these labels.",
+        f"It seems that {reason}.",
     )]  # fmt: skip
+
+
+def _best_accuracy(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> float:
+    """Score the classes as they are and as their names order them: a wrong order is a finding of its own."""
+    own, names = label_names_of(setup.teacher), setup.splits.label_names
+    orders = [list(range(len(names)))]
+    if sorted(own) == sorted(names):
+        orders.append(match_labels(own, names))
+    return max(float(np.mean(setup.task.decide(logits[:, order]) == labels)) for order in orders)

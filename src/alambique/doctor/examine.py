@@ -1,24 +1,37 @@
 """All checks of a set-up, in one list."""
 
-from typing import cast
-
 import torch
-from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
-from alambique.doctor.batches import IDS, Collator, Reader, Row, reader, sample
-from alambique.doctor.check_inputs import check_inputs
-from alambique.doctor.check_labels import check_model
-from alambique.doctor.check_rows import OUT_OF_RANGE, check_rows
-from alambique.doctor.check_soft_labels import check_soft_labels
-from alambique.doctor.check_student import check_student
-from alambique.doctor.check_teacher import check_apart, check_head, check_mode
+from alambique.doctor import (
+    check_inputs,
+    check_labels,
+    check_mode,
+    check_rows,
+    check_sharing,
+    check_soft_labels,
+    check_student,
+    check_teacher,
+    check_vocabulary,
+)
+from alambique.doctor.batches import Collator, reader, tokenizer_of
+from alambique.doctor.setup import Setup
 from alambique.findings import Finding
 from alambique.models.labels import label_names_of
 
-_TRIED = 8  # rows
+MODULES = (  # in the order of their findings
+    check_labels,
+    check_sharing,
+    check_vocabulary,
+    check_mode,
+    check_inputs,
+    check_teacher,
+    check_soft_labels,
+    check_student,
+    check_rows,
+)
 
 
 def examine(
@@ -28,77 +41,62 @@ def examine(
     soft_labels: SoftLabels | None,
     collator: Collator,
     *,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     student_collator: Collator | None = None,
+    student_tokenizer: PreTrainedTokenizerBase | None = None,
     max_length: int | None = None,
     metadata: tuple[str, ...] = (),
     teacher_trained: bool = True,
 ) -> list[Finding]:
-    """Look for what makes a distillation fail without a word. Nothing is trained, written or changed.
+    """Look for what makes a distillation fail without an error. Nothing is trained, written or changed.
 
     Modes, weights, gradients and the random state are as before when it returns; the student's backward pass is done on a
-    copy. See ``docs/doctor.md`` for every code.
+    copy. See ``docs/findings.md`` for every code.
 
     Args:
         teacher: a fine-tuned classifier.
         student: a classifier to be trained.
         splits: the rows.
         soft_labels: the teacher's logits on train, if there are any yet.
-        collator: from a list of encoded rows to a batch. A row is a dict of what the collator's own tokenizer returns for
-            it, as lists, and ``labels``, an int. The tokenizer is found as ``collator.tokenizer``
-            (``DataCollatorWithPadding`` has one), or among what a function closes over.
-        student_collator: the same for the student, where it has another tokenizer.
+        collator: from a list of encoded rows to a batch. A row is a dict of what the tokenizer returns for it, as lists,
+            and ``labels``, an int.
+        tokenizer: encodes the rows; by default ``collator.tokenizer``, which ``DataCollatorWithPadding`` has.
+        student_collator: for the student, where it has another tokenizer; by default ``collator``.
+        student_tokenizer: encodes the student's rows; by default ``student_collator.tokenizer``.
         max_length: where texts are cut, in tokens; by default what tokenizer, collator and models allow.
         metadata: the data's columns in the second segment.
-        teacher_trained: false for a teacher that is yet to be fine-tuned, which need not know anything.
+        teacher_trained: false for a teacher that is yet to be fine-tuned, which need not know the task.
 
     Returns:
-        What was found, gravest first; empty if nothing.
+        The findings, gravest first; empty if there are none.
 
     Raises:
-        TypeError: the collator has no tokenizer.
+        TypeError: a collator has no tokenizer and none is given, or its batches have no ``input_ids``.
     """
-    teachers = reader(collator, [teacher, student], max_length=max_length)
-    students = reader(student_collator or collator, [student], max_length=teachers.max_length)
+    own = tokenizer_of(collator, tokenizer)
+    teachers = reader(collator, own, [teacher, student], max_length=max_length)
+    if student_collator is None:
+        student_collator, student_tokenizer = collator, student_tokenizer or own
+    others = tokenizer_of(student_collator, student_tokenizer, of="student_")
+    students = reader(student_collator, others, [student], max_length=teachers.max_length)
+    setup = Setup(
+        teacher, student, splits, soft_labels, teachers, students, metadata=metadata, teacher_trained=teacher_trained
+    )
     with torch.random.fork_rng():
-        rows = check_rows(splits, teachers, metadata)
-        found = [
-            *check_model(teacher, splits.label_names, "teacher"),
-            *check_model(student, splits.label_names, "student"),
-            *check_apart(teacher, student),
-        ]
-        if not any(finding.code == OUT_OF_RANGE for finding in rows):  # else labels cannot be used for more
-            found += _examine_teacher(teacher, teachers, splits, trained=teacher_trained)
-            found += check_soft_labels(soft_labels, splits) if soft_labels is not None else []
-            found += _examine_student(student, students, splits)
-    return list({(finding.code, finding.where): finding for finding in [*found, *rows]}.values())
+        rows = check_rows.check(setup)
+        findings = [*check_labels.check(setup), *check_sharing.check(setup)]
+        if not any(finding.code == check_rows.OUT_OF_RANGE.name for finding in rows):  # all others look labels up
+            findings += [*_examine_teacher(setup), *check_soft_labels.check(setup), *_examine_student(setup)]
+    return list({(finding.code, finding.where): finding for finding in [*findings, *rows]}.values())
 
 
-def _examine_teacher(teacher: PreTrainedModel, source: Reader, splits: Splits, *, trained: bool) -> list[Finding]:
-    rows = source.encode(sample(splits.train, _TRIED))
-    findings = _vocabulary(teacher, rows, "teacher")
-    if findings:
-        return findings
-    findings = [*check_mode(teacher, source, rows), *check_inputs(teacher, source, splits.train)]
-    fits = len(label_names_of(teacher)) == len(splits.label_names)
-    if len(splits.valid):
-        findings += check_head(teacher, source, splits.valid, splits.label_names, trained=trained and fits)
-    return findings
+def _examine_teacher(setup: Setup) -> list[Finding]:
+    unknown = check_vocabulary.check(setup.teacher, setup.teacher_rows, "teacher")
+    return unknown or [*check_mode.check(setup), *check_inputs.check(setup), *check_teacher.check(setup)]
 
 
-def _examine_student(student: PreTrainedModel, source: Reader, splits: Splits) -> list[Finding]:
-    rows = source.encode(sample(splits.train, _TRIED))
-    if len(label_names_of(student)) != len(splits.label_names):
-        return []  # named by its labels
-    return _vocabulary(student, rows, "student") or check_student(student, source, rows)
-
-
-def _vocabulary(model: PreTrainedModel, rows: list[Row], where: str) -> list[Finding]:
-    highest = max(max(row[IDS], default=0) for row in rows)
-    size = cast("nn.Embedding", model.get_input_embeddings()).num_embeddings
-    if highest < size:
-        return []
-    return [Finding(
-        "vocabulary-mismatch", where,
-        f"The collator's tokenizer gives token {highest}; the {where} has embeddings for {size} tokens.",
-        f"Encode with the {where}'s own tokenizer.",
-    )]  # fmt: skip
+def _examine_student(setup: Setup) -> list[Finding]:
+    if len(label_names_of(setup.student)) != len(setup.splits.label_names):
+        return []  # check_labels says so
+    unknown = check_vocabulary.check(setup.student, setup.student_rows, "student")
+    return unknown or check_student.check(setup)

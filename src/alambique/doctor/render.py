@@ -1,4 +1,4 @@
-"""The diagnosis as lines for people."""
+"""Text of a diagnosis for the terminal."""
 
 from alambique.doctor.diagnose import Diagnosis
 
@@ -6,7 +6,7 @@ _MINUTE, _HOUR = 60.0, 3600.0
 
 
 def as_text(diagnosis: Diagnosis) -> str:
-    """What was found, where, and what to do; then what each stage will take."""
+    """Format the findings, each with its advice, and the time and memory of each stage."""
     rows = ", ".join(f"{count} {name}" for name, count in diagnosis.rows.items())
     lines = [f"Rows: {rows}", "", f"Findings: {len(diagnosis.findings) or 'none'}"]
     for finding in diagnosis.findings:

@@ -1,0 +1,119 @@
+"""Two models on four rows, worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from alambique.artefacts.predictions import Predictions
+from alambique.artefacts.splits import Split, Splits
+from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.evaluation.verdict import best_seed, calibration, figures, verdict
+
+LABELS = np.array([0, 1, 2, 1])
+TRUTH = [0, 1, 2, 1]
+TEACHER = [0, 1, 2, 2]  # F1: 1; 2/3; 2/3
+STUDENT = [0, 1, 1, 1]  # F1: 1; 4/5; 0
+TWIN = [0, 0, 1, 1]  # F1: 2/3; 1/2; 0
+TEACHER_F1, STUDENT_F1, TWIN_F1 = (1 + 2 / 3 + 2 / 3) / 3, (1 + 4 / 5) / 3, (2 / 3 + 1 / 2) / 3
+
+
+def split_of(name, labels=LABELS):
+    ids = tuple(f"{name}-{i}" for i in range(len(labels)))
+    return Split(name, ids, ids, None, np.asarray(labels))
+
+
+SPLITS = Splits(split_of("train"), split_of("valid"), split_of("test"), ("a", "b", "c"))
+
+
+def predictions(name, valid, test, certainty=2.0):
+    logits = {"valid": np.eye(3)[valid] * certainty, "test": np.eye(3)[test] * certainty}
+    return Predictions(name, logits, 1, 1)
+
+
+def seed(student, twin=TWIN, teacher=TEACHER, valid=None):
+    answers = {"teacher": teacher, "student": student, "undistilled": twin}
+    return {name: predictions(name, valid or answer, answer) for name, answer in answers.items()}
+
+
+def test_figures_of_one_seed():
+    shown = figures("student", [seed(STUDENT)], SPLITS.test, SINGLE_LABEL, ordinal=True)
+    high = math.exp(2) / (math.exp(2) + 2)  # softmax of (2, 0, 0)
+    low = 1 / (math.exp(2) + 2)
+    assert {metric: value["mean"] for metric, value in shown.items()} == pytest.approx({
+        "accuracy": 3 / 4,
+        "macro_f1": STUDENT_F1,
+        "expected_calibration_error": high - 3 / 4,  # all rows in one bin
+        "agreement_with_teacher": 2 / 4,
+        "kl_to_teacher": (high - low) * 2 * 2 / 4,  # two rows of four, whose logits are 2 apart
+        "mean_absolute_error": 1 / 4,  # one row, one step away
+    })  # fmt: skip
+    assert all(value["per_seed"] == [value["mean"]] for value in shown.values())
+
+
+def test_an_interval_ends_where_a_fraction_does():
+    shown = figures("student", [seed(STUDENT)], SPLITS.test, SINGLE_LABEL, ordinal=False)
+    assert shown["mean_absolute_error"] is None
+    reach = stats.t.ppf(0.975, 3) * 0.25  # of 1, 1, 0, 1: standard deviation 1/2, by √4
+    assert 3 / 4 + reach > 1
+    assert 3 / 4 - reach < 0
+    assert (shown["accuracy"]["low"], shown["accuracy"]["high"]) == (0.0, 1.0)
+    kl = shown["kl_to_teacher"]  # not a fraction, so its interval may be below 0
+    assert kl["low"] == pytest.approx(kl["mean"] * (1 - stats.t.ppf(0.975, 3) / math.sqrt(3)))  # of 0, 0, x, x
+
+
+def test_figures_of_two_seeds():
+    shown = figures("student", [seed(STUDENT), seed(TRUTH)], SPLITS.test, SINGLE_LABEL, ordinal=False)
+    assert shown["accuracy"]["per_seed"] == [0.75, 1.0]
+    assert shown["accuracy"]["mean"] == 0.875
+
+
+def test_the_temperature_makes_confidence_what_accuracy_on_valid_is():
+    student = predictions("student", STUDENT, TWIN)
+    (fitted,) = calibration("student", [{"student": student}], SPLITS, SINGLE_LABEL)
+    # softmax of (2/T, 0, 0) is 3/4 where exp(2/T) is 6; on test a half is right
+    assert fitted["temperature"] == pytest.approx(2 / math.log(6), rel=1e-4)
+    assert fitted["test_expected_calibration_error"] == pytest.approx(3 / 4 - 2 / 4, abs=1e-4)
+
+
+def test_the_verdict_compares_with_twin_and_teacher():
+    found = verdict({4: seed(STUDENT)}, SPLITS.test, SINGLE_LABEL)
+    assert found["gain"]["metric"] == found["retention"]["metric"] == "macro_f1"
+    assert found["gain"]["mean"] == pytest.approx(STUDENT_F1 - TWIN_F1)
+    assert found["gain"]["per_seed"] == [found["gain"]["mean"]]
+    assert found["gain"]["low"] < 0 < found["gain"]["high"]
+    assert found["helped"] == "not shown"
+    assert found["counts"] == "rows only"
+    assert found["retention"]["mean"] == pytest.approx(STUDENT_F1 / TEACHER_F1)
+    # the twin has one row less right; a single row that differs proves nothing
+    assert found["mcnemar"] == [{"seed": 4, "student_only_right": 1, "undistilled_only_right": 0, "p": 1.0}]
+
+
+def test_the_verdict_over_two_seeds():
+    found = verdict({1: seed(STUDENT), 2: seed(TRUTH)}, SPLITS.test, SINGLE_LABEL)
+    assert found["gain"]["per_seed"] == pytest.approx([STUDENT_F1 - TWIN_F1, 1 - TWIN_F1])
+    assert found["retention"]["per_seed"] == pytest.approx([STUDENT_F1 / TEACHER_F1, 1 / TEACHER_F1])
+    assert found["counts"] == "rows and seeds"
+    assert [each["seed"] for each in found["mcnemar"]] == [1, 2]
+
+
+@pytest.mark.parametrize(("student", "twin", "helped"), [(0, 1, "yes"), (1, 0, "no"), (0, 0, "not shown")])
+def test_a_gain_that_rows_and_seeds_agree_on(student, twin, helped):
+    labels = np.arange(30) % 3
+    test = split_of("test", labels)
+    right = labels.tolist()
+    wrong = ((labels + 1) % 3).tolist()
+    mixed = [right[:24] + wrong[24:], wrong[:24] + right[24:]]  # 24 of 30 rows right, or 6
+    seeds = {number: seed(mixed[student], mixed[twin], right, valid=TRUTH) for number in range(3)}
+    assert verdict(seeds, test, SINGLE_LABEL)["helped"] == helped
+
+
+def test_nothing_to_retain_of_a_teacher_that_is_never_right():
+    found = verdict({0: seed(STUDENT, teacher=[1, 2, 0, 0])}, SPLITS.test, SINGLE_LABEL)
+    assert found["retention"] == {"metric": "macro_f1", "mean": None, "low": None, "high": None, "per_seed": []}
+
+
+def test_the_best_seed_is_chosen_on_valid():
+    seeds = {0: seed(TRUTH, valid=TWIN), 1: seed(TWIN, valid=STUDENT), 2: seed(TRUTH, valid=STUDENT)}
+    assert best_seed(seeds, SPLITS, SINGLE_LABEL) == 1  # the first of two that are equal on valid
