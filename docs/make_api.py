@@ -14,7 +14,14 @@ from alambique import errors
 # What scripts may rely on. Each name has a runnable example in its docstring (tests/test_api_docs.py runs them).
 PUBLIC: dict[str, tuple[str, ...]] = {
     "Run a recipe": ("alambique.distill", "alambique.Recipe"),
-    "Train in your own script": ("alambique.DistillationTrainer", "alambique.distillation_loss"),
+    "Train in your own script": (
+        "alambique.DistillationTrainer",
+        "alambique.distillation_loss",
+        "alambique.losses.prediction.kl_divergence",
+        "alambique.losses.prediction.mean_squared_error",
+        "alambique.losses.prediction.PredictionLoss",
+        "alambique.losses.prediction.LossInputs",
+    ),
     "Use a trained student": (
         "alambique.inference.classifier.open_classifier",
         "alambique.inference.classifier.Classifier",
@@ -25,6 +32,14 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "alambique.artefacts.splits.read_splits",
         "alambique.artefacts.soft_labels.SoftLabels",
         "alambique.artefacts.soft_labels.read_soft_labels",
+    ),
+    "Measure": (
+        "alambique.evaluation.metrics.accuracy",
+        "alambique.evaluation.metrics.macro_f1",
+        "alambique.evaluation.metrics.expected_calibration_error",
+        "alambique.evaluation.intervals.interval",
+        "alambique.evaluation.intervals.macro_f1_contributions",
+        "alambique.evaluation.intervals.mcnemar",
     ),
     "Check a set-up before training": ("alambique.doctor.examine.examine", "alambique.findings.Finding"),
     "Errors": ("alambique.errors.AlambiqueError",),
