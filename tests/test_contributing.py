@@ -85,8 +85,8 @@ def test_make_docs_writes_every_generated_page():
 def test_make_uses_the_environment_that_is_active_or_makes_one(tmp_path):
     def planned(**environment):
         done = subprocess.run(
-            [shutil.which("make"), "-n", "-f", ROOT / "Makefile", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True,
-            env={"PATH": "/usr/bin:/bin", **environment},
+            [shutil.which("make"), "-n", "-f", ROOT / "Makefile", "setup"], cwd=tmp_path, capture_output=True,
+            text=True, check=True, env={"PATH": "/usr/bin:/bin", **environment},
         )  # fmt: skip
         return done.stdout.splitlines()
 
