@@ -1,11 +1,12 @@
-"""Tokenising and labelling of many rows: rows a second and peak memory, which must not grow with the rows.
+"""Tokenising and labelling of many rows: rows per second and peak memory, which must not grow with the rows.
 
     python benchmarks/labelling.py [--full] [--sizes 10000 100000 1000000]
 
 Each size has a fresh process: texts are generated chunk by chunk from a seed, tokenised straight to disk
 (`alambique.artefacts.tokens.write_tokens`), mapped, and labelled shard by shard
 (`alambique.stages.soft_labels.label_rows`) by a teacher of one layer, 64 wide, so that a million rows take minutes
-and what is measured is the path around the model. The sizes take turns; peak memory is the process's own (getrusage). The last line of the output is one JSON object.
+and what is measured is the path around the model. The sizes take turns; peak memory is the process's own
+(getrusage). The last line of the output is one JSON object.
 """
 
 import json

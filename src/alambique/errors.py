@@ -9,7 +9,18 @@ from difflib import get_close_matches
 
 
 class AlambiqueError(Exception):
-    """Base of all errors that carry a message for the user."""
+    """Base of all errors that carry a message for the user.
+
+    Example:
+        >>> from alambique import Recipe
+        >>> from alambique.errors import AlambiqueError
+        >>> try:
+        ...     Recipe.load("quickstart", ("distillation.temperature=hot",))
+        ... except AlambiqueError as error:
+        ...     print(error.exit_status, error)
+        2 Recipe quickstart with --set has a problem:
+          distillation.temperature: must be a number, not 'hot'.
+    """
 
     exit_status = 1
 

@@ -16,6 +16,12 @@ class Finding:
         count: how many rows, if rows are counted.
         share: the same as a fraction of the split.
         row_ids: up to ten of these rows.
+
+    Example:
+        >>> from alambique.findings import Finding
+        >>> finding = Finding("empty-texts", "train", "2 texts are empty.", "Remove them.", count=2, share=0.01)
+        >>> finding.as_dict()["count"]
+        2
     """
 
     code: str

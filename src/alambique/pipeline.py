@@ -71,6 +71,19 @@ def distill(
     Raises:
         UserInputError: the recipe, the data, a model or the folder is at fault; a folder made here is removed again.
         WeakTeacherError: the teacher just trained does no better than the majority class; it is kept.
+
+    Example:
+        >>> from alambique import Recipe, distill
+        >>> recipe = Recipe.load("quickstart", (
+        ...     "data.max_rows=60", "teacher.allow_weak=true", "export.formats=[]",
+        ...     "teacher.from_scratch={layers: 1, width: 16, heads: 1, vocabulary: 300}", "teacher.epochs=1",
+        ...     "student.from_scratch={layers: 1, width: 16, heads: 1}", "student.epochs=1",
+        ... ))
+        >>> report = distill(recipe, "runs/tiny")
+        >>> sorted(report["models"])
+        ['majority', 'student', 'teacher', 'tfidf', 'undistilled']
+        >>> report["verdict"]["helped"] in ("yes", "no", "not shown")
+        True
     """
     reporter = reporter or Reporter()
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:

@@ -48,6 +48,14 @@ class SoftLabels:
         label_names: the classes.
         made_from: hashes of teacher, tokenizer and text.
         digest: SHA-256 of the artefact.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.artefacts.soft_labels import SoftLabels
+        >>> logits = np.array([[0.1, 2.0], [1.5, -0.5]], dtype=np.float32)
+        >>> labels = SoftLabels(("a", "b"), logits, ("negative", "positive"), made_from={})
+        >>> labels.for_rows(["b"]).tolist()
+        [[1.5, -0.5]]
     """
 
     ids: Sequence[str]
@@ -102,6 +110,18 @@ def read_soft_labels(folder: Path, digest: str = "") -> SoftLabels:
 
     Raises:
         CorruptArtefactError: the files do not belong together, or hold what is no finite number.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from alambique.artefacts.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+        >>> logits = np.array([[0.5, 2.0], [1.5, -0.5]], dtype=np.float32)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_soft_labels(SoftLabels(("a", "b"), logits, ("negative", "positive"), {}), Path(folder))
+        ...     labels = read_soft_labels(Path(folder))  # of a run: RUN/soft_labels
+        ...     labels.label_names, labels.for_rows(["b", "a"]).tolist()
+        (('negative', 'positive'), [[1.5, -0.5], [0.5, 2.0]])
     """
     facts = json.loads((folder / FACTS).read_text("utf-8"))
     logits = np.load(folder / LOGITS, mmap_mode="r", allow_pickle=False)

@@ -36,6 +36,15 @@ class Split:
         pairs: the second text column, or None.
         labels: (rows,) int64, index into the label names.
         metadata: further columns in words, which join the second segment, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.artefacts.splits import Split
+        >>> split = Split("valid", ("v-1", "v-2"), ("a fine lamp", "a poor lamp"), None, np.array([1, 0]))
+        >>> len(split)
+        2
+        >>> split.take([1]).segments()
+        [('a poor lamp',)]
     """
 
     name: str
@@ -96,6 +105,15 @@ class Splits:
         ordinal: whether the order of the names means something.
         notes: what was done to the data that the report must say.
         task: what kind of labels the rows have, a name in :data:`alambique.evaluation.tasks.TASKS`.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.artefacts.splits import Split, Splits
+        >>> train = Split("train", ("a", "b", "c"), ("fine", "poor", "good"), None, np.array([1, 0, 1]))
+        >>> valid = Split("valid", ("d",), ("bad",), None, np.array([0]))
+        >>> test = Split("test", ("e",), ("great",), None, np.array([1]))
+        >>> Splits(train, valid, test, label_names=("negative", "positive")).counts()["train"]
+        {'negative': 1, 'positive': 2}
     """
 
     train: Split
@@ -154,7 +172,22 @@ def write_splits(splits: Splits, folder: Path) -> None:
 
 
 def read_splits(folder: Path) -> Splits:
-    """Read what :func:`write_splits` wrote."""
+    """Read what :func:`write_splits` wrote.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from alambique.artefacts.splits import Split, Splits, read_splits, write_splits
+        >>> def split(name):
+        ...     return Split(name, (f"{name}-1",), ("a fine lamp",), None, np.array([0]))
+        >>> stored = Splits(split("train"), split("valid"), split("test"), label_names=("positive", "negative"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_splits(stored, Path(folder))
+        ...     splits = read_splits(Path(folder))  # of a run: RUN/data
+        >>> splits.valid.ids, splits.label_names
+        (('valid-1',), ('positive', 'negative'))
+    """
     facts = json.loads((folder / SPLITS).read_text("utf-8"))
     read = []
     for name in SPLIT_NAMES:

@@ -72,6 +72,26 @@ def examine(
 
     Raises:
         TypeError: a collator has no tokenizer and none is given, or its batches have no ``input_ids``.
+
+    Example:
+        >>> import numpy as np
+        >>> from transformers import BertConfig, BertForSequenceClassification, DataCollatorWithPadding
+        >>> from alambique.artefacts.splits import Split, Splits
+        >>> from alambique.doctor.examine import examine
+        >>> from alambique.models.tokenizer import train_wordpiece
+        >>> def split(name):
+        ...     texts = tuple(f"a {word} lamp, number {n}" for n in range(20) for word in ("poor", "fine"))
+        ...     return Split(name, tuple(f"{name}-{n}" for n in range(40)), texts, None, np.array([0, 1] * 20))
+        >>> splits = Splits(split("train"), split("valid"), split("test"), label_names=("bad", "good"))
+        >>> tokenizer = train_wordpiece(splits.train.texts, vocabulary=100)
+        >>> config = BertConfig(
+        ...     vocab_size=len(tokenizer), hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8,
+        ...     id2label={0: "good", 1: "bad"}, label2id={"good": 0, "bad": 1},
+        ... )
+        >>> teacher, student = (BertForSequenceClassification(config).eval() for _ in range(2))
+        >>> findings = examine(teacher, student, splits, None, DataCollatorWithPadding(tokenizer), teacher_trained=False)
+        >>> findings[0].code, findings[0].where  # the data has bad before good
+        ('reversed-label-map', 'teacher')
     """
     own = tokenizer_of(collator, tokenizer)
     teachers = reader(collator, own, [teacher, student], max_length=max_length)

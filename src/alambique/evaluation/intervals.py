@@ -51,6 +51,15 @@ def interval(per_seed: list[float], contributions: np.ndarray) -> Interval:
     Args:
         per_seed: (K,) the figure of each seed.
         contributions: (K, N), one for each seed and row; their mean over rows is the figure, up to the jackknife's bias.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.intervals import accuracy_contributions, interval
+        >>> labels = np.array([0, 1, 1, 0, 1])
+        >>> correct = accuracy_contributions(np.array([0, 1, 0, 0, 1]), labels)
+        >>> accuracy = interval([correct.mean()], correct[None, :])
+        >>> round(accuracy.mean, 3), round(accuracy.low, 3), round(accuracy.high, 3)
+        (0.8, 0.245, 1.355)
     """
     mean = float(np.mean(per_seed))
     variance, freedom = _variance_of_mean(np.asarray(contributions, dtype=np.float64))
@@ -99,7 +108,20 @@ def accuracy_contributions(predicted: np.ndarray, labels: np.ndarray) -> np.ndar
 
 
 def macro_f1_contributions(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """(N,) pseudo-values of macro-F1."""
+    """(N,) pseudo-values of macro-F1.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.intervals import helped, interval, macro_f1_contributions
+        >>> from alambique.evaluation.metrics import macro_f1
+        >>> labels = np.array([0, 1] * 20)
+        >>> student, twin = labels.copy(), labels.copy()
+        >>> student[:4], twin[:16] = 0, 0
+        >>> gain = macro_f1(student, labels, 2) - macro_f1(twin, labels, 2)
+        >>> contributions = macro_f1_contributions(student, labels, 2) - macro_f1_contributions(twin, labels, 2)
+        >>> helped(interval([gain], contributions[None, :]))
+        'yes'
+    """
     whole, without = macro_f1_without(predicted, labels, classes)
     return pseudo_values(whole, without)
 
@@ -151,6 +173,13 @@ def mcnemar(student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) ->
 
     Returns:
         How many rows only one of them gets right, and the two-sided p-value.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.intervals import mcnemar
+        >>> labels = np.array([0, 1, 1, 0, 1])
+        >>> mcnemar(np.array([0, 1, 1, 0, 1]), np.array([0, 0, 0, 0, 0]), labels)
+        {'student_only_right': 3, 'undistilled_only_right': 0, 'p': 0.25}
     """
     mine, theirs = student == labels, undistilled == labels
     only_mine, only_theirs = int((mine & ~theirs).sum()), int((~mine & theirs).sum())

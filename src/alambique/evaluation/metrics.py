@@ -7,12 +7,26 @@ BINS = 15  # of the calibration error
 
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
-    """Share of rows whose predicted class is the label; (N,) each."""
+    """Share of rows whose predicted class is the label; (N,) each.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.metrics import accuracy
+        >>> accuracy(predicted=np.array([0, 1, 1, 2]), labels=np.array([0, 1, 2, 2]))
+        0.75
+    """
     return float(accuracy_score(labels, predicted))
 
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
-    """Mean over all classes of F1; a class that is neither there nor predicted counts 0."""
+    """Mean over all classes of F1; a class that is neither there nor predicted counts 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.metrics import macro_f1
+        >>> round(macro_f1(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]), classes=3), 3)  # F1 of 0.8, 2/3 and 0
+        0.489
+    """
     return float(f1_score(labels, predicted, labels=np.arange(classes), average="macro", zero_division=0))
 
 
@@ -62,6 +76,13 @@ def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray) -> f
     Args:
         confidence: (N,) the probability of the predicted class.
         correct: (N,) 1 where the predicted class is the label, else 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.metrics import expected_calibration_error
+        >>> confidence, correct = np.array([0.9, 0.9, 0.6]), np.array([1, 0, 1])
+        >>> round(expected_calibration_error(confidence, correct), 3)  # (|1.8 - 1| + |0.6 - 1|) / 3
+        0.4
     """
     gaps = np.bincount(confidence_bins(confidence), weights=confidence - correct, minlength=BINS)
     return float(np.abs(gaps).sum() / len(correct))

@@ -38,6 +38,18 @@ class Classifier:
         logits: from one or two segments a text to (texts, classes) float32, in the order of the texts.
         fit_temperature: gives the temperature; :attr:`temperature` calls it once.
         task: how logits become probabilities and decisions.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.inference.classifier import Classifier
+        >>> def logits(texts):
+        ...     return np.log([[0.2, 0.8]] * len(texts))
+        >>> classifier = Classifier("torch", ("bad", "good"), False, 128, logits, fit_temperature=lambda: 2.0)
+        >>> answer = classifier.answer(classifier.probabilities([("a fine lamp",)])[0])
+        >>> answer["label"], round(answer["probability"], 3)
+        ('good', 0.8)
+        >>> classifier.probabilities([("a fine lamp",)], calibrated=True).round(3)
+        array([[0.333, 0.667]], dtype=float32)
     """
 
     backend: str
@@ -92,6 +104,16 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
         RunFolderError: the folder is no run, or has no such model.
         CorruptArtefactError: the file to be used does not hold what its manifest says.
         ModelError: the student in PyTorch cannot be loaded.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from alambique.inference.classifier import open_classifier
+        >>> classifier = open_classifier(Path("runs/mine"))
+        >>> classifier.backend, classifier.label_names
+        ('int8', ('bad', 'fair', 'good'))
+        >>> probabilities = classifier.probabilities([("superb lamp",), ("awful door",)])
+        >>> [classifier.answer(row)["label"] for row in probabilities]
+        ['good', 'bad']
     """
     run = RunFolder.existing(folder)
     if model == TORCH:

@@ -62,6 +62,15 @@ def distillation_loss(
 
     Raises:
         ValueError: shapes differ, a part that has weight is missing, or a parameter is out of range.
+
+    Example:
+        >>> import math
+        >>> import torch
+        >>> from alambique import distillation_loss
+        >>> student = torch.tensor([[0.0, 0.0]])
+        >>> teacher = torch.tensor([[2 * math.log(3), 0.0]])  # 0.75 and 0.25 at T = 2
+        >>> distillation_loss(student, teacher, torch.tensor([0]), temperature=2.0, hard_label_weight=0.5)
+        tensor(0.6082)
     """
     _check(student_logits, teacher_logits, labels, temperature, hard_label_weight)
     prediction_loss = loss_of(loss)

@@ -27,6 +27,13 @@ class LossInputs:
         labels: (B,) class indices, −100 for a row without a hard label; None where no row has one.
         temperature: of the softmax, above 0.
         label_order: (C,) the rank of each class; None where the labels have no order.
+
+    Example:
+        >>> import torch
+        >>> from alambique.losses.prediction import KL, LossInputs
+        >>> logits = torch.tensor([[0.2, 1.5, -0.3]])
+        >>> KL().rows(LossInputs(student_logits=logits, teacher_logits=logits + 1, labels=None, temperature=2.0))
+        tensor([0.])
     """
 
     student_logits: "Tensor"
@@ -45,6 +52,21 @@ class PredictionLoss(BaseModel):
             accumulation, under which micro-batches are smaller than a step.
         needs_label_order: it is refused for labels that have no order.
         least_classes: it is refused for fewer classes.
+
+    Example:
+        >>> import math
+        >>> from typing import Literal
+        >>> import torch
+        >>> from alambique.losses.prediction import LossInputs, PredictionLoss
+        >>> class TotalVariation(PredictionLoss):  # half the summed difference of the probabilities
+        ...     name: Literal["total_variation"] = "total_variation"
+        ...
+        ...     def rows(self, batch):
+        ...         student, teacher = batch.student_logits.softmax(-1), batch.teacher_logits.softmax(-1)
+        ...         return (student - teacher).abs().sum(-1) / 2
+        >>> teacher = torch.tensor([[math.log(3), 0.0]])  # probabilities 0.75 and 0.25
+        >>> TotalVariation().rows(LossInputs(torch.zeros(1, 2), teacher, labels=None, temperature=1.0))
+        tensor([0.2500])
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -116,6 +138,14 @@ def kl_divergence(student_logits: "Tensor", teacher_logits: "Tensor", *, tempera
 
     Returns:
         (B,) in nats; 0 where both distributions are equal. The mean over rows is ``batchmean`` × T².
+
+    Example:
+        >>> import math
+        >>> import torch
+        >>> from alambique.losses.prediction import kl_divergence
+        >>> teacher = torch.tensor([[2 * math.log(3), 0.0]])  # 0.75 and 0.25 at T = 2
+        >>> kl_divergence(torch.zeros(1, 2), teacher, temperature=2.0)  # 4 · (0.75 log 1.5 + 0.25 log 0.5)
+        tensor([0.5232])
     """
     from torch.nn import functional  # noqa: PLC0415 - the recipe reads the options above without torch
 
@@ -137,6 +167,12 @@ def mean_squared_error(student_logits: "Tensor", teacher_logits: "Tensor") -> "T
 
     Returns:
         (B,), in squared logits.
+
+    Example:
+        >>> import torch
+        >>> from alambique.losses.prediction import mean_squared_error
+        >>> mean_squared_error(torch.zeros(1, 2), torch.tensor([[2.0, 0.0]]))  # centred: 1 and -1
+        tensor([1.])
     """
     difference = to_float32(student_logits) - to_float32(teacher_logits)
     return (difference - difference.mean(-1, keepdim=True)).square().mean(-1)

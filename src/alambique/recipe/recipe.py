@@ -29,7 +29,20 @@ EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder
 
 
 class Recipe(Section):
-    """Every choice of a run. Frozen; :meth:`load` and :meth:`from_dict` report all problems at once."""
+    """Every choice of a run. Frozen; :meth:`load` and :meth:`from_dict` report all problems at once.
+
+    Example:
+        >>> from alambique import Recipe
+        >>> recipe = Recipe.load("quickstart", ("distillation.temperature=4",))
+        >>> recipe.distillation.temperature
+        4.0
+        >>> Recipe.from_dict({"data": {"source": "reviews", "text": "sentence", "lable": "stars"}})
+        Traceback (most recent call last):
+            ...
+        alambique.errors.RecipeError: the recipe has 2 problems:
+          data.label: is missing and has no default.
+          data.lable: unknown key. Did you mean data.label?
+    """
 
     data: Data
     teacher: Teacher = Field(default_factory=Teacher)

@@ -46,6 +46,22 @@ class DistillationTrainer(Trainer):
 
     Raises:
         ValueError: a parameter is out of range, or the teacher's labels differ from the student's.
+
+    Example:
+        >>> from transformers import DistilBertConfig, DistilBertForSequenceClassification, TrainingArguments
+        >>> from alambique import DistillationTrainer
+        >>> config = DistilBertConfig(vocab_size=30, dim=8, hidden_dim=8, n_layers=1, n_heads=1, num_labels=2)
+        >>> row = {"input_ids": [2, 7, 9, 3], "attention_mask": [1, 1, 1, 1], "labels": 1, "teacher_logits": [-0.4, 1.3]}
+        >>> trainer = DistillationTrainer(
+        ...     model=DistilBertForSequenceClassification(config),
+        ...     args=TrainingArguments("student", max_steps=2, report_to="none", disable_tqdm=True),
+        ...     train_dataset=[row] * 16,
+        ...     temperature=2.0,
+        ...     hard_label_weight=0.5,
+        ... )
+        >>> trainer.train().global_step  # doctest: +ELLIPSIS
+        {'train_runtime': ...
+        2
     """
 
     # Trainer divides a loss that is a mean by the accumulation steps, unless the model takes **kwargs (DistilBERT does).
