@@ -1,8 +1,9 @@
 """The page in a real browser: nothing overflows, nothing complains, nothing leaves the file."""
 
 import pytest
-from test_page import hostile
+from report_samples import hostile
 
+from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.report.html import html_page
 from browser import TOO_WIDE
 
@@ -11,7 +12,7 @@ from browser import TOO_WIDE
 @pytest.mark.parametrize("width", [390, 1440])
 def test_hostile_page_fits_and_is_silent(browser, tmp_path, width, scheme):
     path = tmp_path / "report.html"
-    path.write_text(html_page(*hostile()), "utf-8")
+    path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
     browser.open(path.as_uri(), width, scheme)
     assert browser.value("innerWidth") == width
     assert browser.value("document.documentElement.scrollWidth") <= width
@@ -26,7 +27,7 @@ def test_hostile_page_fits_and_is_silent(browser, tmp_path, width, scheme):
 
 def test_copy_buttons_stand_beside_each_code(browser, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(html_page(*hostile()), "utf-8")
+    path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
     browser.open(path.as_uri(), 1440)
     assert browser.value("document.querySelectorAll('.code > button').length") == 4
     assert browser.value("document.querySelectorAll('.code > pre').length") == 4
@@ -34,7 +35,7 @@ def test_copy_buttons_stand_beside_each_code(browser, tmp_path):
 
 def test_ids_are_unique_and_references_resolve(browser, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(html_page(*hostile()), "utf-8")
+    path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
     browser.open(path.as_uri(), 1440)
     assert (
         browser.value("(all => all.length - new Set(all).size)([...document.querySelectorAll('[id]')].map(x => x.id))")
@@ -46,7 +47,7 @@ def test_ids_are_unique_and_references_resolve(browser, tmp_path):
 
 def test_paper_is_light_and_nothing_is_cut(browser, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(html_page(*hostile()), "utf-8")
+    path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
     browser.open(path.as_uri(), 700)  # A4 between its margins
     browser.ask(
         "Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}]

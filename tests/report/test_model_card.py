@@ -7,7 +7,12 @@ import pytest
 import yaml
 
 from alambique.data.liar import GROUPS
-from alambique.report.model_card import model_card
+from alambique.report.model_card import model_card as card_of
+from alambique.report.schema import Report
+
+
+def model_card(report, **how):
+    return card_of(Report.model_validate(report), **how)
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +34,16 @@ def metadata(card):
     return yaml.safe_load(block)
 
 
-def test_liars_licence_and_limits_are_told(report):
+def test_a_card_of_liar_names_its_licence_and_limits(report):
     card = model_card(of_liar(report), name="ann/small")
-    found = metadata(card)
-    assert {name: found[name] for name in ("language", "license", "license_name", "license_link", "datasets")} == {
+    fields = metadata(card)
+    assert {name: fields[name] for name in ("language", "license", "license_name", "license_link", "datasets")} == {
         "language": ["en"], "license": "other", "license_name": "research-only",
         "license_link": "https://aclanthology.org/P17-2067", "datasets": ["ucsbnlp/liar"],
     }  # fmt: skip
-    assert found["base_model"] == ["distilbert/distilbert-base-uncased", "google-bert/bert-base-uncased"]
-    assert found["model-index"][0]["name"] == "small"
-    assert found["model-index"][0]["results"][0]["dataset"] == {
+    assert fields["base_model"] == ["distilbert/distilbert-base-uncased", "google-bert/bert-base-uncased"]
+    assert fields["model-index"][0]["name"] == "small"
+    assert fields["model-index"][0]["results"][0]["dataset"] == {
         "name": "ucsbnlp/liar", "type": "ucsbnlp/liar", "split": "test"
     }  # fmt: skip
     assert "**it checks no facts**" in card
@@ -64,7 +69,7 @@ def test_liar_grouped_by_a_mapping_of_ones_own_is_known(report):
 @pytest.mark.parametrize(
     "path", ["C:\\Users\\ann\\x.tsv", "C:/Users/ann/x.tsv", "home/ann/secret/x.tsv", "/home/ann/x.tsv/"]
 )
-def test_of_a_path_only_the_last_part_is_told(report, path):
+def test_a_card_names_only_the_last_part_of_a_path(report, path):
     card = model_card(of_liar(report, source=path), name="ann/small")
     assert "ann/x" not in card
     assert "ann\\" not in card
@@ -83,13 +88,29 @@ def test_of_other_data_nothing_is_said_that_is_not_known(report):
 
 def test_the_recipe_of_a_published_card_makes_the_same_choices(report):
     card = model_card(of_liar(report), name="ann/small")
-    told = yaml.safe_load(card.rsplit("```yaml\n", 1)[1].split("```", 1)[0])
-    assert told["distillation"] == report["recipe"]["distillation"]
-    assert told["data"]["source"] == "ucsbnlp/liar"
+    recipe = yaml.safe_load(card.rsplit("```yaml\n", 1)[1].split("```", 1)[0])
+    assert recipe["distillation"] == report["recipe"]["distillation"]
+    assert recipe["data"]["source"] == "ucsbnlp/liar"
 
 
 def test_a_card_of_one_seed_says_what_it_cannot_tell(report):
     one, several = deepcopy(report), deepcopy(report)
     one["verdict"]["counts"], several["verdict"]["counts"] = "rows only", "rows and seeds"
-    assert ", over rows only; another seed may say otherwise).\n" in model_card(one, name="ann/small")
-    assert ", over rows and seeds).\n" in model_card(several, name="ann/small")
+    only = "Only one seed was trained; another may give a different answer.\n"
+    assert "(95 % interval over rows only: " in model_card(one, name="ann/small")
+    assert only in model_card(one, name="ann/small")
+    assert "(95 % interval over rows and seeds: " in model_card(several, name="ann/small")
+    assert only not in model_card(several, name="ann/small")
+
+
+def test_the_loss_is_named_with_its_options(report):
+    changed = deepcopy(report)
+    assert "Loss kl, temperature 2.0, hard-label weight 0.5, seed 0.\n" in model_card(report)
+    changed["recipe"]["distillation"]["loss"] = {"name": "dkd", "alpha": 1.0, "beta": 8.0}
+    assert "Loss dkd (alpha 1.0, beta 8.0), temperature 2.0, hard-label weight 0.5, seed 0.\n" in model_card(changed)
+
+
+def test_a_card_without_a_verdict_says_so(report):
+    card = model_card({**report, "verdict": None})
+    assert "**Verdict not computed**: on test the student reaches " in card
+    assert "keeps" not in card.split("## How to use it")[0]

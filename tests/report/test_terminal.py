@@ -1,28 +1,50 @@
-"""The verdict as the terminal says it."""
+"""What the terminal shows of a report."""
 
-import pytest
+import io
 
-from alambique.report.terminal import sentence
+from report_samples import TWIN, full_report, plain_report, typed
+from rich.console import Console
 
-
-def report(helped, counts):
-    gain = {"metric": "macro_f1", "mean": -0.027, "low": -0.055, "high": 0.0012}
-    return {"verdict": {"gain": gain, "helped": helped, "counts": counts}}
+from alambique.report.terminal import comparison, verdict_line
 
 
-@pytest.mark.parametrize(
-    ("helped", "begins"),
-    [
-        ("yes", "Distillation helped"),
-        ("no", "Distillation hurt"),
-        ("not shown", "It is not shown that distillation helped"),
-    ],
-)
-def test_the_verdict_with_its_interval_and_what_one_seed_cannot_tell(helped, begins):
-    said = (
-        f"{begins}: -2.7 points of macro-F1 on test over the undistilled student (95 % interval -5.5 to +0.1, over rows"
+def test_the_verdict_with_its_interval_and_how_to_learn_more_than_a_single_seed_tells():
+    raw = full_report("no")
+    raw["verdict"]["gain"] |= {"mean": -0.027, "low": -0.055, "high": -0.0012}
+    said = f"Distillation hurt: -2.7 points of macro-F1 on test compared with {TWIN} (95 % interval over rows"
+    assert verdict_line(typed(raw)) == (
+        f"{said} only: -5.5 to -0.1). Only one seed was trained; another may give a different answer. Run again with "
+        "--seeds 5 to find out."
     )
-    assert sentence(report(helped, "rows and seeds")) == f"{said} and seeds)."
-    assert (
-        sentence(report(helped, "rows only")) == f"{said} only). Another seed may say otherwise: --seeds 5 would tell."
-    )
+    raw["verdict"]["counts"] = "rows and seeds"
+    assert verdict_line(typed(raw)) == f"{said} and seeds: -5.5 to -0.1)."
+
+
+def lines(report):
+    out = io.StringIO()
+    Console(width=110, file=out).print(comparison(report))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_the_table_has_a_row_per_model_in_percent():
+    raw = plain_report()
+    raw["models"]["teachers/fold-0"] = raw["models"]["teacher"]
+    text = lines(typed(raw))
+    assert [cell.strip() for cell in text[1].strip("┃").split("┃")] == [
+        "model", "parameters", "valid acc", "valid F1", "test acc", "test F1", "agrees",
+    ]  # fmt: skip
+    assert [[cell.strip() for cell in line.strip("│").split("│")] for line in text[3:-2]] == [
+        ["Teacher", "1,000", *["50.0"] * 5],
+        ["Student (distilled)", "250", *["45.0"] * 5],
+        ["Student without distillation", "250", *["40.0"] * 5],
+        ["TF-IDF + logistic regression", "90", *["35.0"] * 5],
+        ["Majority class", "0", *["30.0"] * 5],
+        ["Teacher fold-0", "1,000", *["50.0"] * 5],
+    ]
+    assert text[-1] == "percent"
+
+
+def test_the_caption_says_over_how_many_seeds_a_mean_is():
+    raw = plain_report()
+    raw["seeds"] |= {"all": [0, 1, 2]}
+    assert lines(typed(raw))[-1] == "percent, means over 3 seeds"

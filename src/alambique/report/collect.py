@@ -9,20 +9,12 @@ from alambique.artefacts.predictions import ALL
 from alambique.errors import RunFolderError
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
+from alambique.report.export_report import ExportReport
+from alambique.report.model_report import Calibration, Latency, ModelReport, Quality
+from alambique.report.parts import DataFinding
 from alambique.report.results import RunResults
-from alambique.report.schema import (
-    Calibration,
-    DataFinding,
-    DataReport,
-    Environment,
-    ExportReport,
-    Latency,
-    ModelReport,
-    Quality,
-    Report,
-    Seeds,
-    Verdict,
-)
+from alambique.report.schema import DataReport, Environment, Report, Seeds
+from alambique.report.verdict_report import Verdict
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
 from alambique.run.layout import (

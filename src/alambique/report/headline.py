@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from alambique.report.names import metric_title
 from alambique.report.numbers import grouped, interval, number
-from alambique.report.schema import Gain, Report, Retention
+from alambique.report.schema import Report
+from alambique.report.verdict_report import Gain, Retention
 
 _MANY_TIMES_SMALLER = 0.1  # share of the teacher's parameters below which whole percents say too little
 
@@ -34,8 +35,8 @@ def tiles(report: Report) -> list[Tile]:
         gain, retention = report.verdict.gain, report.verdict.retention
         shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
         if retention is not None:
-            kept = number(retention.mean, 100)
-            shown.append(Tile("Teacher retained", kept and f"{kept} %", f"of its {_note(retention)}"))
+            share = number(retention.mean, 100)
+            shown.append(Tile("Teacher retained", share and f"{share} %", f"of its {_note(retention)}"))
     student, teacher = report.student, report.teacher
     if teacher.parameters:
         share = student.parameters / teacher.parameters

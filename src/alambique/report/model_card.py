@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alambique.data.liar import GROUPS
 from alambique.hub import PACKAGE, is_id
+from alambique.report.headline import student_sentence
 from alambique.report.names import model_title
 from alambique.report.numbers import grouped, number, percent
 from alambique.report.schema import Report
@@ -33,8 +34,9 @@ def model_card(report: Report, *, name: str = LOCAL, files: Mapping[str, str] | 
     pages.filters |= {"grouped": grouped, "number": number, "percent": percent}
     pages.filters |= {"model_title": model_title, "plain": _plain}
     return pages.get_template("card.md.jinja").render(
-        report=report, words=verdict_words(report), source=source_name(report), name=name, files=files or {},
-        local=name == LOCAL, liar=_is_liar(report), recipe=_recipe(report), metadata=_yaml(_metadata(report, name)),
+        report=report, words=verdict_words(report), student=student_sentence(report), source=source_name(report),
+        name=name, files=files or {}, local=name == LOCAL, liar=_is_liar(report), recipe=_recipe(report),
+        metadata=_yaml(_metadata(report, name)),
     )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from alambique.evaluation.task import Metric, Task
+from alambique.report.model_report import ModelReport
 from alambique.report.numbers import grouped, interval, number
-from alambique.report.schema import Figure, ModelReport
+from alambique.report.parts import Figure
 
 
 class Cell(NamedTuple):

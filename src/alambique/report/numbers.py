@@ -2,7 +2,8 @@
 
 import math
 
-from alambique.report.schema import Gain, Interval, Retention
+from alambique.report.parts import Interval
+from alambique.report.verdict_report import Gain, Retention
 
 NO_FIGURE = "–"
 

@@ -18,9 +18,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from alambique.report.details import ConfidenceBin, Curve
+from alambique.report.model_report import ModelReport
 from alambique.report.names import model_role
-from alambique.report.schema import Gain, ModelReport
 from alambique.report.svg import inline_svg, showable
+from alambique.report.verdict_report import Gain
 
 INK, LINE, HEAT, LOST = "#010201", "#010202", "#010203", "#010204"
 SHAPES = {

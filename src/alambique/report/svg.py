@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from html import escape
 
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_REMOVED = re.compile(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<defs>\s*</defs>|<!--.*?-->", re.DOTALL)
+_STYLE = r"<style[^>]*>.*?</style>"
+_REMOVED = re.compile(rf"<metadata>.*?</metadata>|<defs>\s*(?:{_STYLE}\s*)?</defs>|{_STYLE}|<!--.*?-->", re.DOTALL)
 _BOX = re.compile(r'viewBox="([^"]+)"')
 _GROUP_ID = re.compile(r'<g id="[^"]*"')
 _ID = re.compile(r'(\bid="|\bhref="#|url\(#)(?=[\w.-])')

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from alambique.report.names import metric_title
 from alambique.report.numbers import interval, number, percent
-from alambique.report.schema import Gain, Report, Verdict
+from alambique.report.schema import Report
+from alambique.report.verdict_report import Gain, Verdict
 
 TWIN = "the same model trained without a teacher"
 BADGES = {

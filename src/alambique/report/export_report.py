@@ -1,0 +1,71 @@
+"""The exported files in report.json: how near each is to PyTorch."""
+
+from collections.abc import Mapping
+
+from alambique.report.parts import DataFinding, Interval, Part
+
+
+class ExportParity(Part):
+    """How near an exported model is to PyTorch on valid."""
+
+    rows: int
+    """Number of rows compared."""
+    agreement: float
+    """Fraction of rows with the same label, 0 to 1."""
+    max_drift: float
+    """Largest difference of a probability."""
+    mean_drift: float
+    """Mean absolute difference of the probabilities, over rows and labels."""
+    confident_rows: int
+    """Number of rows whose two best probabilities in PyTorch differ by `export.confident_margin` or more."""
+    confident_agreement: float | None
+    """Fraction of the confident rows with the same label, 0 to 1; null if there are none."""
+    macro_f1: float
+    """Macro-F1 of the exported model, 0 to 1."""
+    macro_f1_drop: Interval
+    """Macro-F1 of PyTorch minus that of the exported model, with a 95 % interval over rows."""
+
+
+class ExportCandidate(Part):
+    """A way to make a file of one format, and how it did."""
+
+    scheme: str
+    """How the file was made, in words."""
+    bytes: int
+    """Size of the file, in bytes."""
+    parity: ExportParity
+    """Comparison with PyTorch."""
+    problems: tuple[str, ...]
+    """Why it was refused; empty if it was accepted."""
+
+
+class ExportedModel(Part):
+    """One format: the file, and how near it is to PyTorch."""
+
+    file: str | None
+    """Name of the file in `onnx/`; null if none was accepted."""
+    scheme: str
+    """How the file was made, in words; the last attempt if none was accepted."""
+    bytes: int
+    """Size of the file, in bytes."""
+    parity: ExportParity
+    """Comparison with PyTorch."""
+    problems: tuple[str, ...]
+    """Why it was refused; empty if it was accepted."""
+    tried: tuple[ExportCandidate, ...]
+    """Attempts that were refused before."""
+
+
+class ExportReport(Part):
+    """The exported files of the student."""
+
+    opset: int
+    """ONNX opset."""
+    temperature: float
+    """What the logits are divided by for calibrated probabilities."""
+    inputs: tuple[str, ...]
+    """Names of the inputs, in order."""
+    models: Mapping[str, ExportedModel]
+    """By format: `onnx` (fp32), `int8`."""
+    findings: tuple[DataFinding, ...]
+    """One for each format that was refused."""

@@ -1,0 +1,73 @@
+"""One model in report.json: its size, quality and cost."""
+
+from pydantic import ConfigDict, Field
+
+from alambique.report.parts import Figure, Part
+
+
+class Quality(Part):
+    """How good a model is on one split. A task of another kind may add figures, each with mean, interval and seeds."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Figure | None] = Field(init=False)
+
+    accuracy: Figure
+    """Fraction of rows whose prediction is the label, 0 to 1."""
+    macro_f1: Figure
+    """Mean of F1 over the classes, 0 to 1."""
+    expected_calibration_error: Figure | None
+    """Gap between confidence and accuracy, 0 to 1, in 15 bins, before any temperature is applied."""
+    agreement_with_teacher: Figure
+    """Fraction of rows on which the model predicts the teacher's class, 0 to 1."""
+    kl_to_teacher: Figure | None = None
+    """Mean KL divergence from the teacher's probabilities to the model's, in nats."""
+    mean_absolute_error: Figure | None = None
+    """Mean distance between prediction and label, in steps of the label order; null if the labels have no order."""
+
+    def figure(self, metric: str) -> Figure | None:
+        """Return a figure by its key in report.json, None if it is not computed."""
+        return dict(self).get(metric)
+
+
+class Calibration(Part):
+    """The temperature fitted for one seed."""
+
+    temperature: float
+    """What the logits are divided by; fitted on valid."""
+    test_expected_calibration_error: float
+    """Calibration error on test after the division, 0 to 1."""
+
+
+class Latency(Part):
+    """Time for a single text, tokenisation included."""
+
+    p50: float | None
+    """Median, in milliseconds."""
+    p99: float | None
+    """99th percentile, in milliseconds."""
+
+
+class ModelReport(Part):
+    """One model: its size, quality and cost."""
+
+    parameters: int
+    """Number of weights."""
+    bytes: int | None
+    """Size of the weights on disk, in bytes; null for a baseline, which is not stored."""
+    valid: Quality
+    """On valid, where every choice was made."""
+    test: Quality
+    """On test."""
+    temperature: float | None = None
+    """Temperature of the seed in `seeds.kept`, fitted on valid; null for a baseline."""
+    calibration: tuple[Calibration, ...] | None = None
+    """The fitted temperature of each seed, in the order of `seeds.all`; null for a baseline."""
+    latency_ms: Latency | None = None
+    """Time for a single text, in milliseconds; null for a baseline."""
+    throughput_per_s: float | None = None
+    """Texts per second in batches of 32; null for a baseline."""
+
+    @property
+    def median_latency_ms(self) -> float | None:
+        """Median time for a single text in milliseconds, None if it was not measured."""
+        return self.latency_ms.p50 if self.latency_ms is not None else None

@@ -1,0 +1,65 @@
+"""The verdict in report.json: whether distillation helped, and the figures it rests on."""
+
+from typing import Literal
+
+from alambique.report.parts import Part
+
+
+class Gain(Part):
+    """What distillation added: student minus undistilled student, on test."""
+
+    metric: str
+    """The quality compared: `macro_f1`."""
+    mean: float
+    """Difference as a fraction: 0.02 is two points."""
+    low: float | None
+    """Lower end of the 95 % interval; null if it is not computed."""
+    high: float | None
+    """Upper end of the 95 % interval; null if it is not computed."""
+    per_seed: tuple[float, ...] = ()
+    """The difference of each seed, in the order of `seeds.all`."""
+
+
+class Retention(Part):
+    """What the student has of the teacher's quality: student divided by teacher, on test."""
+
+    metric: str
+    """The quality compared: `macro_f1`."""
+    mean: float | None
+    """Ratio: 0.94 keeps 94 %. Null where the teacher's own figure is 0."""
+    low: float | None
+    """Lower end of the 95 % interval; null if it is not computed."""
+    high: float | None
+    """Upper end of the 95 % interval; null if it is not computed."""
+    per_seed: tuple[float, ...] = ()
+    """The ratio of each seed, in the order of `seeds.all`."""
+
+
+class McNemar(Part):
+    """McNemar's exact test of student and undistilled student on test, for one seed."""
+
+    seed: int
+    """The seed."""
+    student_only_right: int
+    """Rows that only the student gets right."""
+    undistilled_only_right: int
+    """Rows that only the undistilled student gets right."""
+    p: float | None
+    """Two-sided p-value; null if it is not computed."""
+
+
+class Verdict(Part):
+    """Whether distillation helped."""
+
+    gain: Gain
+    """Student minus undistilled student."""
+    retention: Retention | None
+    """Student divided by teacher."""
+    helped: Literal["yes", "no", "not shown"]
+    """The answer. `no`: it hurt. `not shown`: the rows and seeds at hand cannot tell the gain from chance."""
+    rule: str | None = None
+    """How `helped` follows from `gain`, in words."""
+    counts: str | None = None
+    """What the intervals cover: `rows and seeds`, or with one seed `rows only`."""
+    mcnemar: tuple[McNemar, ...] = ()
+    """A test for each seed, in the order of `seeds.all`."""

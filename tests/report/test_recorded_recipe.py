@@ -1,0 +1,42 @@
+"""What is read of a recorded recipe, whatever version wrote it."""
+
+import pytest
+from pydantic import ValidationError
+from report_samples import plain_report
+
+from alambique.report.recorded_recipe import RecordedDistillation, RecordedRecipe
+
+
+def recorded(**data):
+    raw = plain_report()["recipe"]
+    return RecordedRecipe.model_validate(raw | {"data": raw["data"] | data, "later": 1})
+
+
+def test_the_source_of_several_files_is_that_of_train():
+    assert recorded().data.first_source == "reviews"
+    assert recorded(source={"valid": "v.csv", "train": "t.csv"}).data.first_source == "t.csv"
+
+
+def test_two_columns_or_metadata_make_a_pair():
+    assert not recorded().data.pairs
+    assert recorded(text=["premise", "hypothesis"]).data.pairs
+    assert recorded(metadata=["speaker"]).data.pairs
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        ("kl", "kl"),
+        ({"name": "js"}, "js"),
+        ({"name": "dkd", "alpha": 1.0, "beta": 8.0}, "dkd (alpha 1.0, beta 8.0)"),
+    ],
+)
+def test_a_loss_in_words(loss, words):
+    assert RecordedDistillation(loss=loss, temperature=2.0, hard_label_weight=0.5).loss_words == words
+
+
+def test_a_key_that_is_read_must_be_there():
+    with pytest.raises(ValidationError, match=r"data.max_length\n  Field required"):
+        raw = plain_report()["recipe"]
+        del raw["data"]["max_length"]
+        RecordedRecipe.model_validate(raw)

@@ -1,0 +1,74 @@
+"""The verdict in words, one wording for every place that shows it."""
+
+import pytest
+from report_samples import TWIN, full_report, plain_report, typed
+
+from alambique.report.verdict_words import VerdictWords, verdict_words
+
+ONE_SEED = "Only one seed was trained; another may give a different answer."
+
+
+@pytest.mark.parametrize(
+    ("helped", "gain", "badge", "explanation"),
+    [
+        ("yes", (0.02, 0.005, 0.05), "Distillation helped",
+         f"+2.0 points of macro-F1 on test compared with {TWIN} (95 % interval over rows only: +0.5 to +5.0)."),
+        ("no", (-0.03, -0.05, -0.011), "Distillation hurt",
+         f"-3.0 points of macro-F1 on test compared with {TWIN} (95 % interval over rows only: -5.0 to -1.1)."),
+        ("not shown", (0.02, -0.01, 0.05), "Not shown that distillation helped",
+         f"+2.0 points of macro-F1 on test compared with {TWIN} (95 % interval over rows only: -1.0 to +5.0, which "
+         "includes zero)."),
+        # a single seed may be called "not shown" by its rule, whatever the rows say
+        ("not shown", (0.02, 0.01, 0.05), "Not shown that distillation helped",
+         f"+2.0 points of macro-F1 on test compared with {TWIN} (95 % interval over rows only: +1.0 to +5.0)."),
+        ("not shown", (-0.0001, None, None), "Not shown that distillation helped",
+         f"+0.0 points of macro-F1 on test compared with {TWIN}."),
+    ],
+)  # fmt: skip
+def test_each_outcome(helped, gain, badge, explanation):
+    raw = full_report(helped)
+    raw["verdict"]["gain"] |= dict(zip(("mean", "low", "high"), gain, strict=True))
+    words = verdict_words(typed(raw))
+    assert words == VerdictWords(badge, explanation, ONE_SEED)
+    assert words.sentence == f"{badge}: {explanation}"
+
+
+def test_several_seeds_need_no_caveat():
+    raw = full_report("yes", low=0.005)
+    raw["verdict"]["counts"] = "rows and seeds"
+    words = verdict_words(typed(raw))
+    assert words.caveat == ""
+    assert words.explanation.endswith("(95 % interval over rows and seeds: +0.5 to +5.0).")
+
+
+def test_what_an_older_report_does_not_say_is_left_out():
+    raw = full_report()
+    raw["verdict"]["counts"] = None
+    words = verdict_words(typed(raw))
+    assert words.caveat == ""
+    assert words.explanation.endswith("(95 % interval: -1.0 to +5.0, which includes zero).")
+
+
+def test_without_a_verdict_nothing_is_made_up():
+    assert verdict_words(typed(plain_report())) == VerdictWords(
+        "Verdict not computed",
+        f"on test the student reaches 45.0 % macro-F1, {TWIN} 40.0 % and the teacher 50.0 %.",
+    )
+
+
+def test_page_card_and_terminal_say_the_same():
+    from alambique.evaluation.tasks import TASKS
+    from alambique.report.details import Details
+    from alambique.report.html import html_page
+    from alambique.report.model_card import model_card
+    from alambique.report.terminal import verdict_line
+
+    for helped in ("yes", "no", "not shown"):
+        report = typed(full_report(helped, low=0.005))
+        words = verdict_words(report)
+        page = html_page(report, Details(), TASKS["single_label"]).replace("\u00a0", " ").replace("−", "-")
+        assert f">{words.badge}</p>" in page
+        assert f">{words.sentence} The student keeps" in page
+        assert f"<p>The intervals cover the variation of rows only. {words.caveat}</p>" in page
+        assert f"**{words.badge}**: {words.explanation} {words.caveat}\n" in model_card(report)
+        assert verdict_line(report).startswith(f"{words.sentence} {words.caveat}")
