@@ -23,7 +23,7 @@ def test_models_score_again_what_the_report_says(exported):
 def test_the_report_is_written_again_from_the_artefacts(exported, run_folder):
     for name in ("report.json", "report.html", "README.md"):
         (run_folder / name).unlink()
-    report = rewrite_report(run_folder)
+    report = rewrite_report(run_folder).model_dump(mode="json")
     assert report == exported[2]
     assert json.loads((run_folder / "report.json").read_text("utf-8")) == report
     for name in ("report.html", "README.md"):

@@ -1,6 +1,7 @@
 """The typed report: what it takes and refuses, that it dumps to the text it came from, its published schema."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,3 +141,15 @@ def test_reading_a_report_and_wording_it_needs_no_torch():
     code = f"import sys, {', '.join(f'alambique.report.{name}' for name in names)}\nprint('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_page_about_the_report_reads_one_as_it_says(run_folder, tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "report.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.+?)```", page, re.DOTALL)
+    report = json.loads((run_folder / "report.json").read_text("utf-8"))
+    (tmp_path / "runs").mkdir()
+    run_folder.rename(tmp_path / "runs" / "mine")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "report.md", "exec"), {})  # noqa: S102
+    figure, helped = report["models"]["student"]["test"]["macro_f1"]["mean"], report["verdict"]["helped"]
+    assert capsys.readouterr().out == f"{figure} {helped}\n"

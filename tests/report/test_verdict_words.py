@@ -1,9 +1,12 @@
 """The verdict in words, one wording for every place that shows it."""
 
+import re
+from pathlib import Path
+
 import pytest
 from report_samples import TWIN, full_report, plain_report, typed
 
-from alambique.report.verdict_words import VerdictWords, verdict_words
+from alambique.report.verdict_words import BADGES, VerdictWords, verdict_words
 
 ONE_SEED = "Only one seed was trained; another may give a different answer."
 
@@ -72,3 +75,12 @@ def test_page_card_and_terminal_say_the_same():
         assert f"<p>The intervals cover the variation of rows only. {words.caveat}</p>" in page
         assert f"**{words.badge}**: {words.explanation} {words.caveat}\n" in model_card(report)
         assert verdict_line(report).startswith(f"{words.sentence} {words.caveat}")
+
+
+def test_the_page_about_the_report_has_the_same_words():
+    page = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
+    assert dict(re.findall(r"^\| `(yes|no|not shown)` \| (.+) \|$", page, re.MULTILINE)) == BADGES
+    raw = full_report("yes")
+    raw["verdict"]["gain"] |= {"mean": 0.015, "low": 0.001, "high": 0.029}
+    raw["verdict"]["counts"] = "rows and seeds"
+    assert f'"{verdict_words(typed(raw)).sentence}"' in " ".join(page.split())

@@ -35,8 +35,8 @@ def tiles(report: Report) -> list[Tile]:
         gain, retention = report.verdict.gain, report.verdict.retention
         shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
         if retention is not None:
-            share = number(retention.mean, 100)
-            shown.append(Tile("Teacher retained", share and f"{share} %", f"of its {_note(retention)}"))
+            retained = number(retention.mean, 100)
+            shown.append(Tile("Teacher retained", retained and f"{retained} %", f"of its {_note(retention)}"))
     student, teacher = report.student, report.teacher
     if teacher.parameters:
         share = student.parameters / teacher.parameters
