@@ -2,10 +2,12 @@
 
 import csv
 import os
+import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import get_args
 
 import pytest
@@ -104,3 +106,42 @@ def test_the_changelog_knows_this_version():
     import alambique
 
     assert f"## [{alambique.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder, pattern in ((ROOT, "*.md"), (ROOT / "docs", "**/*.md"), (ROOT / "benchmarks", "**/*.md"))
+    for path in folder.glob(pattern)
+)
+SCRIPTS = sorted(p.relative_to(ROOT).as_posix() for f in ("docs", "benchmarks") for p in (ROOT / f).rglob("*.py"))
+SLIPS = re.compile(
+    r"\b(?:rows|texts|tokens|steps|seeds|seconds|batches|threads|bytes) an? "
+    r"(?:batch|row|second|seed|step|text|thread|core|actor|class|shard|request|micro-batch)\b"
+    r"|\bis no (?!longer|more|less|such|need|reason|difference|other|way|network)\w+|\bmade good\b"
+)
+
+
+@pytest.mark.parametrize("name", PAGES + SCRIPTS)
+def test_pages_are_in_plain_english(name):
+    assert SLIPS.search("64 rows a batch")
+    assert SLIPS.search("it is no run")
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    assert [(number, found[0]) for number, line in enumerate(lines, 1) if (found := SLIPS.search(line))] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_of_pages_lead_somewhere(name):
+    text = (ROOT / name).read_text("utf-8")
+    targets = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [target for target in targets if target and not ((ROOT / name).parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_of_the_package_in_pages_exist(name):
+    text = (ROOT / name).read_text("utf-8")
+    for path in re.findall(r"`(alambique(?:\.\w+)+)`", text):
+        pkgutil.resolve_name(path)
+    for module, names in re.findall(r"^(?:>>> )?from (alambique\S*) import (.+)$", text, re.MULTILINE):
+        for imported in names.split(","):
+            thing = pkgutil.resolve_name(f"{module}.{imported.strip()}")
+            assert not isinstance(thing, ModuleType), f"{imported} is a module of {module}"
