@@ -8,13 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
+from typing import Annotated, Literal, get_args
 
 import pytest
+from pydantic import Field
 from safetensors.torch import load_file
 
+from alambique.losses.prediction import LOSSES, Loss, PredictionLoss
 from alambique.recipe.recipe import Recipe, shipped_recipes
-from alambique.recipe.reference import meaning, page
+from alambique.recipe.reference import _choices, _rows, meaning, page
 from alambique.recipe.sections import DEFAULT_STUDENT, Distillation, Student, Training
 from conftest import rows
 
@@ -78,20 +80,58 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
     assert {key for key, *_ in lines} == keys_of(Recipe) - sections
     assert len(lines) == len({key for key, *_ in lines})
     bounded = "a whole number of at least 1 and at most 65536"
-    assert ("teacher.batch_size", "32", bounded, "Rows a micro-batch.") in lines  # inherited
+    assert ("teacher.batch_size", "32", bounded, "Rows per micro-batch.") in lines  # inherited
     assert ("student.model", DEFAULT_STUDENT, "text", meaning(Student, "model")) in lines
     assert ("teacher.from_scratch.width", "(required)", bounded, "Hidden size of each layer.") in lines
-    assert ("distillation.loss", "kl", "`kl` or `mse`", meaning(Distillation, "loss")) in lines
-    assert ("teacher.learning_rate", "5e-5", "a number above 0 and at most 1", "The peak; linear decay.") in lines
+    assert (
+        "distillation.loss",
+        "kl",
+        "`kl` or `mse`, or a mapping of `name` and options",
+        meaning(Distillation, "loss"),
+    ) in lines
+    assert (
+        "teacher.learning_rate",
+        "5e-5",
+        "a number above 0 and at most 1",
+        "Peak learning rate; it decays linearly.",
+    ) in lines
 
 
 def keys_of(section, prefix=""):
     keys = set()
     for key, field in section.model_fields.items():
         keys.add(prefix + key)
-        for kind in (field.annotation, *get_args(field.annotation)):
+        for kind in () if field.discriminator else (field.annotation, *get_args(field.annotation)):
             keys |= keys_of(kind, f"{prefix}{key}.") if hasattr(kind, "model_fields") else set()
     return keys
+
+
+def test_the_recipe_page_has_a_line_for_every_loss():
+    lines = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", page(), re.MULTILINE)
+    assert [line for line in lines if line[0] in LOSSES] == [
+        (name, "none", kind.__doc__.splitlines()[0]) for name, kind in LOSSES.items()
+    ]
+
+
+def test_options_of_a_loss_are_in_its_line():
+    class Scaled(PredictionLoss):
+        """KL divergence, scaled.
+
+        More about it.
+        """
+
+        name: Literal["scaled"] = "scaled"
+        alpha: float = Field(1.5, gt=0)
+
+    class Holder(Student):
+        loss: Annotated[Loss | Scaled, Field(discriminator="name")] = Scaled()
+
+    assert _choices(Holder, "loss", "x.loss").splitlines()[-1] == (
+        "| `scaled` | `alpha` (default 1.5), a number above 0 | KL divergence, scaled. |"
+    )
+    assert ("`x.loss`", "scaled", "`kl`, `mse` or `scaled`, or a mapping of `name` and options", "") in _rows(
+        Holder, "x."
+    )
 
 
 def test_a_key_without_a_text_has_no_meaning():

@@ -55,8 +55,8 @@ class Recipe(Section):
         BeforeValidator(as_tuple),
         Field(min_length=1, max_length=100),
     ] = (0,)
-    """With several, teacher, student and twin are trained for each under `seeds/N/`; the report gives the mean and each
-    seed's figure, and `student/` holds the seed whose student is best on valid."""
+    """With several seeds, teacher, student and twin are trained for each, under `seeds/N/`. The report shows the mean and
+    the figure of each seed, and `student/` is the student of the seed that is best on valid."""
 
     @field_validator("seeds")
     @classmethod
