@@ -1,12 +1,12 @@
-"""Tokens a second and the share of the device's arithmetic, for labelling with BERT-base and training DistilBERT-base.
+"""Measure tokens per second and utilisation of the device, labelling with BERT-base and training DistilBERT-base.
 
     python benchmarks/accelerator.py [--data DIR] [--full] [--shapes base|small] [--precision fp32 bf16] [--compile]
 
-Runs on a GPU where there is one, else on the processor (where `--shapes small` takes seconds). Each case: real tokens a
-second, and the FLOP/s that the exact form needs for them (counted as `efficiency.py` does, by its stricter count), divided
-by the median of large matrix multiplications of the same precision. `--compile` adds training through
-torch.compile. Batches are grouped by length as a run groups them: `padding` is processed ÷ real tokens, all that packing
-sequences could save. The last line is one JSON object.
+Runs on a GPU if there is one, else on the processor (where `--shapes small` takes seconds). Each case reports real tokens
+per second, and the FLOP/s that the exact form needs for them (by the stricter count of `efficiency.py`), divided by the
+median rate of large matrix multiplications of the same precision. `--compile` adds training with torch.compile. Batches are
+grouped by length as in a run: `padding` is processed ÷ real tokens, all that packing sequences could save. The last line is
+one JSON object.
 """
 
 import json
@@ -38,11 +38,11 @@ BATCH, ROUNDS = 32, 5
 
 
 def main() -> None:
-    """Measure each case, print."""
+    """Measure each case and print the results."""
     parser = arguments(__doc__)
     parser.add_argument("--shapes", choices=SHAPES, default="base")
     parser.add_argument("--precision", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--compile", action="store_true", help="training through torch.compile too")
+    parser.add_argument("--compile", action="store_true", help="measure training with torch.compile too")
     options = parser.parse_args()
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
     task = load_task(options.data)
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def labelling(task: Task, teacher: PreTrainedModel, precision: str, rate: float, *, rows: int) -> dict[str, Any]:
-    """The teacher over rows of train, from tokens to logits on the processor."""
+    """Run the teacher over rows of train, from tokens to logits on the processor."""
     tokens = task.tokens["train"].rows(0, rows)
     model = to_device(teacher)
     seconds = median_seconds(lambda: predict_tokens(model, tokens, half=precision == "bf16"), ROUNDS, model.device)
@@ -82,7 +82,7 @@ def training(
     steps: int,
     compiled: bool,
 ) -> dict[str, Any]:
-    """Steps of distillation from cached logits, everything from one step's end to the next's counted."""
+    """Time distillation steps from cached logits, each from the end of the step before."""
     lengths = task.tokens["train"].lengths
     batches = grouped_batches(lengths, BATCH)
     chosen = [batches[i] for i in np.linspace(0, len(batches) - 1, WARM_UP + steps).astype(int)]
@@ -102,19 +102,19 @@ def training(
 
 
 def told(what: str, precision: str, tokens: int, flops: int, seconds: float, rate: float) -> dict[str, Any]:
-    """One case, printed and returned; ``rate`` in FLOP/s."""
+    """Print and return one case; ``rate`` in FLOP/s."""
     case = {
         "what": what, "precision": precision, "tokens_per_s": round(tokens / seconds),
         "tflops": round(flops / seconds / 1e12, 3), "share_of_matmul": round(flops / seconds / rate, 3),
         "tflops_matmul": round(rate / 1e12, 3),
     }  # fmt: skip
-    print(f"{what} in {precision}: {case['tokens_per_s']} real tokens a second, {case['share_of_matmul']} of the matrix "
+    print(f"{what} in {precision}: {case['tokens_per_s']} real tokens per second, {case['share_of_matmul']} of the matrix "
           f"multiplication's {case['tflops_matmul']} TFLOP/s", flush=True)  # fmt: skip
     return case
 
 
 def matmul_rate(device: torch.device, kind: torch.dtype) -> float:
-    """FLOP/s of square matrix multiplications, the median of some."""
+    """Median FLOP/s of several square matrix multiplications."""
     size = 8192 if device.type == "cuda" else 2048
     a = torch.randn(size, size, device=device, dtype=kind)
     return 2 * size**3 / median_seconds(lambda: a @ a, ROUNDS, device)

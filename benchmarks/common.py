@@ -1,4 +1,4 @@
-"""What the benchmarks share: LIAR, models at two shapes, batches that stand for an epoch, and our own training steps."""
+"""Common parts of the benchmarks: LIAR, models of two shapes, representative batches of an epoch, our training steps."""
 
 import argparse
 import copy
@@ -43,7 +43,7 @@ RATES = 3  # matrix multiplications between two rounds
 
 
 class Task(NamedTuple):
-    """LIAR as a run has it."""
+    """LIAR as a run reads it."""
 
     recipe: Recipe
     splits: Splits
@@ -52,19 +52,19 @@ class Task(NamedTuple):
 
 
 class Strata(NamedTuple):
-    """Items that stand for all, one for each of several groups of like cost."""
+    """Representative items, one for each of several groups of similar cost."""
 
     chosen: np.ndarray  # (S,) their numbers
     weights: np.ndarray  # (S,) the share of all items that each stands for
     scale: float  # the true mean cost ÷ the weighted mean of the chosen
 
     def mean(self, values: Sequence[float]) -> float:
-        """What the mean of all items would be, from the values of the chosen."""
+        """Estimate the mean over all items from the values of the chosen ones."""
         return float(np.dot(self.weights, values)) * self.scale
 
 
 class Timed(NamedTuple):
-    """What the steps of one training took."""
+    """Times of the steps of one training."""
 
     seconds: list[float]  # from a step's begin to its end, as Trainer's callbacks have it
     whole: list[float]  # from the end of the step before: data and bookkeeping too
@@ -72,16 +72,16 @@ class Timed(NamedTuple):
 
 
 def arguments(doc: str | None, *, data: bool = True) -> argparse.ArgumentParser:
-    """A parser with the options that all benchmarks have."""
+    """Make a parser with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="the full size, which takes longer than five minutes")
+    parser.add_argument("--full", action="store_true", help="run the full size, which takes longer than five minutes")
     if data:
         parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/liar", help="LIAR's folder")
     return parser
 
 
 def load_task(data: Path) -> Task:
-    """LIAR's rows and their tokens."""
+    """Read LIAR's rows and tokenise them."""
     recipe = Recipe.load("liar-small", (f"data.source={json.dumps(str(data.resolve()))}",))
     with quiet_libraries():
         splits = load_splits(recipe.data, locate(recipe.data))
@@ -93,7 +93,7 @@ def load_task(data: Path) -> Task:
 
 
 def models(shapes: str) -> tuple[PreTrainedModel, PreTrainedModel]:
-    """Teacher and student as seed_style.py builds them, with the same weights."""
+    """Build teacher and student as seed_style.py does, with the same weights."""
     torch.manual_seed(0)
     with quiet_libraries():
         if shapes == "base":
@@ -109,35 +109,35 @@ def _encoder() -> Path:
 
 
 def grouped_batches(lengths: np.ndarray, batch_size: int, *, epoch: int = 0) -> list[np.ndarray]:
-    """The whole batches of an epoch, as training draws them."""
+    """Full batches of an epoch, in the order of training."""
     sampler = LengthGroupedBatches(lengths, batch_size, seed=SEED)
     sampler.set_epoch(epoch)
     return cut(np.array(list(sampler)), batch_size)
 
 
 def shuffled_batches(rows: int, batch_size: int) -> list[np.ndarray]:
-    """The whole batches of an epoch in plain random order."""
+    """Full batches of an epoch in plain random order."""
     return cut(np.random.default_rng(SEED).permutation(rows), batch_size)
 
 
 def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Whole batches of an order of rows; what is left over is dropped."""
+    """Cut rows into full batches; the last rows are dropped."""
     whole = len(order) // batch_size
     return list(order[: whole * batch_size].reshape(whole, batch_size))
 
 
 def processed(batches: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
-    """Tokens of each batch, padding included."""
+    """Count the tokens of each batch, including padding."""
     return np.array([len(rows) * lengths[rows].max() for rows in batches])
 
 
 def padding(batches: Sequence[np.ndarray], lengths: np.ndarray) -> float:
-    """Processed ÷ real tokens."""
+    """Ratio of processed to real tokens."""
     return float(processed(batches, lengths).sum() / sum(lengths[rows].sum() for rows in batches))
 
 
 def stratify(costs: np.ndarray, count: int = STRATA) -> Strata:
-    """Part items into groups of like cost and as many members; of each, choose the one nearest to the group's mean.
+    """Divide items into groups of similar cost and equal size; choose the item of each that is nearest to its mean.
 
     Args:
         costs: (N,) of each item, such as the tokens of a batch.
@@ -150,7 +150,7 @@ def stratify(costs: np.ndarray, count: int = STRATA) -> Strata:
 
 
 def cached_logits(teacher: PreTrainedModel, tokens: Tokens, rows: np.ndarray) -> np.ndarray:
-    """(rows of the split, C) float32; the teacher's logits in the given rows, zero in those that are not used."""
+    """Teacher logits of the given rows, (rows of the split, C) float32; zero in all other rows."""
     logits = np.zeros((len(tokens), CLASSES), dtype=np.float32)
     for row in np.array_split(np.unique(rows), max(1, len(rows) // 64)):
         part = [tokens.rows(int(r), int(r) + 1) for r in row]
@@ -200,7 +200,7 @@ def train_ours(
     *,
     rates: list[float] | None = None,
 ) -> Timed:
-    """Train a copy of the student on chosen batches of LIAR's train, by the trainer that ``alambique.training.fit`` runs.
+    """Train a copy of the student on chosen batches of LIAR's train, with the trainer of ``alambique.training.fit``.
 
     The vocabulary is cut to the words of all of train and valid, as in a run, not to those of the batches.
 
@@ -236,22 +236,22 @@ def train_ours(
 
 
 def rates_now() -> list[float]:
-    """The machine's rate, a few times."""
+    """Measure the machine's rate a few times."""
     return [matmul_rate() for _ in range(RATES)]
 
 
 def last_json(text: str) -> dict[str, Any]:
-    """The object on the last line."""
+    """Read the JSON object on the last line."""
     return json.loads(text.strip().splitlines()[-1])
 
 
 def medians(rounds: Sequence[Sequence[float]]) -> list[float]:
-    """The median of each place over the rounds."""
+    """Median over the rounds of each position."""
     return [statistics.median(place) for place in zip(*rounds, strict=True)]
 
 
 def machine(rates: Sequence[float]) -> dict[str, Any]:
-    """What every benchmark says of the machine."""
+    """Facts about the machine that every benchmark reports."""
     return {
         "gflops_matmul": round(statistics.median(rates), 1), "gflops_range": [round(min(rates)), round(max(rates))],
         "threads": torch.get_num_threads(), "torch": torch.__version__,

@@ -1,16 +1,16 @@
-"""How much of the machine's arithmetic a training step turns into what the result needs.
+"""Measure which share of the machine's arithmetic a training step uses for the operations that the result needs.
 
     python benchmarks/efficiency.py [--data DIR] [--full] [--shapes base small]
 
-Achieved FLOP/s on real tokens, divided by the median of 2048³ fp32 matrix multiplications made between the same steps.
-Counted: only arithmetic that the exact form needs, 2 FLOPs a multiply-add, forward once and backward twice; no padding,
-no softmax, normalisation, dropout, loss, clipping or optimiser. Time: all of it, from one step's end to the next's
-(data, forward, backward, clipping, optimiser, zeroing, Trainer's own bookkeeping). Five batches stand for LIAR's, one
-for each fifth of them by length.
+Achieved FLOP/s on real tokens, divided by the median rate of 2048³ fp32 matrix multiplications between the same steps.
+Counted: only the arithmetic that the exact form needs, 2 FLOPs per multiply-add, forward once and backward twice; no
+padding, softmax, normalisation, dropout, loss, clipping or optimiser. Timed: everything from the end of one step to the end
+of the next (data, forward, backward, clipping, optimiser, zeroing, Trainer's own bookkeeping). Five batches represent an
+epoch of LIAR, one for each fifth of its batches by length.
 
-Two counts are given. `keys_values` takes the last layer's keys and values for every token as needed; `reassociated`,
-the stricter one, takes the order of products of `alambique.models.speedups.cls_last_layer`, which needs
-them once a row and head. The last line is one JSON object.
+There are two counts. `keys_values` counts the last layer's keys and values of every token as needed; `reassociated`, the
+stricter one, follows the order of products in `alambique.models.speedups.cls_last_layer`, which needs them once per row and
+head. The last line is one JSON object.
 """
 
 import json
@@ -41,10 +41,10 @@ TARGETS = {"base": 0.65, "small": 0.5}
 
 
 def main() -> None:
-    """Measure in turn, print."""
+    """Measure the students in turn and print the results."""
     parser = arguments(__doc__)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=SHAPES)
-    parser.add_argument("--passes", type=int, help="how often each of the five batches is a step")
+    parser.add_argument("--passes", type=int, help="number of steps per batch")
     options = parser.parse_args()
     task = load_task(options.data)
     passes = options.passes or (20 if options.full else 6)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def measure(task: Task, shapes: str, passes: int, rates: list[float]) -> dict[str, Any]:
-    """One student."""
+    """Measure one student."""
     lengths = task.tokens["train"].lengths
     batches = grouped_batches(lengths, BATCH)
     strata = stratify(processed(batches, lengths))
@@ -100,7 +100,7 @@ def shape_of(student: PreTrainedModel) -> tuple[int, int, int, int]:
 def training_flops(
     tokens: int, layers: int, width: int, hidden: int, heads: int, *, reassociated: bool, classes: int = CLASSES
 ) -> int:
-    """FLOPs that one row needs in a training step of a DistilBERT classifier: three times twice its multiply-adds.
+    """Count the FLOPs of one row in a training step of a DistilBERT classifier: three times twice its multiply-adds.
 
     Args:
         tokens: of the row, none of them padding.

@@ -1,15 +1,15 @@
-"""A distillation epoch: our training path against the script that people write today.
+"""Time an epoch of distillation, our training path against the usual script.
 
     python benchmarks/epoch.py [--data DIR] [--seed-style FILE] [--full] [--shapes base small] [--batch 16 32]
     python benchmarks/epoch.py --curve
 
-seed_style.py (every statement padded to 128 tokens, a live teacher in each step) runs as it is, in a process of its
-own, in turn with the trainer of a run. Both are timed alike: from a step's begin to its end, the median after two steps
-that warm up. The script's cost does not depend on the texts; ours does, so ours is timed on five batches that stand for
-the epoch's (one for each fifth of them, by length) and weighed to the epoch's mean. Words: those of all of LIAR's train
-and valid.
+seed_style.py (every statement padded to 128 tokens, a live teacher in each step) runs unchanged, in its own process, in
+turn with the trainer of a run. Both are timed in the same way: from the beginning of a step to its end, as the median after
+two warm-up steps. The cost of the script does not depend on the texts. Ours does, so it is timed on five batches that
+represent the epoch (one for each fifth of its batches, by length) and weighted to the mean of the epoch. The vocabulary is
+that of all of LIAR's train and valid.
 
-`--curve` trains both ways from the same weights on the same rows in the same order, dropout off, and compares the
+`--curve` trains both ways from the same weights on the same rows in the same order, without dropout, and compares the
 losses. The last line of the output is one JSON object.
 """
 
@@ -55,13 +55,13 @@ CURVE_ROWS, CURVE_BATCH = 320, 16
 
 
 def main() -> None:
-    """Measure in turn, print."""
+    """Measure both sides in turn and print the results."""
     parser = arguments(__doc__)
     parser.add_argument("--seed-style", type=Path, default=ROOT.parent / "shared/bench/seed_style.py")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES)
     parser.add_argument("--batch", nargs="+", type=int, choices=(16, 32))
-    parser.add_argument("--rounds", type=int, help="how often each side has its turn")
-    parser.add_argument("--steps", type=int, help="of the script, each time it runs")
+    parser.add_argument("--rounds", type=int, help="number of turns per side")
+    parser.add_argument("--steps", type=int, help="steps of the script per run")
     parser.add_argument("--curve", action="store_true", help="compare the losses, not the times")
     options = parser.parse_args()
     task = load_task(options.data)
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def compare(task: Task, options: argparse.Namespace, shapes: str, batch: int, rates: list[float]) -> dict[str, Any]:
-    """One pair of shapes and batch size."""
+    """Measure one pair of shapes and batch size."""
     lengths = task.tokens["train"].lengths
     batches = grouped_batches(lengths, batch)
     strata = stratify(processed(batches, lengths))
@@ -115,7 +115,7 @@ def compare(task: Task, options: argparse.Namespace, shapes: str, batch: int, ra
 def our_round(
     task: Task, student: Any, chosen: list[np.ndarray], logits: np.ndarray, turn: int, passes: int = 2
 ) -> tuple[list[list[float]], list[float]]:
-    """Seconds of each chosen batch, a list for each pass, and the losses of all steps in their order."""
+    """Seconds of each chosen batch, one list per pass, and the losses of all steps in order."""
     order = [random.Random(f"{turn} {i}").sample(range(len(chosen)), len(chosen)) for i in range(passes)]  # noqa: S311
     warm = [len(chosen) // 2] * WARM_UP
     timed = train_ours(student, task, [chosen[i] for i in [*warm, *itertools.chain(*order)]], logits)
@@ -127,7 +127,7 @@ def our_round(
 
 
 def run_script(options: argparse.Namespace, shapes: str, batch: int, steps: int) -> dict[str, Any]:
-    """The script people write, as it is."""
+    """Run the usual script unchanged."""
     command = [sys.executable, str(options.seed_style), "--data", str(options.data), "--shapes", shapes,
                "--batch", str(batch), "--steps", str(steps)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -137,7 +137,7 @@ def run_script(options: argparse.Namespace, shapes: str, batch: int, steps: int)
 
 
 def curve(task: Task, script: Path) -> dict[str, Any]:
-    """The loss of each step, both ways, from the same weights on the same rows in the same order, dropout off."""
+    """Compute the loss of each step both ways, with the same weights, rows and order, without dropout."""
     teacher, student = models("small")
     student.config.update({"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0})
     student = type(student)._from_config(student.config)  # noqa: SLF001 - modules take their rate when they are made
@@ -156,7 +156,7 @@ def curve(task: Task, script: Path) -> dict[str, Any]:
 
 
 def _script_losses(task: Task, script: Path, teacher: Any, student: Any, batches: list[np.ndarray]) -> list[float]:
-    """The script's own trainer, padded to 128 with a live teacher; its rows and schedule are ours."""
+    """Run the script's own trainer, padded to 128 with a live teacher, with our rows and schedule."""
     spec = importlib.util.spec_from_file_location("seed_style", script)
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(module)  # type: ignore[union-attr]

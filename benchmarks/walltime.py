@@ -1,14 +1,13 @@
-"""Where the time of `alambique distill liar-small` goes, stage by stage.
+"""Measure the time of each stage of `alambique distill liar-small`.
 
     python benchmarks/walltime.py [--data DIR] [--full] [--rows 1200]
     python benchmarks/walltime.py --run RUN
 
-Runs the recipe in a temporary folder and reads the seconds in its stages' manifests; what the stages do not account for
-(imports, data, report) is the rest of the wall time. By default on some rows of each split; since training and
-labelling grow with the rows of train and most of the rest does not, the share of the rest at full size is estimated
-beside it. `--full` runs all rows (some 20 minutes on two cores). With `--run`, an existing run is read: its wall time
-is then taken from the times of recipe.yaml, written when the data have been read, and report.json, written last. The
-last line is one JSON object.
+Runs the recipe in a temporary folder and reads the seconds from the manifests of its stages. The rest of the wall time is
+spent outside the stages (imports, data, report). By default the recipe runs on some rows of each split; since training and
+labelling grow with the rows of train and most of the rest does not, the share of the rest at full size is estimated too.
+`--full` runs all rows (about 20 minutes on two cores). `--run` reads an existing run: its wall time is then the time between
+recipe.yaml, written when the data have been read, and report.json, written last. The last line is one JSON object.
 """
 
 import json
@@ -32,10 +31,10 @@ PLACES = 2  # of a run folder's path parts under seeds/N
 
 
 def main() -> None:
-    """Run or read, print."""
+    """Run the recipe or read a run, and print the results."""
     parser = arguments(__doc__)
-    parser.add_argument("--run", type=Path, help="read a run that is there")
-    parser.add_argument("--rows", type=int, default=1200, help="of each split, without --full")
+    parser.add_argument("--run", type=Path, help="read an existing run")
+    parser.add_argument("--rows", type=int, default=1200, help="rows of each split, without --full")
     options = parser.parse_args()
     rates = rates_now()
     if options.run is not None:
@@ -62,7 +61,7 @@ def main() -> None:
 
 
 def distil(run: Path, data: Path, rows: int | None) -> float:
-    """Seconds of the command, from its start to its end."""
+    """Seconds of the whole command."""
     command = [sys.executable, "-m", "alambique", "distill", "liar-small", "--out", str(run), "--quiet",
                "--set", f"data.source={json.dumps(str(data.resolve()))}", "--set", f"data.max_rows={json.dumps(rows)}",
                "--set", "teacher.allow_weak=true"]  # fmt: skip
@@ -74,7 +73,7 @@ def distil(run: Path, data: Path, rows: int | None) -> float:
 
 
 def stage_seconds(run: Path) -> dict[str, float]:
-    """Seconds of every stage by its folder, summed over seeds; the copy of the best seed is not counted again."""
+    """Seconds of each stage by its folder, summed over seeds; the copy of the best seed is not counted again."""
     found: dict[str, float] = {}
     several = (run / SEEDS).is_dir()
     for path in sorted(run.rglob(MANIFEST)):
@@ -93,7 +92,7 @@ def written_span(run: Path) -> float:
 
 
 def shares(stages: dict[str, float], total: float, rows: int) -> dict[str, Any]:
-    """What is neither training nor labelling, as it is and with training and labelling scaled to all of LIAR."""
+    """Share of the time that is neither training nor labelling, as measured and scaled to all of LIAR."""
     training = sum(stages.get(name, 0.0) for name in TRAINING)
     labelling = stages.get(SOFT_LABELS, 0.0)
     work = training + labelling

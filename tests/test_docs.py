@@ -2,17 +2,21 @@
 
 import csv
 import os
+import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from types import ModuleType
+from typing import Annotated, Literal, get_args
 
 import pytest
+from pydantic import Field
 from safetensors.torch import load_file
 
+from alambique.losses.prediction import LOSSES, Loss, PredictionLoss
 from alambique.recipe.recipe import Recipe, shipped_recipes
-from alambique.recipe.reference import meaning, page
+from alambique.recipe.reference import _choices, _rows, meaning, page
 from alambique.recipe.sections import DEFAULT_STUDENT, Distillation, Student, Training
 from conftest import rows
 
@@ -76,20 +80,58 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
     assert {key for key, *_ in lines} == keys_of(Recipe) - sections
     assert len(lines) == len({key for key, *_ in lines})
     bounded = "a whole number of at least 1 and at most 65536"
-    assert ("teacher.batch_size", "32", bounded, "Rows a micro-batch.") in lines  # inherited
+    assert ("teacher.batch_size", "32", bounded, "Rows per micro-batch.") in lines  # inherited
     assert ("student.model", DEFAULT_STUDENT, "text", meaning(Student, "model")) in lines
     assert ("teacher.from_scratch.width", "(required)", bounded, "Hidden size of each layer.") in lines
-    assert ("distillation.loss", "kl", "`kl` or `mse`", meaning(Distillation, "loss")) in lines
-    assert ("teacher.learning_rate", "5e-5", "a number above 0 and at most 1", "The peak; linear decay.") in lines
+    assert (
+        "distillation.loss",
+        "kl",
+        "`kl` or `mse`, or a mapping of `name` and options",
+        meaning(Distillation, "loss"),
+    ) in lines
+    assert (
+        "teacher.learning_rate",
+        "5e-5",
+        "a number above 0 and at most 1",
+        "Peak learning rate; it decays linearly.",
+    ) in lines
 
 
 def keys_of(section, prefix=""):
     keys = set()
     for key, field in section.model_fields.items():
         keys.add(prefix + key)
-        for kind in (field.annotation, *get_args(field.annotation)):
+        for kind in () if field.discriminator else (field.annotation, *get_args(field.annotation)):
             keys |= keys_of(kind, f"{prefix}{key}.") if hasattr(kind, "model_fields") else set()
     return keys
+
+
+def test_the_recipe_page_has_a_line_for_every_loss():
+    lines = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", page(), re.MULTILINE)
+    assert [line for line in lines if line[0] in LOSSES] == [
+        (name, "none", kind.__doc__.splitlines()[0]) for name, kind in LOSSES.items()
+    ]
+
+
+def test_options_of_a_loss_are_in_its_line():
+    class Scaled(PredictionLoss):
+        """KL divergence, scaled.
+
+        More about it.
+        """
+
+        name: Literal["scaled"] = "scaled"
+        alpha: float = Field(1.5, gt=0)
+
+    class Holder(Student):
+        loss: Annotated[Loss | Scaled, Field(discriminator="name")] = Scaled()
+
+    assert _choices(Holder, "loss", "x.loss").splitlines()[-1] == (
+        "| `scaled` | `alpha` (default 1.5), a number above 0 | KL divergence, scaled. |"
+    )
+    assert ("`x.loss`", "scaled", "`kl`, `mse` or `scaled`, or a mapping of `name` and options", "") in _rows(
+        Holder, "x."
+    )
 
 
 def test_a_key_without_a_text_has_no_meaning():
@@ -104,3 +146,42 @@ def test_the_changelog_knows_this_version():
     import alambique
 
     assert f"## [{alambique.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder, pattern in ((ROOT, "*.md"), (ROOT / "docs", "**/*.md"), (ROOT / "benchmarks", "**/*.md"))
+    for path in folder.glob(pattern)
+)
+SCRIPTS = sorted(p.relative_to(ROOT).as_posix() for f in ("docs", "benchmarks") for p in (ROOT / f).rglob("*.py"))
+SLIPS = re.compile(
+    r"\b(?:rows|texts|tokens|steps|seeds|seconds|batches|threads|bytes) an? "
+    r"(?:batch|row|second|seed|step|text|thread|core|actor|class|shard|request|micro-batch)\b"
+    r"|\bis no (?!longer|more|less|such|need|reason|difference|other|way|network)\w+|\bmade good\b"
+)
+
+
+@pytest.mark.parametrize("name", PAGES + SCRIPTS)
+def test_pages_are_in_plain_english(name):
+    assert SLIPS.search("64 rows a batch")
+    assert SLIPS.search("it is no run")
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    assert [(number, found[0]) for number, line in enumerate(lines, 1) if (found := SLIPS.search(line))] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_of_pages_lead_somewhere(name):
+    text = (ROOT / name).read_text("utf-8")
+    targets = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [target for target in targets if target and not ((ROOT / name).parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_of_the_package_in_pages_exist(name):
+    text = (ROOT / name).read_text("utf-8")
+    for path in re.findall(r"`(alambique(?:\.\w+)+)`", text):
+        pkgutil.resolve_name(path)
+    for module, names in re.findall(r"^(?:>>> )?from (alambique\S*) import (.+)$", text, re.MULTILINE):
+        for imported in names.split(","):
+            thing = pkgutil.resolve_name(f"{module}.{imported.strip()}")
+            assert not isinstance(thing, ModuleType), f"{imported} is a module of {module}"

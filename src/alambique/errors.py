@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 
 class AlambiqueError(Exception):
-    """Base of all errors that carry a message for the user.
+    """Base class of all errors with a message for the user; ``exit_status`` is that of the command line.
 
     Example:
         >>> from alambique import Recipe
@@ -26,17 +26,17 @@ class AlambiqueError(Exception):
 
 
 class UserInputError(AlambiqueError):
-    """The input is at fault: nothing of the run is kept if this command created it."""
+    """The input is at fault; a run folder that this command created is removed."""
 
     exit_status = 2
 
 
 class RecipeError(UserInputError):
-    """A recipe that cannot be read or contradicts itself; the message lists every problem found."""
+    """A recipe cannot be read or contradicts itself; the message lists every problem."""
 
 
 class DataError(UserInputError):
-    """A data file, or what it holds, does not fit the recipe."""
+    """A data file or its contents do not fit the recipe."""
 
 
 class ModelError(UserInputError):
@@ -44,37 +44,37 @@ class ModelError(UserInputError):
 
 
 class RunFolderError(UserInputError):
-    """The run folder is somebody else's, incomplete, or not a run."""
+    """The run folder is incomplete, not a run, or contains other files."""
 
 
 class WeakTeacherError(AlambiqueError):
-    """A teacher that was just trained does no better than the majority class; it is kept."""
+    """A newly trained teacher does not beat the majority class; it stays on disk."""
 
 
 class CorruptArtefactError(AlambiqueError):
-    """A stored artefact no longer holds what its manifest says; it is not used."""
+    """A stored artefact does not match its manifest; it is not used."""
 
     exit_status = 2
 
 
 class DiskError(AlambiqueError):
-    """The run folder cannot be written: the disk is full, read-only or broken. What is done is kept."""
+    """The run folder cannot be written: the disk is full, read-only or broken. Finished stages stay on disk."""
 
 
 class OutOfMemoryError(AlambiqueError):
-    """The machine has not enough memory for what the recipe asks."""
+    """The machine does not have enough memory for the recipe."""
 
 
 class NonFiniteError(AlambiqueError):
-    """A loss, gradient or logit is not a finite number; what was good before is kept."""
+    """A loss, gradient or logit is NaN or infinite; the checkpoints before it stay on disk."""
 
 
 class ParityError(AlambiqueError):
-    """An exported model does not do what the model in PyTorch does, and is not kept."""
+    """An exported model does not match the model in PyTorch; it is not stored."""
 
 
 class AddressError(AlambiqueError):
-    """The address to serve on cannot be had: a port in use, or a host that is not this machine."""
+    """The address to serve on is not available: a port in use, or a host that is not this machine."""
 
 
 def first_line(error: BaseException) -> str:

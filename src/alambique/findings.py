@@ -1,4 +1,4 @@
-"""A finding: something the user should know that is no error."""
+"""A finding: something that the user should know and that is not an error."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found, where, and what to do about it.
+    """A possible problem: what it is, where it is, and what to do about it.
 
     Attributes:
-        code: a short name that scripts may rely on.
-        where: the part of the input it is about (a split, a key of the recipe).
-        message: what is so, with the count.
-        advice: what to do, or why it may be left.
-        count: how many rows, if rows are counted.
+        code: short name that scripts may rely on.
+        where: part of the input (a split, a key of the recipe).
+        message: description, with the number of rows.
+        advice: what to do, or why it can be ignored.
+        count: number of rows, if rows are counted.
         share: the same as a fraction of the split.
-        row_ids: up to ten of these rows.
+        row_ids: ids of up to ten of these rows.
 
     Example:
         >>> from alambique.findings import Finding
@@ -33,5 +33,5 @@ class Finding:
     row_ids: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Convert to plain values for JSON."""
         return asdict(self)

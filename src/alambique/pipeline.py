@@ -57,20 +57,20 @@ def distill(
     reporter: Reporter | None = None,
     teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
 ) -> dict[str, Any]:
-    """Run a recipe into the folder ``out``, skipping every stage that is done already.
+    """Run a recipe in the folder ``out``; stages that are finished and up to date are skipped.
 
     Args:
         recipe: what to do.
-        out: the run folder; made if it is not there.
-        reporter: where progress goes; nowhere by default.
-        teachers: finds the teachers, which label train together; the recipe's one by default.
+        out: the run folder; created if it does not exist.
+        reporter: receives the progress; by default it is not shown.
+        teachers: resolves the teachers, whose logits are averaged; by default the one of the recipe.
 
     Returns:
         The content of report.json.
 
     Raises:
-        UserInputError: the recipe, the data, a model or the folder is at fault; a folder made here is removed again.
-        WeakTeacherError: the teacher just trained does no better than the majority class; it is kept.
+        UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed.
+        WeakTeacherError: the new teacher does not beat the majority class; it stays on disk.
 
     Example:
         >>> from alambique import Recipe, distill

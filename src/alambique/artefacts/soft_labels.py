@@ -40,11 +40,11 @@ class RowIds(Sequence[str]):
 
 @dataclass(frozen=True)
 class SoftLabels:
-    """The teacher's logits by row id.
+    """Logits of the teacher, by row id.
 
     Attributes:
-        ids: of the rows.
-        logits: (rows, C) float32, classes in the order of ``label_names``; mapped from disk if they were read.
+        ids: the ids of the rows.
+        logits: (rows, C) float32, classes in the order of ``label_names``; memory-mapped if they were read from disk.
         label_names: the classes.
         made_from: hashes of teacher, tokenizer and text.
         digest: SHA-256 of the artefact.
@@ -65,10 +65,10 @@ class SoftLabels:
     digest: str = ""
 
     def for_rows(self, ids: Sequence[str]) -> np.ndarray:
-        """The logits of these rows, in this order: (rows, C) float32. In the order they are kept in, nothing is copied.
+        """Logits of the given rows, in the given order: (rows, C) float32. In the stored order, nothing is copied.
 
         Raises:
-            CorruptArtefactError: a row has none.
+            CorruptArtefactError: a row has no soft label.
         """
         own, wanted = id_bytes(self.ids), id_bytes(ids)
         if np.array_equal(own, wanted):
@@ -106,10 +106,10 @@ def write_soft_labels(labels: SoftLabels, folder: Path) -> None:
 
 
 def read_soft_labels(folder: Path, digest: str = "") -> SoftLabels:
-    """Map what :func:`write_soft_labels` wrote.
+    """Memory-map the soft labels that :func:`write_soft_labels` wrote to a folder.
 
     Raises:
-        CorruptArtefactError: the files do not belong together, or hold what is no finite number.
+        CorruptArtefactError: the files do not belong together, or a logit is NaN or infinite.
 
     Example:
         >>> import tempfile

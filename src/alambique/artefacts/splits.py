@@ -27,15 +27,15 @@ SINGLE_LABEL = "single_label"
 
 @dataclass(frozen=True)
 class Split:
-    """One split, row by row.
+    """Rows of one split.
 
     Attributes:
         name: train, valid or test.
-        ids: a stable id for each row.
-        texts: the first segment.
+        ids: a stable id of each row.
+        texts: the first segment of each row.
         pairs: the second text column, or None.
-        labels: (rows,) int64, index into the label names.
-        metadata: further columns in words, which join the second segment, or None.
+        labels: (rows,) int64, indices of the label names.
+        metadata: further columns as text, which become part of the second segment, or None.
 
     Example:
         >>> import numpy as np
@@ -59,7 +59,7 @@ class Split:
         return len(self.ids)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> "Split":
-        """The rows at these positions, in this order."""
+        """Select the rows at the given positions, in the given order."""
         return Split(
             self.name,
             tuple(self.ids[i] for i in indices),
@@ -70,20 +70,20 @@ class Split:
         )
 
     def contents(self) -> list[tuple[str, ...]]:
-        """The text columns of each row, one or two, without metadata: what makes two rows the same."""
+        """Text columns of each row, one or two, without metadata; rows with equal contents are duplicates."""
         return (
             [(text,) for text in self.texts] if self.pairs is None else list(zip(self.texts, self.pairs, strict=True))
         )
 
     def second_segments(self) -> tuple[str, ...] | None:
-        """What stands after the first text: the second text, the metadata, or both."""
+        """Second segment of each row: the second text, the metadata, or both; None if there is neither."""
         if self.metadata is None or self.pairs is None:
             return self.pairs if self.metadata is None else self.metadata
         both = zip(self.pairs, self.metadata, strict=True)
         return tuple("; ".join(part for part in parts if part) for parts in both)
 
     def segments(self) -> list[tuple[str, ...]]:
-        """What the model reads of each row: one segment, or two."""
+        """Segments of each row that the model reads, one or two."""
         second = self.second_segments()
         return [(text,) for text in self.texts] if second is None else list(zip(self.texts, second, strict=True))
 
@@ -102,9 +102,9 @@ class Splits:
 
     Attributes:
         label_names: the name of each class, by index.
-        ordinal: whether the order of the names means something.
-        notes: what was done to the data that the report must say.
-        task: what kind of labels the rows have, a name in :data:`alambique.evaluation.tasks.TASKS`.
+        ordinal: whether the order of the names is meaningful.
+        notes: changes to the data that the report mentions.
+        task: which kind of labels the rows have, a name in :data:`alambique.evaluation.tasks.TASKS`.
 
     Example:
         >>> import numpy as np
@@ -129,7 +129,7 @@ class Splits:
         return iter((self.train, self.valid, self.test))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Rows of each label, by split."""
+        """Number of rows of each label, by split."""
         return {
             split.name: {
                 name: int(n)
@@ -172,7 +172,7 @@ def write_splits(splits: Splits, folder: Path) -> None:
 
 
 def read_splits(folder: Path) -> Splits:
-    """Read what :func:`write_splits` wrote.
+    """Read the splits that :func:`write_splits` wrote to a folder.
 
     Example:
         >>> import tempfile

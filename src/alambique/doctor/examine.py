@@ -48,9 +48,9 @@ def examine(
     metadata: tuple[str, ...] = (),
     teacher_trained: bool = True,
 ) -> list[Finding]:
-    """Look for what makes a distillation fail without an error. Nothing is trained, written or changed.
+    """Find mistakes that make a distillation fail without an error. Nothing is trained, written or changed.
 
-    Modes, weights, gradients and the random state are as before when it returns; the student's backward pass is done on a
+    Modes, weights, gradients and the random state are the same afterwards; the backward pass of the student runs on a
     copy. See ``docs/findings.md`` for every code.
 
     Args:
@@ -58,17 +58,17 @@ def examine(
         student: a classifier to be trained.
         splits: the rows.
         soft_labels: the teacher's logits on train, if there are any yet.
-        collator: from a list of encoded rows to a batch. A row is a dict of what the tokenizer returns for it, as lists,
+        collator: makes a batch from a list of encoded rows. A row is a dict of the tokenizer's output for it, as lists,
             and ``labels``, an int.
         tokenizer: encodes the rows; by default ``collator.tokenizer``, which ``DataCollatorWithPadding`` has.
         student_collator: for the student, where it has another tokenizer; by default ``collator``.
         student_tokenizer: encodes the student's rows; by default ``student_collator.tokenizer``.
-        max_length: where texts are cut, in tokens; by default what tokenizer, collator and models allow.
+        max_length: maximum length in tokens; by default the smallest limit of tokenizer, collator and models.
         metadata: the data's columns in the second segment.
-        teacher_trained: false for a teacher that is yet to be fine-tuned, which need not know the task.
+        teacher_trained: false for a teacher that has not been fine-tuned yet and need not know the task.
 
     Returns:
-        The findings, gravest first; empty if there are none.
+        The findings, the most serious first; empty if there are none.
 
     Raises:
         TypeError: a collator has no tokenizer and none is given, or its batches have no ``input_ids``.

@@ -46,11 +46,11 @@ class Interval:
 
 
 def interval(per_seed: list[float], contributions: np.ndarray) -> Interval:
-    """The mean of a figure over seeds, with an interval over seeds and rows.
+    """Compute the mean of a figure over seeds, and its 95 % interval over seeds and rows.
 
     Args:
         per_seed: (K,) the figure of each seed.
-        contributions: (K, N), one for each seed and row; their mean over rows is the figure, up to the jackknife's bias.
+        contributions: (K, N), one per seed and row; their mean over rows is the figure, up to the jackknife's bias.
 
     Example:
         >>> import numpy as np
@@ -108,7 +108,7 @@ def accuracy_contributions(predicted: np.ndarray, labels: np.ndarray) -> np.ndar
 
 
 def macro_f1_contributions(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    """(N,) pseudo-values of macro-F1.
+    """Jackknife pseudo-values of macro-F1, (N,), as contributions to :func:`interval`.
 
     Example:
         >>> import numpy as np
@@ -164,15 +164,15 @@ def calibration_contributions(confidence: np.ndarray, correct: np.ndarray) -> np
 
 
 def mcnemar(student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """McNemar's exact test of two models' correctness on the same rows (McNemar 1947).
+    """Compare two models on the same rows by McNemar's exact test (McNemar 1947).
 
     Args:
-        student: (N,) its predicted classes.
-        undistilled: (N,) those of its twin.
-        labels: (N,).
+        student: (N,) predicted classes of the student.
+        undistilled: (N,) predicted classes of its twin.
+        labels: (N,) class indices.
 
     Returns:
-        How many rows only one of them gets right, and the two-sided p-value.
+        The number of rows that only one of them gets right, and the two-sided p-value ``p``.
 
     Example:
         >>> import numpy as np

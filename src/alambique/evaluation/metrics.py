@@ -7,7 +7,7 @@ BINS = 15  # of the calibration error
 
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
-    """Share of rows whose predicted class is the label; (N,) each.
+    """Share of rows whose predicted class is the label; predictions and labels are (N,).
 
     Example:
         >>> import numpy as np
@@ -19,7 +19,7 @@ def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
 
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
-    """Mean over all classes of F1; a class that is neither there nor predicted counts 0.
+    """Mean of F1 over all classes; a class that is neither in the labels nor predicted counts as 0.
 
     Example:
         >>> import numpy as np
@@ -68,7 +68,7 @@ def confidence_bins(confidence: np.ndarray) -> np.ndarray:
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
-    """Mean gap between confidence and accuracy over bins of confidence, weighed by their rows.
+    """Mean gap between confidence and accuracy over bins of confidence, weighted by their rows.
 
     Naeini, Cooper and Hauskrecht 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning"; Guo et al. 2017,
     "On Calibration of Modern Neural Networks", equation 3, with 15 bins.

@@ -28,15 +28,15 @@ Segments = Sequence[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Classifier:
-    """A model that is ready.
+    """A loaded model that classifies texts.
 
     Attributes:
         backend: ``int8``, ``onnx`` or ``torch``.
-        label_names: its classes, by index.
+        label_names: the classes, by index.
         pairs: whether a text has two segments.
-        max_length: where texts are cut, in tokens.
-        logits: from one or two segments a text to (texts, classes) float32, in the order of the texts.
-        fit_temperature: gives the temperature; :attr:`temperature` calls it once.
+        max_length: maximum length in tokens; longer texts are truncated.
+        logits: function from one or two segments per text to (texts, classes) float32, in the order of the texts.
+        fit_temperature: function that returns the temperature; :attr:`temperature` calls it once.
         task: how logits become probabilities and decisions.
 
     Example:
@@ -62,29 +62,29 @@ class Classifier:
 
     @cached_property
     def temperature(self) -> float:
-        """What logits are divided by for calibrated probabilities; fitted on valid."""
+        """Temperature that the logits are divided by for calibrated probabilities; fitted on valid."""
         return self.fit_temperature()
 
     def segments(self, line: str) -> tuple[str, ...]:
-        """A line as the model reads it: a tab parts the two segments of a pair."""
+        """Split a line into the segments that the model reads: a tab separates the two segments of a pair."""
         if not self.pairs:
             return (line,)
         first, _, second = line.partition("\t")
         return (first, second)
 
     def probabilities(self, segments: Segments, *, calibrated: bool = False) -> np.ndarray:
-        """(texts, classes) float32, in the order of the texts."""
+        """Classify texts: probabilities as (texts, classes) float32, in the order of the texts."""
         return self.probabilities_of(self.logits(segments), calibrated=calibrated)
 
     def probabilities_of(self, logits: np.ndarray, *, calibrated: bool = False) -> np.ndarray:
-        """From (texts, classes) logits of this model to probabilities of the same shape, float32."""
+        """Convert (texts, classes) logits of this model to probabilities of the same shape, float32."""
         return self.task.probabilities(logits, self.temperature if calibrated else 1.0).astype(np.float32)
 
     def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
-        """One text's answer as JSON values: ``label``, its ``probability``, and ``scores``, every label's.
+        """Answer for one text as JSON values: ``label``, its ``probability``, and ``scores``, the probability of each label.
 
         Args:
-            probabilities: (classes,).
+            probabilities: (classes,) probabilities of the text.
         """
         best = int(self.task.decide(probabilities))
         scores = dict(zip(self.label_names, probabilities.tolist(), strict=True))
@@ -92,17 +92,17 @@ class Classifier:
 
 
 def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None, spin: int = 0) -> Classifier:
-    """Open a run's student.
+    """Load the student of a run.
 
     Args:
-        folder: the run.
-        model: ``int8``, ``onnx`` or ``torch``; the first of these that stands there by default.
-        threads: of one run of an ONNX model; one a core by default.
-        spin: microseconds that idle threads of an ONNX model look for work before they sleep.
+        folder: the run folder.
+        model: ``int8``, ``onnx`` or ``torch``; by default the first of these that the run has.
+        threads: threads of an ONNX model; one per core by default.
+        spin: microseconds for which idle threads of an ONNX model wait for work before they sleep.
 
     Raises:
-        RunFolderError: the folder is no run, or has no such model.
-        CorruptArtefactError: the file to be used does not hold what its manifest says.
+        RunFolderError: the folder is not a run, or does not have the model.
+        CorruptArtefactError: the file of the model does not match its manifest.
         ModelError: the student in PyTorch cannot be loaded.
 
     Example:
@@ -131,10 +131,10 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
 
 
 def open_teacher(folder: Path) -> Classifier:
-    """Open a run's teacher, in PyTorch.
+    """Load the teacher of a run, in PyTorch.
 
     Raises:
-        RunFolderError: the folder is no run, or has no teacher.
+        RunFolderError: the folder is not a run, or does not have a teacher.
         ModelError: it cannot be loaded.
     """
     return _in_torch(RunFolder.existing(folder), TEACHER)

@@ -38,30 +38,30 @@ def distillation_loss(
     rows: Tensor | float | None = None,
     labelled_rows: Tensor | float | None = None,
 ) -> Tensor:
-    """Soft loss and cross-entropy, mixed: ``(1 − w) · soft + w · hard`` with ``w = hard_label_weight``.
+    """Weighted sum of soft loss and cross-entropy: ``(1 − w) · soft + w · hard`` with ``w = hard_label_weight``.
 
     ``soft`` is the mean over all rows; ``hard`` is the mean over the rows that have a hard label, so that a row without
-    one (−100) trains on the soft part alone. Hinton et al. 2015, §2.
+    one (−100) contributes to the soft part alone. Hinton, Vinyals and Dean 2015, §2.
 
     Args:
         student_logits: (B, C).
         teacher_logits: (B, C), detached here; may be None when ``hard_label_weight`` is 1.
         labels: (B,) class indices, −100 for none; may be None when ``hard_label_weight`` is 0.
-        temperature: of the soft loss, above 0.
-        hard_label_weight: from 0 (soft labels only) to 1 (hard labels only).
-        loss: the soft loss: a name such as ``kl`` or ``mse``, or one with its options (:mod:`alambique.losses.prediction`).
+        temperature: temperature of the soft loss, above 0.
+        hard_label_weight: w, from 0 (soft labels only) to 1 (hard labels only).
+        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.prediction.PredictionLoss`.
         label_order: (C,) the rank of each class, for a loss that needs it.
-        label_smoothing: of the hard labels, from 0 to 1.
-        hard_loss: from logits, labels and ``label_smoothing`` to one value per row, 0 for a row without a label.
-        rows: what the sum of soft losses is divided by; B by default. Under gradient accumulation, the rows of the
-            whole step, so that unequal micro-batches weigh each row alike.
-        labelled_rows: the same for the hard losses; the number of labelled rows by default.
+        label_smoothing: label smoothing of the hard labels, from 0 to 1.
+        hard_loss: function from logits, labels and ``label_smoothing`` to one value per row, 0 for a row without a label.
+        rows: divisor of the sum of soft losses; B by default. With gradient accumulation, the number of rows of the whole
+            step, so that each row has the same weight in micro-batches of different sizes.
+        labelled_rows: divisor of the sum of hard losses; the number of labelled rows by default.
 
     Returns:
         A scalar.
 
     Raises:
-        ValueError: shapes differ, a part that has weight is missing, or a parameter is out of range.
+        ValueError: shapes differ, logits or labels that have a weight are missing, or a parameter is out of range.
 
     Example:
         >>> import math

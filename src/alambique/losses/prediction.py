@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LossInputs:
-    """What a loss may look at, for the rows of a micro-batch.
+    """Inputs of a loss, for the rows of a micro-batch.
 
     Attributes:
         student_logits: (B, C).
         teacher_logits: (B, C), without gradient.
-        labels: (B,) class indices, −100 for a row without a hard label; None where no row has one.
-        temperature: of the softmax, above 0.
-        label_order: (C,) the rank of each class; None where the labels have no order.
+        labels: (B,) class indices, −100 for a row without a hard label; None if no row has one.
+        temperature: temperature of the softmax, above 0.
+        label_order: (C,) the rank of each class; None if the labels have no order.
 
     Example:
         >>> import torch
@@ -44,14 +44,14 @@ class LossInputs:
 
 
 class PredictionLoss(BaseModel):
-    """Base of the losses on logits: frozen options, and one value per row.
+    """Base class of losses on logits, with frozen options and one value per row.
 
     Attributes:
-        name: what the recipe and :class:`~alambique.DistillationTrainer` call it.
-        needs_batch: a row's value depends on the other rows of its micro-batch; it is then refused with gradient
-            accumulation, under which micro-batches are smaller than a step.
-        needs_label_order: it is refused for labels that have no order.
-        least_classes: it is refused for fewer classes.
+        name: the name in the recipe and for :class:`~alambique.DistillationTrainer`.
+        needs_batch: the value of a row depends on the other rows of its micro-batch; the loss is then refused with
+            gradient accumulation, where micro-batches are smaller than a step.
+        needs_label_order: the loss is refused for labels that have no order.
+        least_classes: the loss is refused for fewer classes.
 
     Example:
         >>> import math
@@ -76,14 +76,14 @@ class PredictionLoss(BaseModel):
     name: str
 
     def rows(self, batch: LossInputs) -> "Tensor":
-        """The loss of each row of a micro-batch, (B,)."""
+        """Loss of each row of a micro-batch, (B,)."""
         raise NotImplementedError
 
     def check(self, *, classes: int, ordered: bool, accumulation: int) -> None:
-        """Refuse data or a training for which this loss is not defined.
+        """Raise an error if the loss is not defined for the data or the training.
 
         Args:
-            classes: how many.
+            classes: number of classes.
             ordered: whether the labels have an order.
             accumulation: micro-batches per step.
 
@@ -126,10 +126,10 @@ LOSSES: dict[str, type[PredictionLoss]] = {kind.model_fields["name"].default: ki
 
 
 def kl_divergence(student_logits: "Tensor", teacher_logits: "Tensor", *, temperature: float) -> "Tensor":
-    """KL(teacher ‖ student) of the distributions softened by ``temperature``, times its square.
+    """KL divergence of teacher and student distributions softened by the temperature T, times T².
 
-    T² · Σ_c p_c (log p_c − log q_c) with p = softmax(z/T) of the teacher and q of the student. T² keeps the size of the
-    gradient independent of T (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network", §2).
+    T² · Σ_c p_c (log p_c − log q_c) with p = softmax(z/T) of the teacher and q of the student. T² makes the size of
+    the gradient independent of T (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network", §2).
 
     Args:
         student_logits: (B, C).
@@ -157,7 +157,7 @@ def kl_divergence(student_logits: "Tensor", teacher_logits: "Tensor", *, tempera
 def mean_squared_error(student_logits: "Tensor", teacher_logits: "Tensor") -> "Tensor":
     """Mean over classes of the squared difference of centred logits.
 
-    Centring makes it blind to a shift of the logits, which changes no probability. It is the limit of
+    Centring makes the loss invariant to a shift of the logits, which changes no probability. It is the limit of
     :func:`kl_divergence` at high temperature, times 2 (Hinton et al. 2015, §2.1, equation 4; Kim et al. 2021, "Comparing
     Kullback-Leibler Divergence and Mean Squared Error Loss in Knowledge Distillation").
 

@@ -29,7 +29,7 @@ EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder
 
 
 class Recipe(Section):
-    """Every choice of a run. Frozen; :meth:`load` and :meth:`from_dict` report all problems at once.
+    """All settings of a run, frozen. :meth:`load` and :meth:`from_dict` report all problems at once.
 
     Example:
         >>> from alambique import Recipe
@@ -55,8 +55,8 @@ class Recipe(Section):
         BeforeValidator(as_tuple),
         Field(min_length=1, max_length=100),
     ] = (0,)
-    """With several, teacher, student and twin are trained for each under `seeds/N/`; the report gives the mean and each
-    seed's figure, and `student/` holds the seed whose student is best on valid."""
+    """With several seeds, teacher, student and twin are trained for each, under `seeds/N/`. The report shows the mean and
+    the figure of each seed, and `student/` is the student of the seed that is best on valid."""
 
     @field_validator("seeds")
     @classmethod
@@ -67,10 +67,10 @@ class Recipe(Section):
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any], *, where: str = "the recipe") -> Self:
-        """Validate plain values.
+        """Make a recipe from plain values, such as parsed YAML.
 
         Raises:
-            RecipeError: names every problem with its key path and, where one is close, the key that was meant.
+            RecipeError: lists every problem with its key path and, if one is close, the key that was probably meant.
         """
         problems = _two_forms(raw)
         try:
@@ -85,10 +85,10 @@ class Recipe(Section):
     def load(cls, name: str | Path, overrides: tuple[str, ...] = ()) -> Self:
         """Read a shipped recipe by name, or a YAML file, and apply ``key=value`` overrides.
 
-        A path inside the recipe is looked up from the current folder, then from the recipe's own.
+        A path in the recipe is relative to the current folder or, if it does not exist there, to the folder of the recipe.
 
         Raises:
-            RecipeError: no such recipe, no YAML, or problems in it.
+            RecipeError: the recipe does not exist, is not YAML, or has problems.
         """
         file = _find(name)
         raw = read_yaml(_text_of(file), where=str(name))
@@ -118,7 +118,7 @@ class Recipe(Section):
         )
 
     def to_yaml(self) -> str:
-        """The recipe as YAML that :meth:`load` reads back to an equal recipe."""
+        """Recipe as YAML, which :meth:`load` reads back as an equal recipe."""
         values = self.model_dump(mode="json")
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         if any(line_end in text for line_end in "\x85\u2028\u2029"):  # YAML would read them back as spaces

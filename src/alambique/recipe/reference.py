@@ -17,14 +17,14 @@ HEAD = """\
 <!-- Made from the code by: python -m alambique.recipe.reference > docs/recipe.md
      To change a key's line, change the text below its declaration in src/alambique/recipe/sections.py. -->
 
-A recipe is a YAML file. Every key has a default but {required}.
-`--set key=value` changes a key for one run, and repeats; values are read as YAML. Shipped recipes (`alambique recipes` lists
-them):
+A recipe is a YAML file. Every key has a default except {required}.
+`--set key=value` changes a key for one run and can be repeated; values are parsed as YAML. Shipped recipes (as listed by
+`alambique recipes`):
 
 {shipped}
 
-All of a recipe's mistakes are reported at once. Names of labels and columns stay text: `true` is a label here, no boolean.
-A path is looked up from the current folder, then from the recipe's own."""
+All problems of a recipe are reported at once. Names of labels and columns are always text: `true` is a label here, not a
+boolean. A path is relative to the current folder or, if it does not exist there, to the folder of the recipe."""
 _KINDS = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`",
     "array": "a list", "object": "a mapping",
@@ -43,6 +43,8 @@ def page() -> str:
     parts = [HEAD.format(required=_enumerated(required, "and"), shipped=shipped)]
     for name, section in tables.items():
         parts += [f"## {name}", inspect.getdoc(section) or "", _table(_rows(section, f"{name}."))]
+        chosen = [key for key, field in section.model_fields.items() if field.discriminator]
+        parts += [_choices(section, key, f"{name}.{key}") for key in chosen]
     for key in [name for name in kinds if name not in tables]:
         parts += [f"## {key}", _table([_row(Recipe, key, key)])]
     return "\n\n".join(parts) + "\n"
@@ -77,24 +79,38 @@ def _meanings(module: ModuleType) -> dict[str, dict[str, str]]:
     return found
 
 
-def _table(rows: list[tuple[str, str, str, str]]) -> str:
-    lines = [("key", "default", "values", "meaning"), ("---",) * 4, *rows]
+def _table(rows: list[tuple[str, ...]], head: tuple[str, ...] = ("key", "default", "values", "meaning")) -> str:
+    lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _rows(section: type[BaseModel], prefix: str) -> list[tuple[str, str, str, str]]:
-    """A line a key, its own before those it inherits; those of a mapping follow it."""
+def _choices(section: type[BaseModel], key: str, path: str) -> str:
+    """A line for each type that a key chooses by its name: the name, its options, its docstring's first line."""
+    kinds = get_args(section.model_fields[key].annotation)
+    return _table([_choice(kind) for kind in kinds], (f"`{path}`", "options", "meaning"))
+
+
+def _choice(kind: type[BaseModel]) -> tuple[str, ...]:
+    options = [_row(kind, key, key) for key in kind.model_fields if key != "name"]
+    listed = "; ".join(
+        f"{key} (default {default}), {values}" + (f": {text}" if text else "") for key, default, values, text in options
+    )
+    return f"`{kind.model_fields['name'].default}`", listed or "none", (inspect.getdoc(kind) or "").splitlines()[0]
+
+
+def _rows(section: type[BaseModel], prefix: str) -> list[tuple[str, ...]]:
+    """A line for each key, its own before those it inherits; those of a mapping follow it."""
     own = [key for key in section.__annotations__ if key in section.model_fields]
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key in [*own, *(key for key in section.model_fields if key not in own)]:
         rows.append(_row(section, key, prefix + key))
         for part in get_args(section.model_fields[key].annotation):
-            if _is_section(part):
+            if _is_section(part) and not section.model_fields[key].discriminator:
                 rows += _rows(part, f"{prefix}{key}.")
     return rows
 
 
-def _row(section: type[BaseModel], key: str, path: str) -> tuple[str, str, str, str]:
+def _row(section: type[BaseModel], key: str, path: str) -> tuple[str, ...]:
     values = _values(section.model_json_schema()["properties"][key])
     return f"`{path}`", _default(section, key), values, meaning(section, key).replace("|", "\\|")
 
@@ -105,6 +121,8 @@ def _default(section: type[BaseModel], key: str) -> str:
         return "(required)"
     # a section that needs nothing may choose for itself, as the models of teacher and student
     value = field.default if _required(section) else getattr(section(), key)
+    if field.discriminator:
+        value = value.name
     if isinstance(value, float):
         return f"{value:g}".replace("e-0", "e-") if value < 1e-3 else str(value)  # noqa: PLR2004
     if value is None or isinstance(value, bool):
@@ -114,6 +132,9 @@ def _default(section: type[BaseModel], key: str) -> str:
 
 def _values(schema: dict[str, Any]) -> str:
     """What a key takes, in words, from its JSON schema."""
+    if "discriminator" in schema:
+        names = [f"`{name}`" for name in schema["discriminator"]["mapping"]]
+        return f"{_enumerated(names, 'or')}, or a mapping of `name` and options"
     if "anyOf" in schema:
         return _enumerated([_values(part) for part in schema["anyOf"] if part.get("type") != "null"], "or")
     if "enum" in schema:

@@ -98,31 +98,31 @@ class Data(Section):
     """A Hub id, a folder with `train`, `valid` (or `validation`, `dev`) and `test` files, one file,
     `{train: F, valid: F, test: F}`, or `quickstart` (the embedded claims)."""
     text: Annotated[Texts, Field(min_length=1, max_length=2)]
-    """A column, or a list of one or two (two: a sentence pair)."""
+    """The column of text, or a list of one or two columns (two: a sentence pair)."""
     label: Annotated[str, Field(min_length=1)]
     """The column of labels: names or integers."""
     label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(_groups)] = None
-    """Labels joined into fewer. LIAR: `six`, `three` or `two`; any data: a mapping `{old name: new name}`; null: as they
-    are."""
+    """Merges labels. LIAR: `six`, `three` or `two`; other data: a mapping `{old name: new name}`; null: labels stay
+    as they are."""
     label_order: Annotated[Texts, Field(min_length=2)] | None = None
-    """The labels in order, two at least; LIAR's is known."""
+    """The labels in order, at least two, if they have one; the order of LIAR's labels is known."""
     metadata: Texts = ()
     """Further columns, joined into the second segment as `name: value; name: value`. LIAR: subject, speaker, job, state,
-    party, context; its count columns only if named, and then the report says that they leak the label."""
+    party, context; its count columns can be named too, and then the report says that they leak the label."""
     max_rows: Count | None = None
-    """A stratified sample of each split, for trials; null: all rows."""
+    """Uses a stratified sample of each split, for trials; null: all rows."""
     columns: Texts = ()
-    """The names, in order, of the columns of a TSV or CSV file without a header row."""
+    """Column names, in order, of a TSV or CSV file without a header row."""
     encoding: str = "utf-8"
-    """Of text files, by Python's name for it."""
+    """Encoding of text files (a Python codec name)."""
     max_length: Annotated[int, Field(ge=4)] = 128
-    """In tokens; longer texts are cut, and the report says how many."""
+    """Maximum length in tokens; longer texts are truncated, and the report says how many."""
     subset: str | None = None
-    """Of a Hub data set that has several."""
+    """Subset of a Hub data set that has several."""
     revision: str | None = None
-    """Of a Hub data set; null: the Hub's Parquet conversion, else the main branch."""
+    """Revision of a Hub data set; null: the Hub's Parquet conversion, else the main branch."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Of the split-off of a missing valid or test (a tenth of train each, stratified) and of `data.max_rows`."""
+    """Seed for splitting a missing valid or test off train (a tenth of train each, stratified) and for `data.max_rows`."""
 
     @field_validator("text", "label_order", "metadata", "columns")
     @classmethod
@@ -162,13 +162,13 @@ class Scratch(Section):
     """The size of a model made from scratch: layers, width, heads."""
 
     architecture: Literal["distilbert", "bert"] = "distilbert"
-    """What it is built as."""
+    """Architecture."""
     layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)]
-    """How many Transformer layers."""
+    """Number of Transformer layers."""
     width: Bounded
     """Hidden size of each layer."""
     heads: Bounded
-    """Attention heads of each layer; they divide the width."""
+    """Attention heads of each layer; must divide the width."""
     feed_forward: Bounded | None = None
     """Hidden size of the feed-forward networks; null: four times the width."""
 
@@ -196,9 +196,9 @@ class TeacherScratch(Scratch):
     """A teacher from scratch, with a WordPiece tokenizer trained on the train split."""
 
     architecture: Literal["distilbert", "bert"] = "bert"
-    """What it is built as."""
+    """Architecture."""
     vocabulary: Annotated[int, Field(ge=100, le=10**6)] = 8000
-    """At most so many word pieces in the tokenizer that is trained on train."""
+    """Maximum vocabulary size of the WordPiece tokenizer that is trained on train."""
 
 
 class FromTeacher(Section):
@@ -207,24 +207,24 @@ class FromTeacher(Section):
     architecture: Literal["distilbert", "bert"] = "distilbert"
     """`bert`: a shallower BERT."""
     layers: Layers
-    """So many of the teacher's layers, evenly spaced, or a list of their numbers, from 0, in rising order."""
+    """Number of the teacher's layers, chosen evenly spaced, or a list of layer numbers, from 0, in ascending order."""
 
 
 class Training(Section):
     """What every training has."""
 
     epochs: Bounded
-    """How many times train is read."""
+    """Passes over train."""
     batch_size: Bounded = 32
-    """Rows a micro-batch."""
+    """Rows per micro-batch."""
     gradient_accumulation: Bounded = 1
-    """Micro-batches a step; each row weighs the same."""
+    """Micro-batches per step; each row weighs the same."""
     learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-5
-    """The peak; linear decay."""
+    """Peak learning rate; it decays linearly."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the steps in which the learning rate rises to its peak."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """AdamW's."""
+    """Weight decay of AdamW."""
 
 
 class Teacher(Training):
@@ -236,11 +236,11 @@ class Teacher(Training):
     """Instead of a model: `{architecture: bert, layers: 2, width: 128, heads: 4, vocabulary: 8000}`, with a tokenizer
     trained on train."""
     fine_tune: bool = True
-    """False: it is a finished classifier with the data's labels, by name."""
+    """False: the model is a finished classifier whose label names are those of the data."""
     epochs: Bounded = 3
-    """How many times train is read; the epoch with the best macro-F1 on valid is kept."""
+    """Passes over train; the epoch with the best macro-F1 on valid is selected."""
     allow_weak: bool = False
-    """True: go on with a teacher that is no better than the majority class on valid."""
+    """True: continue with a teacher that does not beat the majority class on valid."""
 
     @model_validator(mode="before")
     @classmethod
@@ -259,13 +259,13 @@ class Student(Training):
     """The small model: a checkpoint, some of the teacher's layers, or one from scratch."""
 
     model: Annotated[str, Field(min_length=1)] | None = None
-    """As for the teacher; or one of `student.from_teacher` and `student.from_scratch`."""
+    """As for the teacher. Alternatives: `student.from_teacher` and `student.from_scratch`."""
     from_teacher: FromTeacher | None = None
     """Some of a BERT teacher's layers: `{architecture: distilbert, layers: 3}`."""
     from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
     epochs: Bounded = 6
-    """As for the teacher; the undistilled twin has as many."""
+    """As for the teacher; the undistilled twin trains for the same number."""
 
     @model_validator(mode="before")
     @classmethod
@@ -274,28 +274,28 @@ class Student(Training):
 
 
 class Distillation(Section):
-    """How soft and hard labels are mixed."""
+    """How soft and hard labels are combined."""
 
     loss: Annotated[Loss, Field(discriminator="name"), BeforeValidator(with_name), WrapSerializer(name_or_mapping)] = (
         Field(default_factory=KL)
     )
-    """The soft loss, by name, or as a mapping of its name and options, see below."""
+    """The soft loss: a name from the table below, or a mapping such as `{name: kl}` with the options of the loss."""
     temperature: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = 2.0
     """Softmax temperature T; ignored by `mse`."""
     hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """From 0 (soft labels only) to 1 (hard labels only); the soft loss has the rest."""
+    """Weight of the hard labels, from 0 (soft labels only) to 1 (hard labels only)."""
 
 
 class Compute(Section):
     """How the arithmetic of training and labelling is done."""
 
     plain: bool = False
-    """true: the models' own code for every layer, token and word. false leaves out what the result does not need (the last
-    layer's other tokens, embeddings of words that never occur), and is equal but for rounding."""
+    """true: run the models' own code for every layer, token and word. false: skip arithmetic that the result does not need
+    (the last layer's other tokens, embeddings of words that never occur); the result is equal up to rounding."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`bf16`: half precision where it is safe; `auto`: that on a GPU which has it, else `fp32`."""
+    """`bf16`: bfloat16 where it is safe; `auto`: `bf16` on a GPU that supports it, else `fp32`."""
     compile: bool = False
-    """true: `torch.compile` the models in training. It takes minutes first, and pays in long trainings on a GPU."""
+    """true: train with `torch.compile`. Compilation takes minutes, and pays off in long trainings on a GPU."""
 
     @property
     def speedups(self) -> bool:
@@ -308,20 +308,20 @@ class Compute(Section):
 
 
 class Export(Section):
-    """What is exported of the student when a run ends, and how near to PyTorch it must be on valid."""
+    """Which formats of the student a run exports, and how close to PyTorch they must be on valid."""
 
     formats: Annotated[tuple[Literal["onnx", "int8"], ...], BeforeValidator(as_tuple)] = ("onnx", "int8")
-    """`onnx`: fp32; `int8`: smaller and faster, see `docs/export.md`. `[]`: none; `alambique export` makes them later."""
+    """`onnx`: fp32; `int8`: smaller and faster, see `docs/export.md`. `[]`: none; `alambique export` can make them later."""
     onnx_max_drift: Annotated[float, Field(ge=0, le=1)] = 1e-4
-    """The most that any probability of the fp32 file may differ from PyTorch's."""
+    """Largest allowed difference between a probability of the fp32 file and PyTorch's."""
     int8_mean_drift: Annotated[float, Field(ge=0, le=1)] = 0.02
-    """The most that the probabilities of the int8 file may differ from PyTorch's in the mean, over rows and labels."""
+    """Largest allowed mean difference, over rows and labels, between the probabilities of the int8 file and PyTorch's."""
     int8_agreement: Annotated[float, Field(ge=0, le=1)] = 0.99
-    """The least share of the confident rows on which the int8 file must choose the same label as PyTorch."""
+    """Minimum share of the confident rows for which the int8 file must choose the same label as PyTorch."""
     confident_margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """A row is confident if the two best probabilities in PyTorch differ by at least this."""
+    """A row is confident if its two largest probabilities in PyTorch differ by at least this."""
     int8_macro_f1_drop: Annotated[float, Field(ge=0, le=1)] = 0.005
-    """The most that the int8 file may lose in macro-F1; it fails if the whole 95 % interval of the loss lies above."""
+    """Largest allowed drop in macro-F1 of the int8 file; it fails if the whole 95 % interval of the drop lies above this."""
 
     @field_validator("formats")
     @classmethod

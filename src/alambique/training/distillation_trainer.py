@@ -26,22 +26,22 @@ class StepCounts(NamedTuple):
 
 
 class DistillationTrainer(Trainer):
-    """Trains ``model`` on soft labels and hard labels at once.
+    """Trainer that trains ``model`` on soft labels and hard labels together.
 
-    The soft labels come from ``teacher_model``, run without gradient at each step, or from a dataset column
-    ``teacher_logits`` (C floats per row), which wins where both are there. With ``hard_label_weight=1`` neither is needed
-    and this is ordinary fine-tuning. Each row weighs the same however the rows fall into micro-batches. In evaluation,
-    rows that come with no soft labels are scored by cross-entropy with their hard labels alone.
+    The soft labels come from ``teacher_model``, which runs without gradients in each step, or from a dataset column
+    ``teacher_logits`` (C floats per row), which takes precedence. With ``hard_label_weight=1`` neither is needed and this is
+    ordinary fine-tuning. All rows of a step have the same weight, however they are divided into micro-batches. In
+    evaluation, rows without soft labels are scored by cross-entropy with their hard labels alone.
 
     Args:
         *args: as for ``transformers.Trainer``.
-        teacher_model: a fine-tuned classifier with the student's labels in the student's order. It is put in eval mode
-            and moved to the trainer's device; its weights are never updated.
-        loss: ``kl`` or ``mse``, see :mod:`alambique.losses.prediction`.
+        teacher_model: a fine-tuned classifier with the same labels in the same order as the student. It is put in eval
+            mode and moved to the trainer's device; its weights are never updated.
+        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.prediction.PredictionLoss`.
         temperature: of the soft loss, above 0.
-        hard_label_weight: weight of the cross-entropy, from 0 to 1; the soft loss has the rest.
+        hard_label_weight: weight w of the cross-entropy, from 0 to 1; the soft loss has the weight 1 − w.
         label_order: (C,) the rank of each class, for a loss that needs labels in order.
-        task: how hard labels are learnt; single-label classification by default.
+        task: decides the loss of the hard labels; single-label classification by default.
         **kwargs: as for ``transformers.Trainer``.
 
     Raises:
