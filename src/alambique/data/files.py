@@ -160,12 +160,17 @@ def _from_rows(path: Path, rows: Iterator[tuple[int, list[str]]], columns: tuple
     return _some_rows(Table(str(path), cells, lines))
 
 
+def _json_problem(error: Exception) -> str:
+    """Describe an error of the JSON parser; its words for deep nesting differ between versions of Python."""
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
 def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     if text.lstrip().startswith("["):
         try:
             rows = json.loads(text, object_pairs_hook=_once_each)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: not valid JSON ({error}).") from error
+            raise DataError(f"{path}: not valid JSON ({_json_problem(error)}).") from error
         yield from enumerate(rows, start=1)
         return
     for number, line in enumerate(text.split("\n"), start=1):
@@ -173,7 +178,7 @@ def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Any]]:
             try:
                 yield number, json.loads(line, object_pairs_hook=_once_each)
             except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}, line {number}: not valid JSON ({error}).") from error
+                raise DataError(f"{path}, line {number}: not valid JSON ({_json_problem(error)}).") from error
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
