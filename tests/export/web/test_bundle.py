@@ -23,9 +23,9 @@ FILES = [
 
 @pytest.fixture(autouse=True)
 def _packages_to_hand(tmp_path, monkeypatch):
-    """Neither npm nor a network: what the cache holds is pinned, and small."""
+    """No network: what the cache holds is pinned, and small."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     monkeypatch.setattr(web, "LIBRARY", small_library(web.LIBRARY))
 
 
@@ -118,18 +118,23 @@ def test_a_folder_of_the_users_own_is_left_alone_by_distill(exported, run_folder
     assert names(run_folder / "web") == ["manifest.json"]
 
 
-def test_without_npm_nothing_half_written_stays_and_what_stood_there_stays(run, run_folder):
+def test_without_a_network_nothing_half_written_stays_and_what_stood_there_stays(run, run_folder):
     before = names(run_folder)
     (package,) = (one for one in web.LIBRARY if one.name == "onnxruntime-web")
     kept = cache_folder() / package.tarball
     content = kept.read_bytes()
     kept.write_bytes(b"broken")
-    message = (
-        f"alambique: The web export needs npm once, to fetch {package.name}@{package.version}, and there is none. Install "
-        f"Node.js, or run `npm pack {package.name}@{package.version}` where there is npm and put {package.tarball} into "
-        f"{cache_folder()}.\n"
-    )
-    assert run("export", run_folder, "--to", "web", "--quiet") == (2, "", message)
+    begin = f"alambique: The web export needs {package.name}@{package.version} once, and it cannot be fetched from {package.url}: "
+    end = f"download that file elsewhere and put it into {cache_folder()} as {package.tarball}.\n"
+
+    def assert_refused():
+        status, out, err = run("export", run_folder, "--to", "web", "--quiet")
+        assert (status, out) == (2, "")
+        assert err.startswith(begin)
+        assert err.endswith(end)
+        assert err.count("\n") == 1
+
+    assert_refused()
     assert names(run_folder) == before
 
     kept.write_bytes(content)
@@ -137,7 +142,7 @@ def test_without_npm_nothing_half_written_stays_and_what_stood_there_stays(run, 
     (run_folder / "web" / "web.js").write_bytes(b"other")
     whole = names(run_folder)
     kept.unlink()
-    assert run("export", run_folder, "--to", "web", "--quiet") == (2, "", message)
+    assert_refused()
     assert names(run_folder) == whole
 
 

@@ -35,7 +35,7 @@ def offline_browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported_web(exported, tmp_path_factory):
-    """A run with ``web/`` as it ships, the packages out of the user's own cache or by npm."""
+    """A run with ``web/`` as it ships, the packages out of the user's own cache or from the registry."""
     try:
         for package in web.LIBRARY:
             fetch(package)

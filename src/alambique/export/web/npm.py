@@ -1,18 +1,25 @@
-"""npm packages at a pinned version: taken once with npm, kept in the user's cache, never used unless their hash is right."""
+"""npm packages at a pinned version: fetched once from the registry, cached, and never used unless their hash is right."""
 
 import base64
-import hashlib
+import logging
 import os
 import shutil
-import subprocess
 import tarfile
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 
-from alambique.errors import UserInputError
+from alambique.errors import UserInputError, first_line
 
-PATIENCE = 300  # seconds for a download
+if TYPE_CHECKING:
+    from requests import RequestException
+
+REGISTRY = "https://registry.npmjs.org"
+PATIENCE = 60  # seconds without a byte
+_CHUNK = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,14 @@ class Package:
 
     @property
     def tarball(self) -> str:
-        """The name that ``npm pack`` gives its file."""
+        """The tarball's name in the cache, which is also the name that ``npm pack`` gives it."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
+
+    @property
+    def url(self) -> str:
+        """The tarball's address on the registry that the user's npm settings name for this package."""
+        registry = _registry(self.name.partition("/")[0])
+        return f"{registry}/{self.name}/-/{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
 
 class NpmError(UserInputError):
@@ -42,73 +55,91 @@ class NpmError(UserInputError):
 
 
 def cache_folder() -> Path:
-    """Where packages are kept."""
+    """Return the folder in which packages are kept."""
     above = os.environ.get("XDG_CACHE_HOME")
     return (Path(above) if above else Path.home() / ".cache") / "alambique" / "npm"
 
 
 def fetch(package: Package) -> Path:
-    """The package's tarball, from the cache or else with npm.
+    """Return the package's tarball, from the cache or else from the registry. Node.js is not needed.
+
+    Proxies and certificates are those of ``HTTPS_PROXY`` and ``REQUESTS_CA_BUNDLE``, as for every program that uses requests.
 
     Raises:
-        NpmError: npm is missing or fails, or the tarball has another hash.
+        NpmError: it cannot be downloaded or stored, or has another hash.
     """
-    kept = cache_folder() / package.tarball
-    if kept.is_file() and integrity(kept) == package.integrity:
-        return kept
-    wanted = f"{package.name}@{package.version}"
-    npm = shutil.which("npm")
-    if npm is None:
-        raise NpmError(
-            f"The web export needs npm once, to fetch {wanted}, and there is none. Install Node.js, or run "
-            f"`npm pack {wanted}` where there is npm and put {package.tarball} into {kept.parent}."
-        )
+    import pooch  # noqa: PLC0415 - slow, and only this command downloads
+    from requests import RequestException  # noqa: PLC0415
+
+    digest = base64.b64decode(package.integrity.removeprefix("sha512-")).hex()
+    url = package.url
+    identity = {"Accept-Encoding": "identity"}  # the hash is of the bytes as they are stored
+    downloader = pooch.HTTPDownloader(chunk_size=_CHUNK, timeout=PATIENCE, headers=identity)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-            _pack(npm, wanted, folder)
-            _checked(Path(folder) / package.tarball, package, wanted).replace(kept)
+        with _without_log(pooch.get_logger()):
+            return Path(
+                pooch.retrieve(url, f"sha512:{digest}", package.tarball, path=cache_folder(), downloader=downloader)
+            )
+    except RequestException as error:
+        raise NpmError(
+            f"The web export needs {package.name}@{package.version} once, and it cannot be fetched from {_shown(url)}: "
+            f"{_reason(error, url)}. Connect to the network, or name another registry in npm_config_registry, or download "
+            f"that file elsewhere and put it into {cache_folder()} as {package.tarball}."
+        ) from error
+    except ValueError as error:  # pooch's, where the hash differs
+        raise NpmError(
+            f"{_shown(url)} is not the {package.name}@{package.version} that this version of Alambique is pinned to (its "
+            f"SHA-512 is not {package.integrity.removeprefix('sha512-')[:12]}…), so it is not used. Check the registry that "
+            "npm_config_registry or .npmrc names."
+        ) from error
     except OSError as error:
         raise NpmError(
-            f"{kept.parent}, where npm packages are kept, cannot be written: {error.strerror}. Set XDG_CACHE_HOME to "
-            "a folder that can."
+            f"{cache_folder()}, where npm packages are kept, cannot be written: {error.strerror or 'Permission denied'}. Set "
+            "XDG_CACHE_HOME to a folder that can."
         ) from error
-    return kept
 
 
-def _checked(fetched: Path, package: Package, wanted: str) -> Path:
-    if not fetched.is_file():
-        raise NpmError(f"npm pack {wanted} made no {package.tarball}.")
-    found = integrity(fetched)
-    if found != package.integrity:
-        raise NpmError(
-            f"npm gave another {wanted} than the one this version of Alambique is pinned to (its hash is {found[:19]}…, not "
-            f"{package.integrity[:19]}…), so it is not used. Check the registry that npm asks."
-        )
-    return fetched
+def _registry(scope: str) -> str:
+    """Return the registry of a package's scope, as npm looks it up: the environment goes before ``.npmrc``."""
+    settings = _npmrc() | {
+        name.lower().removeprefix("npm_config_"): value
+        for name, value in os.environ.items()
+        if name.lower().startswith("npm_config_") and value
+    }
+    return (settings.get(f"{scope}:registry") or settings.get("registry") or REGISTRY).rstrip("/")
 
 
-def _pack(npm: str, wanted: str, folder: str) -> None:
-    command = [npm, "pack", wanted, "--ignore-scripts", "--pack-destination", folder, "--loglevel", "error"]
+def _npmrc() -> dict[str, str]:
+    """Return the keys of the user's ``.npmrc``; none where there is no such file."""
+    lines: list[str] = []
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home
+        path = os.environ.get("npm_config_userconfig") or Path.home() / ".npmrc"
+        lines = Path(path).read_text("utf-8", errors="replace").splitlines()
+    pairs = (line.partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
+    return {key.strip(): value.strip().strip("'\"") for key, equals, value in pairs if equals}
+
+
+def _shown(url: str) -> str:
+    """Return the address without a user name and password, for messages."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _reason(error: "RequestException", url: str) -> str:
+    if error.response is not None:
+        return f"the answer is {error.response.status_code} {error.response.reason}"
+    return first_line(error).replace(url, _shown(url)).rstrip(".")
+
+
+@contextmanager
+def _without_log(logger: logging.Logger) -> Iterator[None]:
+    """Silence a logger's progress notes in the block."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     try:
-        done = subprocess.run(  # noqa: S603 - constants of this module
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE, cwd=folder, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NpmError(
-            f"npm pack {wanted} took more than {PATIENCE} seconds. Try again with a better network."
-        ) from error
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "A complete log of this run" not in line and line.strip()]
-        raise NpmError(
-            f"npm pack {wanted} failed; connect to the network and run again. npm said: {' '.join(lines)[:300]}"
-        )
-
-
-def integrity(path: Path) -> str:
-    """SHA-512 of a file as npm writes it."""
-    with path.open("rb") as stream:
-        return "sha512-" + base64.b64encode(hashlib.file_digest(stream, "sha512").digest()).decode()
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def take(tarball: Path, names: dict[str, Path]) -> None:
