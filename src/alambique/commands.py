@@ -79,6 +79,7 @@ def rewrite_report(folder: Path) -> Report:
         CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
+    run.recipe()  # what is wrong with it is said first
     run.require(DATA)
     with quiet_libraries(), run.locked():
         run.check()
@@ -94,11 +95,11 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
         CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)
+    recipe = run.recipe()
     run.require(DATA)
     for name in MODELS:
         run.require(name)
     check_current(run)
-    recipe = run.recipe()
     splits, _ = run_data(run)
     task = TASKS[splits.task]
     split = next(split for split in splits if split.name == split_name)

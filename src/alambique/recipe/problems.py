@@ -54,7 +54,8 @@ def _sentence(found: Any, known: set[str]) -> str:
     if kind == "missing":
         return "is missing and has no default."
     if kind == "value_error":
-        return f"{context['error']}."
+        sentence = str(context["error"])
+        return sentence if sentence.endswith("?") else f"{sentence}."
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, not {_shown(value)}."
     if kind in _BOUNDS:
