@@ -48,7 +48,6 @@ REASONS = {
     "serve/limits": "answers over HTTP: tests/serve/test_service.py",
     "serve/schema": "compared with the answers over HTTP: tests/serve/test_service.py",
     "serve/server": "started and stopped as a process: tests/serve/test_service.py",
-    "signals": "acts on a process: tests/training/test_resumable_trainer.py, tests/faults/test_signals.py",
     "stages/benchmark": "a stage of a run: tests/test_pipeline.py",
     "stages/data": "a stage of a run: tests/test_pipeline.py",
     "stages/predictions": "a stage of a run: tests/test_pipeline.py",

@@ -1,0 +1,103 @@
+"""What is done to a finished run, and to one that was made by an earlier version."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from alambique import Recipe, distill
+from alambique.commands import export, rescore, rewrite_report
+from alambique.errors import RunFolderError
+from alambique.progress import Reporter
+from alambique.run.layout import MODELS
+
+OLD_RUN = Path(__file__).parent / "run" / "run_of_version_0.1.0.zip"
+
+
+class Stages(Reporter):
+    """Remembers which stages did work."""
+
+    def __init__(self):
+        self.begun = []
+
+    def stage(self, name):
+        self.begun.append(name)
+        return super().stage(name)
+
+
+@pytest.fixture
+def old_run(tmp_path):
+    """A run that version 0.1.0 made before modules moved: a student of the teacher's layers, on the embedded claims."""
+    with zipfile.ZipFile(OLD_RUN) as archive:
+        archive.extractall(tmp_path / "old")
+    return tmp_path / "old"
+
+
+def manifests(run):
+    return {name: (run / name / "manifest.json").read_bytes() for name in (*MODELS, "soft_labels", "benchmark", "data")}
+
+
+def test_a_run_of_an_earlier_version_is_continued_and_nothing_is_made_again(old_run):
+    before = manifests(old_run)
+    stages = Stages()
+    distill(Recipe.load(old_run / "recipe.yaml"), old_run, reporter=stages)
+    assert stages.begun == []
+    assert manifests(old_run) == before
+
+
+def test_a_run_of_an_earlier_version_trains_only_what_changed(old_run):
+    before = manifests(old_run)
+    stages = Stages()
+    distill(Recipe.load(old_run / "recipe.yaml", ("distillation.temperature=4",)), old_run, reporter=stages)
+    assert stages.begun == ["student (seed 0)", "scoring student", "benchmark"]
+    after = manifests(old_run)
+    assert [name for name in before if before[name] != after[name]] == ["student", "benchmark"]
+
+
+def test_a_run_of_an_earlier_version_is_reported_and_scored(old_run):
+    kept = json.loads((old_run / "report.json").read_text("utf-8"))
+    assert rewrite_report(old_run).model_dump(mode="json")["models"] == kept["models"]
+    scores = rescore(old_run, "test", reporter=Reporter())
+    assert scores["student"]["macro_f1"] == pytest.approx(kept["models"]["student"]["test"]["macro_f1"]["mean"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "teacher.epochs=3",
+        "compute.precision=bf16",
+        "student.learning_rate=1e-3",
+        "distillation.temperature=8",
+        "seeds=[1]",
+    ],
+)
+def test_a_recipe_that_was_changed_and_then_interrupted_is_not_reported(old_run, change, monkeypatch):
+    """The figures that lie there are of another recipe; they must not go under the new one's name."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alambique.stages.teacher.fit", interrupted)
+    monkeypatch.setattr("alambique.stages.student.fit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        distill(Recipe.load(old_run / "recipe.yaml", (change,)), old_run)
+    assert not (old_run / "report.json").exists()
+    for command in (
+        rewrite_report,
+        lambda run: rescore(run, "test", reporter=Reporter()),
+        lambda run: export(run, ["onnx"]),
+    ):
+        with pytest.raises(RunFolderError) as caught:
+            command(old_run)
+        assert str(caught.value) == (f"{old_run} is not finished for the recipe in it. Run alambique distill again.")
+
+
+def test_a_checkpoint_that_is_not_here_any_more_counts_as_recorded(tiny_recipe, tiny_bert, tokenizer, tmp_path):
+    tiny_bert().bert.save_pretrained(tmp_path / "encoder")
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    raw = tiny_recipe(teacher={"from_scratch": None, "model": str(tmp_path / "encoder"), "allow_weak": True})
+    distill(Recipe.from_dict(raw), tmp_path / "run")
+    shutil.rmtree(tmp_path / "encoder")
+    assert rewrite_report(tmp_path / "run").models["teacher"].parameters > 0
