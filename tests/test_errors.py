@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from alambique import errors
-from alambique.errors import AlambiqueError, DataError, first_line
+from alambique.errors import AlambiqueError, DataError, closest, first_line
 
 INPUT_AT_FAULT = {"UserInputError", "RecipeError", "DataError", "ModelError", "RunFolderError", "CorruptArtefactError"}
 
@@ -31,3 +31,10 @@ def test_the_exit_status_of_every_error():
 )
 def test_the_first_line_of_an_error(error, line):
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("lair", ". Did you mean liar?"), ("quick", ". Did you mean quickstart?"), ("zzz", "")]
+)
+def test_the_closest_name_ends_a_message(name, hint):
+    assert closest(name, iter(("liar", "liar-three", "quickstart"))) == hint
