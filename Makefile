@@ -30,7 +30,6 @@ format: ## format the code and apply the safe fixes
 docs: ## write the generated pages again
 	$(BIN)/python -m alambique.recipe.reference > docs/recipe.md
 	$(BIN)/python -m alambique.doctor.reference > docs/findings.md
-	$(BIN)/python -m alambique.report.schema > docs/report.schema.json
 	$(BIN)/python docs/make_api.py > docs/api.md
 	$(BIN)/python -m alambique.report.schema > docs/report.schema.json
 

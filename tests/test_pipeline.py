@@ -303,10 +303,10 @@ def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_
 
     run(tiny_recipe(), tmp_path / "run")
     folder = RunFolder.existing(tmp_path / "run")
-    folder.mark(Recipe.from_dict(tiny_recipe(distillation={"temperature": 8.0})))
+    folder.write_recipe(Recipe.from_dict(tiny_recipe(distillation={"temperature": 8.0})))
     with pytest.raises(RunFolderError, match="is not finished for the recipe in it. Run alambique distill again"):
         write_report(folder)
-    folder.mark(Recipe.from_dict(tiny_recipe()))
+    folder.write_recipe(Recipe.from_dict(tiny_recipe()))
     (tmp_path / "run" / "student" / "model.safetensors").unlink()
     with pytest.raises(RunFolderError, match="holds no weights"):
         write_report(folder)

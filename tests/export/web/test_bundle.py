@@ -124,7 +124,8 @@ def test_without_a_network_nothing_half_written_stays_and_what_stood_there_stays
     kept = cache_folder() / package.tarball
     content = kept.read_bytes()
     kept.write_bytes(b"broken")
-    begin = f"alambique: The web export needs {package.name}@{package.version} once, and it cannot be fetched from {package.url}: "
+    needed = f"{package.name}@{package.version}"
+    begin = f"alambique: The web export needs {needed} once, and it cannot be fetched from {package.url}: "
     end = f"download that file elsewhere and put it into {cache_folder()} as {package.tarball}.\n"
 
     def assert_refused():

@@ -63,7 +63,7 @@ def cache_folder() -> Path:
 def fetch(package: Package) -> Path:
     """Return the package's tarball, from the cache or else from the registry. Node.js is not needed.
 
-    Proxies and certificates are those of ``HTTPS_PROXY`` and ``REQUESTS_CA_BUNDLE``, as for every program that uses requests.
+    Proxies and certificates are those of ``HTTPS_PROXY`` and ``REQUESTS_CA_BUNDLE``, as for other users of requests.
 
     Raises:
         NpmError: it cannot be downloaded or stored, or has another hash.
@@ -94,8 +94,8 @@ def fetch(package: Package) -> Path:
         ) from error
     except OSError as error:
         raise NpmError(
-            f"{cache_folder()}, where npm packages are kept, cannot be written: {error.strerror or 'Permission denied'}. Set "
-            "XDG_CACHE_HOME to a folder that can."
+            f"{cache_folder()}, where npm packages are kept, cannot be written: {error.strerror or 'Permission denied'}. "
+            "Set XDG_CACHE_HOME to a folder that can."
         ) from error
 
 
@@ -113,7 +113,7 @@ def _npmrc() -> dict[str, str]:
     """Return the keys of the user's ``.npmrc``; none where there is no such file."""
     lines: list[str] = []
     with suppress(OSError, RuntimeError):  # RuntimeError: there is no home
-        path = os.environ.get("npm_config_userconfig") or Path.home() / ".npmrc"
+        path = os.environ.get("npm_config_userconfig") or Path.home() / ".npmrc"  # noqa: SIM112 - npm spells it so
         lines = Path(path).read_text("utf-8", errors="replace").splitlines()
     pairs = (line.partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
     return {key.strip(): value.strip().strip("'\"") for key, equals, value in pairs if equals}
