@@ -297,6 +297,7 @@ def test_a_finished_teacher_of_real_width_may_have_its_labels_in_any_order():
 
 
 def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_path):
+    from alambique.commands import rewrite_report
     from alambique.errors import RunFolderError
     from alambique.report.write import write_report
     from alambique.run.folder import RunFolder
@@ -305,7 +306,7 @@ def test_a_report_is_not_written_over_models_of_another_recipe(tiny_recipe, tmp_
     folder = RunFolder.existing(tmp_path / "run")
     folder.write_recipe(Recipe.from_dict(tiny_recipe(distillation={"temperature": 8.0})))
     with pytest.raises(RunFolderError, match="is not finished for the recipe in it. Run alambique distill again"):
-        write_report(folder)
+        rewrite_report(folder.path)
     folder.write_recipe(Recipe.from_dict(tiny_recipe()))
     (tmp_path / "run" / "student" / "model.safetensors").unlink()
     with pytest.raises(RunFolderError, match="holds no weights"):
