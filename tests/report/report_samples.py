@@ -143,6 +143,10 @@ def hostile():
         "findings": [{"code": "c", "where": "test", "message": "<b>m</b>" + "m" * 300, "advice": "a", "row_ids": []}],
     }  # fmt: skip
     report["recipe"]["data"]["source"] = "/a/" + "z" * 200
+    report["export"] = complete_report()["export"]
+    report["export"]["models"]["int8"] |= {
+        "file": "model_int8.onnx", "scheme": "calibrated ranges, 7-bit weights, 8-bit embeddings",
+    }  # fmt: skip
     row = ChangedRow("<b>", TEXT, LABELS[0], LABELS[1], LABELS[3])
     losses = [Point(epoch / 2, 2 - epoch / 9) for epoch in (2, 4, 6, 8)]
     macro_f1 = [Point(epoch / 2, epoch / 9) for epoch in (1, 3, 5, 7)]

@@ -25,6 +25,17 @@ def test_hostile_page_fits_and_is_silent(browser, tmp_path, width, scheme):
     assert {url for url in asked if not url.startswith("data:")} == {path.as_uri()}
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_cells_of_the_exported_files_stay_readable(browser, tmp_path, width):
+    path = tmp_path / "report.html"
+    path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
+    browser.open(path.as_uri(), width)
+    cells = "[...document.querySelectorAll('.exports td')]"
+    lines = f"{cells}.map(cell => Math.floor(cell.clientHeight / parseFloat(getComputedStyle(cell).lineHeight)))"
+    assert max(browser.value(lines)) <= 3
+    assert browser.value(f"{cells}[0].textContent") == "onnx/model_int8.onnx"
+
+
 def test_copy_buttons_stand_beside_each_code(browser, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
