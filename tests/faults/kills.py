@@ -41,7 +41,7 @@ class Victim:
 
     def step(self, *, last=False):
         """Start the command once, and kill it; True if it came to its end before. ``last``: let it."""
-        left = [name for name in STAGES[self.recipe] if not self.witness.require(name)]
+        left = [name for name in STAGES[self.recipe] if not self.witness.finished(name)]
         moment = None if last else self.draw(left)
         one = Slice(distill(self.recipe, self.out), self.place, forked=self.forked(self.processes))
         self.processes += 1
@@ -53,7 +53,7 @@ class Victim:
             if moment is not None and moment.stage is None and now - begun >= moment.after:
                 break
             if moment is not None and moment.stage is not None:
-                began = self._key(moment.stage) not in (None, before) or self.witness.require(moment.stage)
+                began = self._key(moment.stage) not in (None, before) or self.witness.finished(moment.stage)
                 seen = seen or (now if began else None)
                 if seen is not None and now - seen >= moment.after:
                     break
@@ -84,5 +84,5 @@ class Victim:
 
     def _now(self):
         """The first stage that is not finished; where a kill fell."""
-        left = [name for name in STAGES[self.recipe] if not self.witness.require(name)]
+        left = [name for name in STAGES[self.recipe] if not self.witness.finished(name)]
         return left[0] if left else "report"
