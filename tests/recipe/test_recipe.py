@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from alambique.data import quickstart
 from alambique.errors import RecipeError
 from alambique.recipe.recipe import EMBEDDED, Recipe, shipped_recipes
-from alambique.recipe.sections import FromTeacher, Scratch, TeacherScratch
+from alambique.recipe.sections import Compute, FromTeacher, Scratch, TeacherScratch
 
 LEAST = {"data": {"source": "acme/claims", "text": "claim", "label": "verdict"}}
 FILE = "data:\n  source: acme/claims\n  text: claim\n  label: verdict\n"
@@ -142,7 +142,7 @@ def test_defaults():
             "weight_decay": 0.01,
         },
         "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
-        "compute": {"precision": "auto", "compile": False, "plain": False},
+        "compute": {"precision": "auto", "compile": False, "speedups": True},
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,
@@ -410,6 +410,58 @@ def test_set_that_is_no_yaml():
     assert load_message("liar", "seeds=[1").startswith(
         "--set seeds=[1 is not valid YAML: while parsing a flow sequence"
     )
+
+
+# ---- compute.plain, the earlier name of compute.speedups
+
+
+@pytest.mark.parametrize(("plain", "speedups"), [("true", False), ("false", True)])
+def test_plain_is_the_earlier_name_of_speedups(written, plain, speedups):
+    with pytest.warns(FutureWarning) as warned:
+        recipe = Recipe.load(written(f"{FILE}compute: {{plain: {plain}}}\n"))
+    assert [str(one.message) for one in warned] == [
+        f"compute.plain: {plain} is now compute.speedups: {str(speedups).lower()}; the next release refuses it."
+    ]
+    assert recipe.compute.speedups is speedups
+    assert recipe == Recipe.from_dict({**LEAST, "compute": {"speedups": speedups}})
+    assert "plain" not in recipe.to_yaml()
+
+
+def test_the_recipe_of_an_earlier_run_is_no_reason_for_a_warning(written, recwarn):
+    recipe = Recipe.load(written(f"run_id: abc\n{FILE}compute: {{plain: true, precision: fp32, compile: false}}\n"))
+    assert recipe.compute.speedups is False
+    assert list(recwarn) == []
+
+
+def test_both_names_must_agree():
+    raw = {**LEAST, "compute": {"plain": True, "speedups": False}}
+    with pytest.warns(FutureWarning):
+        assert Recipe.from_dict(raw).compute.speedups is False
+    assert raw["compute"] == {"plain": True, "speedups": False}
+    raw["compute"]["speedups"] = True
+    assert message(raw) == (
+        "the recipe has a problem:\n"
+        "  compute.plain: is the earlier name of compute.speedups, and true contradicts it; leave it out."
+    )
+
+
+@pytest.mark.filterwarnings("ignore:compute.plain")
+def test_either_name_that_is_set_displaces_the_other(written):
+    file = written(FILE + "compute: {plain: true}\n")
+    assert Recipe.load(file, ("compute.speedups=true",)).compute.speedups is True
+    file = written(FILE + "compute: {speedups: true}\n")
+    assert Recipe.load(file, ("compute.plain=true",)).compute.speedups is False
+    assert load_message(file, "compute.plain=true", "compute.speedups=true") == (
+        "Recipe my.yaml with --set has a problem:\n"
+        "  compute.plain: is the earlier name of compute.speedups, and true contradicts it; leave it out."
+    )
+
+
+def test_the_key_of_stages_has_the_shape_of_existing_runs():
+    assert Compute().key() == {"plain": False, "precision": "auto", "compile": False}
+    assert Compute(speedups=False, precision="bf16", compile=True).key() == {
+        "plain": True, "precision": "bf16", "compile": True,
+    }  # fmt: skip
 
 
 # ---- the forms of teacher and student

@@ -289,22 +289,17 @@ class Distillation(Section):
 class Compute(Section):
     """How the arithmetic of training and labelling is done."""
 
-    plain: bool = False
-    """true: run the models' own code for every layer, token and word. false: skip arithmetic that the result does not need
-    (the last layer's other tokens, embeddings of words that never occur); the result is equal up to rounding."""
+    speedups: bool = True
+    """true: skip arithmetic that the result does not need (the last layer's other tokens, embeddings of words that never
+    occur); the result is equal up to rounding. false: run the models' own code for every layer, token and word."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`bf16`: bfloat16 where it is safe; `auto`: `bf16` on a GPU that supports it, else `fp32`."""
     compile: bool = False
     """true: train with `torch.compile`. Compilation takes minutes, and pays off in long trainings on a GPU."""
 
-    @property
-    def speedups(self) -> bool:
-        """Whether the exact speed-ups are used."""
-        return not self.plain
-
     def key(self) -> dict[str, Any]:
-        """What of it the manifest keys of stages hold, in the shape that existing runs have."""
-        return self.model_dump(mode="json")
+        """Values for the manifest keys of stages, as existing runs have them: ``plain`` is the negation of ``speedups``."""
+        return {"plain": not self.speedups, "precision": self.precision, "compile": self.compile}
 
 
 class Export(Section):

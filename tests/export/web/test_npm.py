@@ -65,8 +65,8 @@ def test_without_a_network(package, monkeypatch):
     monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")
     assert refused(package) == (
         f"The web export needs @owner/small@1.2.3 once, and it cannot be fetched from http://127.0.0.1:9/{PLACE}: "
-        "Connection refused (ConnectionError). Connect to the network, or name another registry in npm_config_registry, or download "
-        f"that file elsewhere and put it into {cache_folder()} as owner-small-1.2.3.tgz."
+        "Connection refused (ConnectionError). Connect to the network, or name another registry in npm_config_registry, or "
+        f"download that file elsewhere and put it into {cache_folder()} as owner-small-1.2.3.tgz."
     )
     assert left() == []
 
