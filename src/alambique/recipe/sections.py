@@ -84,7 +84,7 @@ Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
 class Section(BaseModel):
     """A frozen part of the recipe that knows all of its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Data(Section):
