@@ -66,8 +66,9 @@ def _sentence(found: Any, known: set[str]) -> str:
         meant = f" Did you mean {close[0]}?" if close else ""
         return f"must be {context['expected']}, not {shown(value)}.{meant}"
     if kind in ("too_short", "too_long"):
-        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return f"must have {bound} of them, not {context['actual_length']}."
+        limit = context["min_length" if kind == "too_short" else "max_length"]
+        bound = f"{'at least' if kind == 'too_short' else 'at most'} {limit} {'item' if limit == 1 else 'items'}"
+        return f"must have {bound}, not {context['actual_length']}."
     return f"{found['msg']} (found {shown(value)})."
 
 

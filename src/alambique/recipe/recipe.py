@@ -26,7 +26,7 @@ from alambique.recipe.sections import (
 from alambique.recipe.yaml_values import read_yaml
 
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
-EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder has its name
+EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
 _ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
 
 
@@ -215,7 +215,7 @@ def _two_forms(raw: dict[str, Any]) -> list[str]:
     for section, forms in FORMS.items():
         given = [form for form in forms if isinstance(raw.get(section), dict) and raw[section].get(form) is not None]
         if len(given) > 1:
-            problems.append(f"{section}: {' and '.join(given)} stand together; give one of {', '.join(forms)}.")
+            problems.append(f"{section}: {' and '.join(given)} are given together; give one of {', '.join(forms)}.")
     return problems
 
 

@@ -23,7 +23,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _DEEPEST = 12
-_LONGEST_INT = 25  # digits; a longer number is no setting, and Python refuses to read very long ones
+_LONGEST_INT = 25  # digits; a longer number is not a setting, and Python refuses to read very long ones
 
 Path = tuple[str, ...]
 
@@ -37,7 +37,7 @@ def read_yaml(text: str, *, where: str, path: Path = ()) -> Any:
         path: the keys above the document, so that ``--set data.label_order=[true]`` stays text.
 
     Raises:
-        RecipeError: the text is no YAML, repeats a key, or uses anchors.
+        RecipeError: the text is not YAML, repeats a key, or uses anchors.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -52,7 +52,7 @@ def read_yaml(text: str, *, where: str, path: Path = ()) -> Any:
 def _convert(node: yaml.Node, path: Path, where: str, seen: set[int]) -> Any:
     if id(node) in seen or len(path) > _DEEPEST:
         raise RecipeError(
-            f"{where}, line {node.start_mark.line + 1}: anchors and deep nesting have no use in a recipe."
+            f"{where}, line {node.start_mark.line + 1}: anchors and deep nesting are not allowed in a recipe."
         )
     seen.add(id(node))
     if isinstance(node, yaml.ScalarNode):
@@ -65,7 +65,7 @@ def _convert(node: yaml.Node, path: Path, where: str, seen: set[int]) -> Any:
             raise RecipeError(f"{where}, line {key_node.start_mark.line + 1}: a key must be plain text.")
         key = key_node.value
         if key in mapping:
-            raise RecipeError(f"{where}, line {key_node.start_mark.line + 1}: {'.'.join((*path, key))} stands twice.")
+            raise RecipeError(f"{where}, line {key_node.start_mark.line + 1}: {'.'.join((*path, key))} is given twice.")
         mapping[key] = _convert(value_node, (*path, key), where, seen)
     return mapping
 
