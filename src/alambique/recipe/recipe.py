@@ -23,7 +23,7 @@ from alambique.recipe.sections import (
     Teacher,
     as_tuple,
 )
-from alambique.recipe.yaml_values import read_yaml
+from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
 EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
@@ -94,7 +94,8 @@ class Recipe(Section):
             RecipeError: the recipe does not exist, is not YAML, or has problems.
         """
         file = _find(name)
-        raw = read_yaml(_text_of(file), where=str(name))
+        texts = text_paths(cls)
+        raw = read_yaml(_text_of(file), where=str(name), texts=texts)
         if not isinstance(raw, dict):
             raise RecipeError(f"{name} is not a recipe: it must be a mapping with a data section.")
         if raw.pop("run_id", None) is not None:  # the recipe.yaml of a run folder is a recipe too, and nobody's to edit
@@ -102,7 +103,7 @@ class Recipe(Section):
             raw = raw if problems else renamed
         where = f"Recipe {name}"
         if overrides:
-            _override(raw, overrides)
+            _override(raw, overrides, texts)
             where += " with --set"
         recipe = cls.from_dict(raw, where=where)
         return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
@@ -160,7 +161,7 @@ def _text_of(file: Path) -> str:
         raise RecipeError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
+def _override(raw: dict[str, Any], overrides: tuple[str, ...], texts: frozenset[tuple[str, ...]]) -> None:
     """Apply ``a.b=value`` in order; a form of teacher or student that is set displaces the forms of the file."""
     chosen: dict[str, set[str]] = {section: set() for section in _ALTERNATIVES}
     parsed = []
@@ -169,7 +170,7 @@ def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
             raise RecipeError(f"--set {override} is not of the form key=value, as in --set distillation.temperature=4")
-        value = read_yaml(text, where=f"--set {override}", path=path)
+        value = read_yaml(text, where=f"--set {override}", texts=texts, path=path)
         parsed.append((path, value))
         if path[0] in chosen and len(path) > 1 and value is not None:
             chosen[path[0]].add(path[1])
