@@ -34,7 +34,6 @@ REASONS = {
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
     "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
-    "recipe/yaml_values": "values as a recipe reads them: tests/recipe/test_recipe.py, tests/recipe/test_any_recipe.py",
     "report/collect": "the report of a run, figure by figure: tests/test_pipeline.py",
     "report/plots": "pictures as they stand on the page: tests/report/test_html.py, tests/report/test_html_in_browser.py",
     "report/export_report": "a part of the schema: tests/report/test_schema.py",

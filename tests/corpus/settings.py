@@ -174,6 +174,8 @@ CASES = {
     "precision-unknown": setting("compute.precision=fp8"),
     "compile-text": setting("compute.compile=yes"),
     "plain-number": setting("compute.plain=1"),
+    "plain-and-speedups": setting("compute.plain=true", "compute.speedups=true"),
+    "speedups-number": setting("compute.speedups=1"),
     "formats-unknown": setting("export.formats=[onnx, int4]"),
     "formats-twice": setting("export.formats=[onnx, onnx]"),
     "formats-true": setting("export.formats=true"),

@@ -1,6 +1,5 @@
 import io
 import os
-import threading
 
 import pytest
 
@@ -41,19 +40,56 @@ def test_what_is_no_utf8_is_named_after_the_lines_before_it():
     assert seen == ["one", "two"]
 
 
-def test_reading_stops_while_answers_are_waited_for():
+def test_no_more_is_read_than_is_asked_for():
     class Endless(io.RawIOBase):
-        read_lines = 0
+        reads = 0
 
-        def __iter__(self):
-            return self
+        def readable(self):
+            return True
 
-        def __next__(self):
-            self.read_lines += 1
-            return b"again\n"
+        def readinto(self, place):
+            self.reads += 1
+            place[:6] = b"again\n"
+            return 6
 
     stream = Endless()
-    chunks = waiting_lines(stream, 8)
-    assert next(chunks)[:1] == ["again"]
-    threading.Event().wait(0.2)
-    assert stream.read_lines <= 8 + 1024 + 1 + 8
+    chunks = waiting_lines(io.BufferedReader(stream), 8)
+    assert stream.reads == 0
+    assert [next(chunks), next(chunks)] == [["again"], ["again"]]
+    assert stream.reads == 2
+
+
+def test_what_waits_already_is_answered_together():
+    out, into = os.pipe()
+    chunks = waiting_lines(os.fdopen(out, "rb"), 4)
+    with os.fdopen(into, "wb", buffering=0) as writer:
+        writer.write(b"1\n2\n3\n4\n5\nhalf of")
+        assert [next(chunks), next(chunks)] == [["1", "2", "3", "4"], ["5"]]
+        writer.write(b" a line")
+        writer.write(b"\n7\n")
+        assert next(chunks) == ["half of a line", "7"]
+    assert list(chunks) == []
+
+
+def test_a_character_and_a_line_end_that_arrive_in_two_parts():
+    out, into = os.pipe()
+    chunks = waiting_lines(os.fdopen(out, "rb"), 4)
+    with os.fdopen(into, "wb", buffering=0) as writer:
+        for part in (b"\xef\xbb", b"\xbf\xc3", b"\xa9t\xc3\xa9\r", b"\nb\r\n\r\n"):
+            writer.write(part)
+            if b"\n" not in part:
+                continue
+            assert next(chunks) == ["été", "b", ""]
+    assert list(chunks) == []
+
+
+def test_a_line_of_many_blocks_is_whole():
+    text = b"x" * (40 * 2**18)
+    assert [len(line) for chunk in waiting_lines(io.BytesIO(text + b"\nshort"), 4) for line in chunk] == [len(text), 5]
+
+
+def test_a_stream_that_was_closed():
+    stream = io.BytesIO(b"one\n")
+    stream.close()
+    with pytest.raises(ValueError, match="closed file"):
+        list(waiting_lines(stream, 4))

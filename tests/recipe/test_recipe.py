@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from alambique.data import quickstart
 from alambique.errors import RecipeError
 from alambique.recipe.recipe import EMBEDDED, Recipe, shipped_recipes
-from alambique.recipe.sections import FromTeacher, Scratch, TeacherScratch
+from alambique.recipe.sections import Compute, FromTeacher, Scratch, TeacherScratch
 
 LEAST = {"data": {"source": "acme/claims", "text": "claim", "label": "verdict"}}
 FILE = "data:\n  source: acme/claims\n  text: claim\n  label: verdict\n"
@@ -142,7 +142,7 @@ def test_defaults():
             "weight_decay": 0.01,
         },
         "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
-        "compute": {"precision": "auto", "compile": False, "plain": False},
+        "compute": {"precision": "auto", "compile": False, "speedups": True},
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,
@@ -296,28 +296,28 @@ def test_run_id_is_accepted_in_a_file_and_dropped(written):
 
 
 def test_a_duplicate_key(written):
-    assert load_message(written(FILE + "  text: other\n")) == "my.yaml, line 5: data.text stands twice."
+    assert load_message(written(FILE + "  text: other\n")) == "my.yaml, line 5: data.text is given twice."
 
 
 def test_a_duplicate_label_name(written):
     text = FILE + "  label_groups:\n    true: a\n    'true': b\n"
-    assert load_message(written(text)) == "my.yaml, line 7: data.label_groups.true stands twice."
+    assert load_message(written(text)) == "my.yaml, line 7: data.label_groups.true is given twice."
 
 
 def test_anchors_are_refused(written):
     text = FILE + "teacher: &same {epochs: 2}\nstudent: *same\n"
-    assert load_message(written(text)) == "my.yaml, line 5: anchors and deep nesting have no use in a recipe."
+    assert load_message(written(text)) == "my.yaml, line 5: anchors and deep nesting are not allowed in a recipe."
 
 
 def test_an_anchor_within_itself_is_refused(written):
     assert load_message(written("data: &all\n  text: *all\n")) == (
-        "my.yaml, line 1: anchors and deep nesting have no use in a recipe."
+        "my.yaml, line 1: anchors and deep nesting are not allowed in a recipe."
     )
 
 
 def test_deep_nesting_is_refused(written):
     text = "data: " + "[" * 20 + "]" * 20
-    assert load_message(written(text)) == "my.yaml, line 1: anchors and deep nesting have no use in a recipe."
+    assert load_message(written(text)) == "my.yaml, line 1: anchors and deep nesting are not allowed in a recipe."
 
 
 def test_nesting_too_deep_to_parse_is_refused(written):
@@ -412,6 +412,58 @@ def test_set_that_is_no_yaml():
     )
 
 
+# ---- compute.plain, the earlier name of compute.speedups
+
+
+@pytest.mark.parametrize(("plain", "speedups"), [("true", False), ("false", True)])
+def test_plain_is_the_earlier_name_of_speedups(written, plain, speedups):
+    with pytest.warns(FutureWarning) as warned:
+        recipe = Recipe.load(written(f"{FILE}compute: {{plain: {plain}}}\n"))
+    assert [str(one.message) for one in warned] == [
+        f"compute.plain: {plain} is now compute.speedups: {str(speedups).lower()}; the next release refuses it."
+    ]
+    assert recipe.compute.speedups is speedups
+    assert recipe == Recipe.from_dict({**LEAST, "compute": {"speedups": speedups}})
+    assert "plain" not in recipe.to_yaml()
+
+
+def test_the_recipe_of_an_earlier_run_is_no_reason_for_a_warning(written, recwarn):
+    recipe = Recipe.load(written(f"run_id: abc\n{FILE}compute: {{plain: true, precision: fp32, compile: false}}\n"))
+    assert recipe.compute.speedups is False
+    assert list(recwarn) == []
+
+
+def test_both_names_must_agree():
+    raw = {**LEAST, "compute": {"plain": True, "speedups": False}}
+    with pytest.warns(FutureWarning):
+        assert Recipe.from_dict(raw).compute.speedups is False
+    assert raw["compute"] == {"plain": True, "speedups": False}
+    raw["compute"]["speedups"] = True
+    assert message(raw) == (
+        "the recipe has a problem:\n"
+        "  compute.plain: is the earlier name of compute.speedups, and true contradicts it; leave it out."
+    )
+
+
+@pytest.mark.filterwarnings("ignore:compute.plain")
+def test_either_name_that_is_set_displaces_the_other(written):
+    file = written(FILE + "compute: {plain: true}\n")
+    assert Recipe.load(file, ("compute.speedups=true",)).compute.speedups is True
+    file = written(FILE + "compute: {speedups: true}\n")
+    assert Recipe.load(file, ("compute.plain=true",)).compute.speedups is False
+    assert load_message(file, "compute.plain=true", "compute.speedups=true") == (
+        "Recipe my.yaml with --set has a problem:\n"
+        "  compute.plain: is the earlier name of compute.speedups, and true contradicts it; leave it out."
+    )
+
+
+def test_the_key_of_stages_has_the_shape_of_existing_runs():
+    assert Compute().key() == {"plain": False, "precision": "auto", "compile": False}
+    assert Compute(speedups=False, precision="bf16", compile=True).key() == {
+        "plain": True, "precision": "bf16", "compile": True,
+    }  # fmt: skip
+
+
 # ---- the forms of teacher and student
 
 
@@ -422,8 +474,9 @@ def test_two_forms_in_one_file_are_an_error(written):
     )
     assert load_message(written(text)) == (
         "Recipe my.yaml has 2 problems:\n"
-        "  teacher: model and from_scratch stand together; give one of model, from_scratch.\n"
-        "  student: model and from_teacher and from_scratch stand together; give one of model, from_teacher, from_scratch."
+        "  teacher: model and from_scratch are given together; give one of model, from_scratch.\n"
+        "  student: model and from_teacher and from_scratch are given together; give one of model, from_teacher, "
+        "from_scratch."
     )
 
 
@@ -433,7 +486,7 @@ def test_two_forms_are_reported_beside_what_is_wrong_within_them(written):
         "Recipe my.yaml has 3 problems:\n"
         "  student.from_teacher.layers: must be a count from 1 to 200 or a list of the teacher's layer numbers, from 0.\n"
         "  student.from_scratch.heads: must divide width (5); 2 does not.\n"
-        "  student: from_teacher and from_scratch stand together; give one of model, from_teacher, from_scratch."
+        "  student: from_teacher and from_scratch are given together; give one of model, from_teacher, from_scratch."
     )
 
 
@@ -468,7 +521,7 @@ def test_a_key_of_the_shipped_form_keeps_the_others():
 def test_two_forms_that_are_set_are_an_error():
     assert load_message("liar", "student.model=a/b", "student.from_teacher.layers=3") == (
         "Recipe liar with --set has a problem:\n"
-        "  student: model and from_teacher stand together; give one of model, from_teacher, from_scratch."
+        "  student: model and from_teacher are given together; give one of model, from_teacher, from_scratch."
     )
 
 
@@ -530,13 +583,13 @@ def test_all_mistakes_at_once():
     assert message(raw) == (
         "the recipe has 28 problems:\n"
         "  data.source: is missing and has no default.\n"
-        "  data.text: must have at least 1 of them, not 0.\n"
+        "  data.text: must have at least 1 item, not 0.\n"
         "  data.label: must be text, not 3.\n"
         "  data.label_groups: must be six, three or two (LIAR), a mapping {old name: new name}, or null.\n"
-        "  data.label_order: must have at least 2 of them, not 1.\n"
+        "  data.label_order: must have at least 2 items, not 1.\n"
         "  data.max_rows: must be at least 1, not 0.\n"
         "  data.columns: names 'a' twice.\n"
-        "  data.encoding: 'utf-9' is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252.\n"
+        "  data.encoding: 'utf-9' is not a text encoding that Python knows; try utf-8, latin-1 or cp1252.\n"
         "  data.max_length: must be a whole number, not 'long'.\n"
         "  data.sorce: unknown key. Did you mean data.source?\n"
         "  data.temperature: unknown key. Did you mean distillation.temperature?\n"
@@ -556,7 +609,7 @@ def test_all_mistakes_at_once():
         "  seeds.2: must be a whole number, not 'x'.\n"
         "  optimizer: unknown key.\n"
         "  studnt: unknown key. Did you mean student?\n"
-        "  teacher: model and from_scratch stand together; give one of model, from_scratch."
+        "  teacher: model and from_scratch are given together; give one of model, from_scratch."
     )
 
 
@@ -571,12 +624,12 @@ def with_data(**changed):
         ({"data": None}, "data: must be a mapping of keys, not null."),
         ({**LEAST, "teacher": 5}, "teacher: must be a mapping of keys, not 5."),
         ({**LEAST, "distillation": [1]}, "distillation: must be a mapping of keys, not [1]."),
-        ({**LEAST, "seeds": []}, "seeds: must have at least 1 of them, not 0."),
+        ({**LEAST, "seeds": []}, "seeds: must have at least 1 item, not 0."),
         ({**LEAST, "seeds": [4, 4]}, "seeds: names a seed twice."),
         ({**LEAST, "seeds": 3}, "seeds: must be a list, not 3."),
         ({**LEAST, "seeds": [True]}, "seeds.0: must be a whole number, not true."),
         ({**LEAST, "seeds": [2**32]}, "seeds.0: must be less than 4294967296, not 4294967296."),
-        (with_data(text=["a", "b", "c"]), "data.text: must have at most 2 of them, not 3."),
+        (with_data(text=["a", "b", "c"]), "data.text: must have at most 2 items, not 3."),
         (with_data(text=["a", "a"]), "data.text: names 'a' twice."),
         (with_data(text=["claim", "verdict"]), "data.label: names column 'verdict', which is also data.text."),
         (with_data(metadata=["who", "claim"]), "data.metadata: names column 'claim', which is also data.text."),
@@ -589,12 +642,12 @@ def with_data(**changed):
         (with_data(source=""), "data.source: must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}."),
         (with_data(source={"valid": "v.csv"}), "data.source: must name a train file."),
         (with_data(source={"train": "t.csv", "dev": "v.csv"}),
-         "data.source: names files for train, valid and test; 'dev' is none of them."),
+         "data.source: names files for train, valid and test, not for 'dev'."),
         (with_data(source={"train": 3}),
          "data.source: must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}."),
         (with_data(max_length=3), "data.max_length: must be at least 4, not 3."),
         (with_data(encoding="base64"),
-         "data.encoding: 'base64' is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252."),
+         "data.encoding: 'base64' is not a text encoding that Python knows; try utf-8, latin-1 or cp1252."),
         ({**LEAST, "teacher": {"from_scratch": {"layers": 1, "width": 4, "heads": 2}, "fine_tune": False}},
          "teacher.fine_tune: must be true for a teacher made from_scratch: it has learnt nothing yet."),
         ({**LEAST, "student": {"from_scratch": {"layers": 1, "width": 4}}},

@@ -69,7 +69,7 @@ class PredictionLoss(BaseModel):
         tensor([0.2500])
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
     needs_batch: ClassVar[bool] = False
     needs_label_order: ClassVar[bool] = False
     least_classes: ClassVar[int] = 2

@@ -57,21 +57,23 @@ def _sentence(found: Any, known: set[str]) -> str:
         sentence = str(context["error"])
         return sentence if sentence.endswith("?") else f"{sentence}."
     if kind in _WANTED:
-        return f"must be {_WANTED[kind]}, not {_shown(value)}."
+        return f"must be {_WANTED[kind]}, not {shown(value)}."
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"must be {words} {context[name]}, not {_shown(value)}."
+        return f"must be {words} {context[name]}, not {shown(value)}."
     if kind == "literal_error":
         close = get_close_matches(str(value), [w.strip("'") for w in context["expected"].split(" or ")], n=1)
         meant = f" Did you mean {close[0]}?" if close else ""
-        return f"must be {context['expected']}, not {_shown(value)}.{meant}"
+        return f"must be {context['expected']}, not {shown(value)}.{meant}"
     if kind in ("too_short", "too_long"):
-        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return f"must have {bound} of them, not {context['actual_length']}."
-    return f"{found['msg']} (found {_shown(value)})."
+        limit = context["min_length" if kind == "too_short" else "max_length"]
+        bound = f"{'at least' if kind == 'too_short' else 'at most'} {limit} {'item' if limit == 1 else 'items'}"
+        return f"must have {bound}, not {context['actual_length']}."
+    return f"{found['msg']} (found {shown(value)})."
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Word a value as the user's YAML has it, shortened to 60 characters."""
     words = {True: "true", False: "false", None: "null"}
     text = words[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004

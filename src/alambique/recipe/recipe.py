@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,7 +11,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from alambique.errors import RecipeError
-from alambique.recipe.problems import listed, problems_of
+from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.sections import (
     FORMS,
     Compute,
@@ -22,10 +23,11 @@ from alambique.recipe.sections import (
     Teacher,
     as_tuple,
 )
-from alambique.recipe.yaml_values import read_yaml
+from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
-EMBEDDED = "quickstart"  # a source that is no path, not even where a run folder has its name
+EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
+_ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
 
 
 class Recipe(Section):
@@ -72,7 +74,8 @@ class Recipe(Section):
         Raises:
             RecipeError: lists every problem with its key path and, if one is close, the key that was probably meant.
         """
-        problems = _two_forms(raw)
+        raw, problems = _with_new_names(raw)
+        problems += _two_forms(raw)
         try:
             recipe = cls.model_validate(raw)
         except ValidationError as error:
@@ -91,13 +94,16 @@ class Recipe(Section):
             RecipeError: the recipe does not exist, is not YAML, or has problems.
         """
         file = _find(name)
-        raw = read_yaml(_text_of(file), where=str(name))
+        texts = text_paths(cls)
+        raw = read_yaml(_text_of(file), where=str(name), texts=texts)
         if not isinstance(raw, dict):
             raise RecipeError(f"{name} is not a recipe: it must be a mapping with a data section.")
-        raw.pop("run_id", None)  # the recipe.yaml of a run folder is a recipe too
+        if raw.pop("run_id", None) is not None:  # the recipe.yaml of a run folder is a recipe too, and nobody's to edit
+            renamed, problems = _with_new_names(raw, warn=False)
+            raw = raw if problems else renamed
         where = f"Recipe {name}"
         if overrides:
-            _override(raw, overrides)
+            _override(raw, overrides, texts)
             where += " with --set"
         recipe = cls.from_dict(raw, where=where)
         return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
@@ -155,20 +161,20 @@ def _text_of(file: Path) -> str:
         raise RecipeError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
+def _override(raw: dict[str, Any], overrides: tuple[str, ...], texts: frozenset[tuple[str, ...]]) -> None:
     """Apply ``a.b=value`` in order; a form of teacher or student that is set displaces the forms of the file."""
-    chosen: dict[str, set[str]] = {section: set() for section in FORMS}
+    chosen: dict[str, set[str]] = {section: set() for section in _ALTERNATIVES}
     parsed = []
     for override in overrides:
         key, equals, text = override.partition("=")
         path = tuple(key.strip().split("."))
         if not equals or not all(path):
             raise RecipeError(f"--set {override} is not of the form key=value, as in --set distillation.temperature=4")
-        value = read_yaml(text, where=f"--set {override}", path=path)
+        value = read_yaml(text, where=f"--set {override}", texts=texts, path=path)
         parsed.append((path, value))
         if path[0] in chosen and len(path) > 1 and value is not None:
             chosen[path[0]].add(path[1])
-    for section, forms in FORMS.items():
+    for section, forms in _ALTERNATIVES.items():
         if chosen[section] & set(forms) and isinstance(raw.get(section), dict):
             raw[section] = {k: v for k, v in raw[section].items() if k not in forms or k in chosen[section]}
     for path, value in parsed:
@@ -182,13 +188,35 @@ def _override(raw: dict[str, Any], overrides: tuple[str, ...]) -> None:
         place[path[-1]] = value
 
 
+def _with_new_names(raw: dict[str, Any], *, warn: bool = True) -> tuple[dict[str, Any], list[str]]:
+    """Rename ``compute.plain`` of version 0.1 to ``compute.speedups``, its negation; gives the values and the problems."""
+    compute = raw.get("compute")
+    if not isinstance(compute, dict) or "plain" not in compute:
+        return raw, []
+    rest = {key: value for key, value in compute.items() if key != "plain"}
+    plain = compute["plain"]
+    if not isinstance(plain, bool):
+        return {**raw, "compute": rest}, [f"compute.plain: must be true or false, not {shown(plain)}."]
+    if rest.setdefault("speedups", not plain) is plain:
+        return {**raw, "compute": rest}, [
+            f"compute.plain: is the earlier name of compute.speedups, and {shown(plain)} contradicts it; leave it out."
+        ]
+    if warn:
+        warnings.warn(
+            f"compute.plain: {shown(plain)} is now compute.speedups: {shown(not plain)}; the next release refuses it.",
+            FutureWarning,
+            stacklevel=3,
+        )
+    return {**raw, "compute": rest}, []
+
+
 def _two_forms(raw: dict[str, Any]) -> list[str]:
     """Checked on the raw values, so that it is reported beside whatever else is wrong with the forms."""
     problems = []
     for section, forms in FORMS.items():
         given = [form for form in forms if isinstance(raw.get(section), dict) and raw[section].get(form) is not None]
         if len(given) > 1:
-            problems.append(f"{section}: {' and '.join(given)} stand together; give one of {', '.join(forms)}.")
+            problems.append(f"{section}: {' and '.join(given)} are given together; give one of {', '.join(forms)}.")
     return problems
 
 

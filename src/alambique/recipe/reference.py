@@ -1,10 +1,7 @@
 """The page ``docs/recipe.md``, made from the recipe's own declarations: ``python -m alambique.recipe.reference``."""
 
-import ast
 import inspect
 import sys
-from functools import cache
-from types import ModuleType
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -51,32 +48,8 @@ def page() -> str:
 
 
 def meaning(section: type[BaseModel], key: str) -> str:
-    """The text below a key's declaration, on one line; empty if it has none.
-
-    It is read from the source here, not by pydantic at import, which would slow every command.
-    """
-    for owner in section.__mro__:
-        module = sys.modules[owner.__module__]
-        if key in (found := _meanings(module).get(owner.__name__, {})):
-            return found[key]
-    return ""
-
-
-@cache
-def _meanings(module: ModuleType) -> dict[str, dict[str, str]]:
-    """Class → attribute → the text that follows it."""
-    found: dict[str, dict[str, str]] = {}
-    if not module.__name__.startswith("alambique."):
-        return found
-    for node in ast.parse(inspect.getsource(module)).body:
-        if not isinstance(node, ast.ClassDef):
-            continue
-        texts = found.setdefault(node.name, {})
-        for declared, below in zip(node.body, node.body[1:], strict=False):
-            match declared, below:
-                case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(text))):
-                    texts[key] = " ".join(text.split())
-    return found
+    """The text below a key's declaration, on one line; empty if it has none."""
+    return " ".join((section.model_fields[key].description or "").split())
 
 
 def _table(rows: list[tuple[str, ...]], head: tuple[str, ...] = ("key", "default", "values", "meaning")) -> str:

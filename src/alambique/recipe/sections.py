@@ -61,7 +61,7 @@ def _source(value: Any) -> Any:
     if isinstance(value, dict):
         strange = sorted(set(value) - {"train", "valid", "test"})
         if strange:
-            raise ValueError(f"names files for train, valid and test; {strange[0]!r} is none of them")
+            raise ValueError(f"names files for train, valid and test, not for {strange[0]!r}")
         if not value.get("train"):
             raise ValueError("must name a train file")
         if all(isinstance(v, str) and v for v in value.values() if v is not None):
@@ -84,7 +84,7 @@ Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
 class Section(BaseModel):
     """A frozen part of the recipe that knows all of its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Data(Section):
@@ -148,13 +148,13 @@ class Data(Section):
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         try:
-            "".encode(value)  # codecs.lookup would let base64 pass, which is no encoding of text
+            "".encode(value)  # codecs.lookup would let base64 pass, which is not a text encoding
             known = codecs.lookup(value).name.replace("-", "_") not in NOT_FOR_FILES
         except (LookupError, UnicodeError, ValueError):
             known = False
         if not known:
             shown = repr(value) if len(value) <= 40 else f"{value[:40]!r}…"  # noqa: PLR2004
-            raise ValueError(f"{shown} is no encoding of text files that Python knows; try utf-8, latin-1 or cp1252")
+            raise ValueError(f"{shown} is not a text encoding that Python knows; try utf-8, latin-1 or cp1252")
         return value
 
 
@@ -186,8 +186,8 @@ class Scratch(Section):
         parameters = self.layers * (4 * self.width**2 + 2 * self.width * inner)
         if parameters > MOST_PARAMETERS:
             raise ValueError(
-                f"describes a model of {parameters / 10**9:.1f} thousand million parameters; at most "
-                f"{MOST_PARAMETERS // 10**9} can be made"
+                f"describes a model of {parameters / 10**9:.1f} billion parameters; at most "
+                f"{MOST_PARAMETERS // 10**9} billion are allowed"
             )
         return self
 
@@ -289,22 +289,17 @@ class Distillation(Section):
 class Compute(Section):
     """How the arithmetic of training and labelling is done."""
 
-    plain: bool = False
-    """true: run the models' own code for every layer, token and word. false: skip arithmetic that the result does not need
-    (the last layer's other tokens, embeddings of words that never occur); the result is equal up to rounding."""
+    speedups: bool = True
+    """true: skip arithmetic that the result does not need (the last layer's other tokens, embeddings of words that never
+    occur); the result is equal up to rounding. false: run the models' own code for every layer, token and word."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`bf16`: bfloat16 where it is safe; `auto`: `bf16` on a GPU that supports it, else `fp32`."""
     compile: bool = False
     """true: train with `torch.compile`. Compilation takes minutes, and pays off in long trainings on a GPU."""
 
-    @property
-    def speedups(self) -> bool:
-        """Whether the exact speed-ups are used."""
-        return not self.plain
-
     def key(self) -> dict[str, Any]:
-        """What of it the manifest keys of stages hold, in the shape that existing runs have."""
-        return self.model_dump(mode="json")
+        """Values for the manifest keys of stages, as existing runs have them: ``plain`` is the negation of ``speedups``."""
+        return {"plain": not self.speedups, "precision": self.precision, "compile": self.compile}
 
 
 class Export(Section):

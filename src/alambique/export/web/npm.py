@@ -63,7 +63,7 @@ def cache_folder() -> Path:
 def fetch(package: Package) -> Path:
     """Return the package's tarball, from the cache or else from the registry. Node.js is not needed.
 
-    Proxies and certificates are those of ``HTTPS_PROXY`` and ``REQUESTS_CA_BUNDLE``, as for other users of requests.
+    Proxies and certificates are those of ``HTTPS_PROXY`` and ``REQUESTS_CA_BUNDLE``, as requests has them.
 
     Raises:
         NpmError: it cannot be downloaded or stored, or has another hash.
@@ -101,20 +101,21 @@ def fetch(package: Package) -> Path:
 
 def _registry(scope: str) -> str:
     """Return the registry of a package's scope, as npm looks it up: the environment goes before ``.npmrc``."""
-    settings = _npmrc() | {
+    environment = {
         name.lower().removeprefix("npm_config_"): value
         for name, value in os.environ.items()
         if name.lower().startswith("npm_config_") and value
     }
+    settings = _npmrc(environment.get("userconfig")) | environment
     return (settings.get(f"{scope}:registry") or settings.get("registry") or REGISTRY).rstrip("/")
 
 
-def _npmrc() -> dict[str, str]:
+def _npmrc(path: str | None) -> dict[str, str]:
     """Return the keys of the user's ``.npmrc``; none where there is no such file."""
     lines: list[str] = []
     with suppress(OSError, RuntimeError):  # RuntimeError: there is no home
-        path = os.environ.get("npm_config_userconfig") or Path.home() / ".npmrc"  # noqa: SIM112 - npm spells it so
-        lines = Path(path).read_text("utf-8", errors="replace").splitlines()
+        file = Path(path) if path else Path.home() / ".npmrc"
+        lines = file.read_text("utf-8", errors="replace").splitlines()
     pairs = (line.partition("=") for line in lines if not line.lstrip().startswith(("#", ";")))
     return {key.strip(): value.strip().strip("'\"") for key, equals, value in pairs if equals}
 
@@ -128,7 +129,11 @@ def _shown(url: str) -> str:
 def _reason(error: "RequestException", url: str) -> str:
     if error.response is not None:
         return f"the answer is {error.response.status_code} {error.response.reason}"
-    return first_line(error).replace(url, _shown(url)).rstrip(".")
+    root: BaseException = error
+    while root.__context__ is not None:  # past the wrappers of urllib3, which say little at length
+        root = root.__context__
+    text = (root.strerror if isinstance(root, OSError) else None) or first_line(root)
+    return f"{text.replace(url, _shown(url)).rstrip('.')} ({type(error).__name__})"
 
 
 @contextmanager
