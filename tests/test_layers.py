@@ -29,7 +29,6 @@ REASONS = {
     "__main__": "two lines, which tests/test_cli.py runs in a process of its own",
     "evaluation/task": "the base of tasks, all of which are held to it: tests/evaluation/test_tasks.py",
     "export/quantization/graph": "a step of quantize: tests/export/quantization/test_quantize.py",
-    "export/quantization/ranges": "a step of quantize: tests/export/quantization/test_quantize.py",
     "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",

@@ -69,3 +69,10 @@ def test_progress_counts_rows_and_texts_are_cut(exported_model, tiny_distilbert,
     assert batch["input_ids"].shape == (2, 24)
     assert batch["attention_mask"].sum(1).tolist() == [24, 3]
     assert json.loads((tmp_path / "tokenizer.json").read_text())["model"]["type"] == "WordPiece"
+
+
+def test_the_file_does_not_say_where_on_this_machine_it_was_made(exported_model, tmp_path, tiny_distilbert):
+    exported_model(tiny_distilbert())
+    content = (tmp_path / "model.onnx").read_bytes()
+    assert b".py" not in content
+    assert b"pkg.torch" not in content

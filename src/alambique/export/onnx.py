@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -42,7 +43,15 @@ def export_graph(model: PreTrainedModel, path: Path, *, token_types: bool, max_l
         )  # fmt: skip
         if program is None:
             raise RuntimeError("torch.onnx.export gave no program")
-        program.save(path)
+        onnx.save(_without_notes(program.model_proto), path)
+
+
+def _without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph alone: the exporter notes on each node where in which file of this machine it comes from."""
+    graph = model.graph
+    for one in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        one.ClearField("metadata_props")
+    return model
 
 
 class _Logits(nn.Module):

@@ -1,7 +1,7 @@
 """The schemes of quantisation that are tried, from the smallest file up, until one does what PyTorch does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from onnx import ModelProto
 
 from alambique.evaluation.task import Task
 from alambique.export.parity import Parity
-from alambique.export.quantization.graph import embedding_lookups, linear_layers, load_fused
-from alambique.export.quantization.quantize import Scheme, quantize
-from alambique.export.quantization.ranges import Range, calibrate
+from alambique.export.quantization.graph import linear_layers, load_graph
+from alambique.export.quantization.quantize import quantize
 from alambique.inference.onnx_model import OnnxModel, TokenBatches, input_names, session
 
 Segments = list[tuple[str, ...]]
-_ROWS = 128  # of train, to find out which layers are sensitive
+# rows of train: to measure ranges on; to find out which layers are sensitive, of which some to measure ranges on
+_CALIBRATION, _SENSITIVITY_ROWS, _SENSITIVITY_CALIBRATION = 256, 128, 32
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,22 @@ class Candidate:
         }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Scheme:
+    """How much is quantised.
+
+    Attributes:
+        left_out: how many of the most sensitive linear layers stay in fp32.
+    """
+
+    left_out: int = 0
+
+    def __str__(self) -> str:
+        """In words."""
+        left = f", {self.left_out} sensitive layers in fp32" if self.left_out else ""
+        return f"calibrated ranges, 7-bit weights{left}, 8-bit embeddings"
+
+
 class Quantizer:
     """Makes int8 graphs of one fp32 graph."""
 
@@ -59,51 +75,38 @@ class Quantizer:
             max_length: where texts are cut.
             pad_id: of the padding token.
         """
-        self.model, self.train, self.task = load_fused(graph), train, task
-        self.layers = linear_layers(self.model.graph)
+        self.model, self.train, self.task = load_graph(graph), train, task
+        self.layers = linear_layers(self.model)
         self.open: Callable[[ModelProto], OnnxModel] = lambda model: OnnxModel(
             model.SerializeToString(), tokenizer, max_length=max_length, pad_id=pad_id
         )
         self.encode = TokenBatches(tokenizer, max_length=max_length, pad_id=pad_id, inputs=input_names(session(graph)))
 
     @cached_property
-    def ranges(self) -> dict[str, Range]:
-        """Of what the linear layers read, on rows of train."""
-        return calibrate(self.model, self.encode, self.train, [layer.reads for layer in self.layers])
-
-    @cached_property
     def sensitive(self) -> list[str]:
         """The linear layers, that first which alone in int8 moves the probabilities most, on rows of train."""
-        names = [layer.node for layer in self.layers]
-        some = self.train[:_ROWS]
+        some = self.train[:_SENSITIVITY_ROWS]
         exact = self.task.probabilities(self.open(self.model).logits(some))
 
         def drift(name: str) -> float:
-            alone = quantize(self.model, Scheme(), self.ranges, frozenset(names) - {name})
+            alone = quantize(self.model, [name], self._inputs(_SENSITIVITY_CALIBRATION))
             return float(np.abs(self.task.probabilities(self.open(alone).logits(some)) - exact).mean())
 
-        return sorted(names, key=drift, reverse=True)
+        return sorted(self.layers, key=drift, reverse=True)
 
     def make(self, scheme: Scheme) -> ModelProto:
         """The graph in int8."""
-        keep = frozenset(self.sensitive[: scheme.left_out]) if scheme.left_out else frozenset()
-        return quantize(self.model, scheme, self.ranges, keep)
+        keep = set(self.sensitive[: scheme.left_out]) if scheme.left_out else set()
+        return quantize(self.model, [name for name in self.layers if name not in keep], self._inputs(_CALIBRATION))
 
     def schemes(self) -> list[Scheme]:
-        """What is tried, the smallest first; of one size, first what does not depend on the batch and is fastest."""
-        quarter, half = -(-len(self.layers) // 4), -(-len(self.layers) // 2)
-        weights = (
-            Scheme(), Scheme(weight_bits=8), Scheme("dynamic"), Scheme("dynamic", weight_bits=8),
-            Scheme(left_out=quarter), Scheme(left_out=half),
-        )  # fmt: skip
-        halved = [replace(scheme, embedding_bits=16) for scheme in weights]
-        return sorted([*weights, *halved], key=self._size)
+        """What is tried, the smallest first."""
+        return [Scheme(count) for count in dict.fromkeys([0, -(-len(self.layers) // 4), -(-len(self.layers) // 2)])]
 
-    def _size(self, scheme: Scheme) -> float:
-        """Bytes of tables and weights, with layers of average size left out."""
-        tables = sum(table.size for _, table in embedding_lookups(self.model.graph)) * scheme.embedding_bits / 8
-        weights = sum(layer.weight.size for layer in self.layers)
-        return tables + weights * (1 + 3 * scheme.left_out / max(1, len(self.layers)))
+    def _inputs(self, count: int) -> list[dict[str, np.ndarray]]:
+        """Rows of train, spread evenly over it, one by one."""
+        some = np.linspace(0, len(self.train) - 1, min(count, len(self.train))).astype(int)
+        return [batch for _, batch in self.encode([self.train[i] for i in some], 1)]
 
 
 def first_that_passes(
