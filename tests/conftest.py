@@ -19,6 +19,7 @@ from transformers import (
 from alambique import Recipe, cli, distill
 from alambique.models.labels import label_config
 from alambique.models.tokenizer import train_wordpiece
+from alambique.progress import Reporter
 from browser import CHROMIUM, Browser
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where the machine is busy
@@ -48,6 +49,17 @@ def rows(count, seed):
         text = f"{word} {noun} {other} {word} {maker.choice(NOUNS)} {word} {maker.randint(0, 99)}"
         made.append({"text": text, "label": maker.choice(LABELS) if maker.random() < 0.1 else label})
     return made
+
+
+class Stages(Reporter):
+    """Remembers which stages did work."""
+
+    def __init__(self):
+        self.begun = []
+
+    def stage(self, name):
+        self.begun.append(name)
+        return super().stage(name)
 
 
 def write_jsonl(path, records):

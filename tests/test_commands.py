@@ -12,19 +12,9 @@ from alambique.commands import export, rescore, rewrite_report
 from alambique.errors import RunFolderError
 from alambique.progress import Reporter
 from alambique.run.layout import MODELS
+from conftest import Stages
 
 OLD_RUN = Path(__file__).parent / "run" / "run_of_version_0.1.0.zip"
-
-
-class Stages(Reporter):
-    """Remembers which stages did work."""
-
-    def __init__(self):
-        self.begun = []
-
-    def stage(self, name):
-        self.begun.append(name)
-        return super().stage(name)
 
 
 @pytest.fixture

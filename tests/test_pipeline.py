@@ -10,7 +10,7 @@ from alambique.artefacts.predictions import ALL, read_predictions
 from alambique.artefacts.soft_labels import read_soft_labels
 from alambique.artefacts.splits import read_splits
 from alambique.errors import DataError, ModelError, WeakTeacherError
-from alambique.progress import Reporter
+from conftest import Stages
 
 MODEL_FILES = ["config.json", "history.json", "manifest.json", "model.safetensors", "tokenizer.json",
                "tokenizer_config.json"]  # fmt: skip
@@ -32,17 +32,6 @@ ONE_SEED = sorted(
     + ["benchmark/cost.json", "benchmark/manifest.json"]
     + ["README.md", "recipe.yaml", "report.html", "report.json"]
 )
-
-
-class Stages(Reporter):
-    """Remembers which stages did work."""
-
-    def __init__(self):
-        self.begun = []
-
-    def stage(self, name):
-        self.begun.append(name)
-        return super().stage(name)
 
 
 def files(folder):

@@ -13,8 +13,8 @@ from alambique.doctor.diagnose import diagnose
 from alambique.inference.torch_model import predict_logits
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
-from alambique.progress import Reporter
 from alambique.stages.teacher import resolve_teacher, resolve_teachers
+from conftest import Stages
 
 
 def two_teachers(recipe, splits):
@@ -24,15 +24,6 @@ def two_teachers(recipe, splits):
     settings = recipe.teacher.model_copy(update={"from_scratch": scratch})
     second = resolve_teacher(settings, splits, max_length=recipe.data.max_length)
     return first, replace(second, name="teachers/second")
-
-
-class Stages(Reporter):
-    def __init__(self):
-        self.begun = []
-
-    def stage(self, name):
-        self.begun.append(name)
-        return super().stage(name)
 
 
 @pytest.fixture

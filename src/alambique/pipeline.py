@@ -17,7 +17,7 @@ from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import BENCHMARK, MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import MODELS, STUDENT, TEACHER, UNDISTILLED
 from alambique.stages import benchmark, data
 from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
@@ -91,8 +91,9 @@ def distill(
         teacher_inits = teachers(recipe, splits)
         student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
         run.write_recipe(recipe)
-        if unused_devices():
-            reporter.say(f"{unused_devices()} more GPUs are here; training uses one")
+        idle = unused_devices()
+        if idle:
+            reporter.say(f"{idle} more GPUs are here; training uses one")
         job = Job(
             recipe, splits, teacher_inits, student, tokenize(run, recipe, splits, teacher_inits, student, reporter)
         )
@@ -187,4 +188,4 @@ def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:
     """Latency and throughput of the models that are kept."""
     models = {name: run.artefact(name) for name in MODELS}
     inputs = benchmark.BenchmarkInputs(models, job.splits.test, job.recipe.data.max_length)
-    benchmark.STAGE.run(run, inputs, reporter, name=BENCHMARK)
+    benchmark.STAGE.run(run, inputs, reporter)

@@ -23,7 +23,7 @@ def test_a_batch_has_what_the_model_reads(tokenizer, tiny_bert, tiny_distilbert)
 
 def test_a_graph_has_a_least_width_in_numpy(tokenizer):
     tokens = tokenize_rows(tokenizer, [("",)], max_length=24)
-    inputs = ModelInputs.of_graph(["input_ids", "attention_mask"], shortest=4)
+    inputs = ModelInputs(frozenset(["input_ids", "attention_mask"]), shortest=4)
     assert inputs.arrays(tokens, np.array([0]))["attention_mask"].tolist() == [[1, 1, 0, 0]]
 
 

@@ -1,7 +1,7 @@
 """What a model reads: the names of its inputs, and padded batches of them in numpy and torch."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -33,11 +33,6 @@ class ModelInputs:
     def of(cls, model: "nn.Module") -> Self:
         """Those that the forward pass of a model in PyTorch names, but for labels."""
         return cls(frozenset(inspect.signature(model.forward).parameters) - _NOT_INPUTS)
-
-    @classmethod
-    def of_graph(cls, names: Iterable[str], *, shortest: int) -> Self:
-        """Those of an ONNX graph."""
-        return cls(frozenset(names), shortest)
 
     def select(self, batch: Mapping[str, V]) -> dict[str, V]:
         """The part of a batch that the model reads."""

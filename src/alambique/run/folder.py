@@ -54,7 +54,12 @@ class RunFolder:
     """A folder with the artefacts of one run (or of one seed of it)."""
 
     def __init__(
-        self, path: Path, *, fallback: "RunFolder | None" = None, say: Callable[[str], None] = _silent
+        self,
+        path: Path,
+        *,
+        fallback: "RunFolder | None" = None,
+        say: Callable[[str], None] = _silent,
+        may_write: bool = True,
     ) -> None:
         """See :meth:`create` and :meth:`existing`; this looks at nothing.
 
@@ -62,9 +67,9 @@ class RunFolder:
             path: the folder.
             fallback: where the same stage may stand already, from when the run had one seed, or several.
             say: told of artefacts that are damaged and made again.
+            may_write: whether stages may be made; see :meth:`read_only`.
         """
-        self.path, self.fallback, self.say = path, fallback, say
-        self.may_write = True
+        self.path, self.fallback, self.say, self.may_write = path, fallback, say, may_write
 
     @classmethod
     @contextmanager
@@ -145,9 +150,7 @@ class RunFolder:
 
     def read_only(self) -> "RunFolder":
         """The same folder, whose stages are looked up and never made: :meth:`stage` refuses one that is not current."""
-        same = RunFolder(self.path, fallback=self.fallback, say=self.say)
-        same.may_write = False
-        return same
+        return RunFolder(self.path, fallback=self.fallback, say=self.say, may_write=False)
 
     def recipe(self) -> Recipe:
         """The recipe in the folder."""
@@ -198,12 +201,10 @@ class RunFolder:
 
     def seed(self, seed: int, *, alone: bool) -> "RunFolder":
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
-        below = RunFolder(self.path / SEEDS / str(seed), say=self.say)
-        seed_run = RunFolder(self.path, fallback=below, say=self.say) if alone else below
-        if not alone:
-            seed_run.fallback = self
-        seed_run.may_write = self.may_write
-        return seed_run
+        path, other = self.path / SEEDS / str(seed), self.path
+        if alone:
+            path, other = other, path
+        return RunFolder(path, fallback=RunFolder(other, say=self.say), say=self.say, may_write=self.may_write)
 
     def current(self, name: str, key: dict[str, Any]) -> Artefact | None:
         """The artefact of a stage if it is whole and was made from ``key``, as JSON values; else None."""
@@ -221,7 +222,8 @@ class RunFolder:
         Raises:
             RunFolderError: the folder is :meth:`read_only`, and the artefact is not current.
         """
-        done = self.current(name, key)
+        key = json.loads(json.dumps(key))
+        done = read_artefact(self.path / name, key)
         if done is not None:
             return done
         if not self.may_write:
@@ -229,7 +231,6 @@ class RunFolder:
                 self.require(name)
             raise RunFolderError(f"{self.path} is not finished for the recipe in it. Run alambique distill again.")
         folder, work = self.path / name, self.path / WORK / name
-        key = json.loads(json.dumps(key))
         self._say_damage(folder, key)
         try:
             if self.fallback is not None and read_artefact(self.fallback.path / name, key) is not None:
@@ -299,11 +300,11 @@ class RunFolder:
         for room in sorted((self.path / SEEDS).glob("*")):
             RunFolder(room).check()
 
-    def recorded_inputs(self, name: str) -> dict[str, Any]:
-        """What the manifest of a stage says under ``inputs`` of its key; empty if there is no such manifest."""
+    def recorded_key(self, name: str) -> dict[str, Any]:
+        """The key in the manifest of a stage, as JSON values; empty if there is no such manifest."""
         manifest = read_json(self.path / name / MANIFEST)
-        inputs = manifest.get("key", {}).get("inputs", {}) if isinstance(manifest, dict) else {}
-        return inputs if isinstance(inputs, dict) else {}
+        key = manifest.get("key") if isinstance(manifest, dict) else None
+        return key if isinstance(key, dict) else {}
 
     def seed_stages(self) -> tuple[str, ...]:
         """The stages of one seed: those that every run has, and those of further teachers that stand here."""

@@ -23,14 +23,14 @@ from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Export
 from alambique.run.folder import RunFolder
-from alambique.run.integrity import read_json, write_text
+from alambique.run.integrity import write_text
 from alambique.run.layout import (
     EXPORT_FACTS,
     ONNX,
     ONNX_FILES,
     STUDENT,
 )
-from alambique.run.manifest import MANIFEST, Artefact
+from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 
 FORMATS = tuple(ONNX_FILES)
@@ -97,7 +97,7 @@ def export_student(
 
 def _exported_before(run: RunFolder, inputs: ExportInputs) -> list[str]:
     """The formats in ``onnx/``, if they were made from the same student and limits."""
-    before = (read_json(run.path / ONNX / MANIFEST) or {}).get("key") or {}
+    before = run.recorded_key(ONNX)
     now = json.loads(json.dumps(inputs.key()))
     return list(before.get("formats", [])) if {**before, "formats": None} == {**now, "formats": None} else []
 

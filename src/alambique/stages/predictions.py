@@ -16,7 +16,7 @@ from alambique.evaluation.baselines import Tfidf, majority_logits
 from alambique.inference.torch_model import predict_logits, predict_tokens, to_device
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
-from alambique.progress import Reporter
+from alambique.progress import Reporter, Step
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
 from alambique.run.layout import MAJORITY, PREDICTIONS, TFIDF
@@ -43,12 +43,15 @@ class ScoringInputs(Inputs):
     tokens: Mapping[str, Tokens] = derived("model", "splits", "max_length")
 
 
+def _fitted_key(splits: Splits) -> dict[str, Any]:
+    return {"inputs": {"train": splits.train.digest}, **_scored_key(splits)}
+
+
 @dataclass(frozen=True)
 class BaselineInputs(Inputs):
-    """A baseline, fitted on train."""
+    """The rows that a baseline is fitted on and scored on."""
 
-    train: Split = keyed("inputs", "train", value=lambda split: split.digest)
-    splits: Splits = keyed(value=_scored_key)
+    splits: Splits = keyed(value=_fitted_key)
 
 
 def evaluate(
@@ -68,13 +71,14 @@ def evaluate(
     """
 
     def make(inputs: ScoringInputs, work: Path, reporter: Reporter) -> None:
-        with reporter.stage(f"scoring {name}") as step:
-            step.start(len(inputs.splits.valid) + len(inputs.splits.test))
+        def load(step: Step) -> tuple[LogitsOf, int]:
             network = to_device(load_finished(inputs.model.folder, key=name))
-            for split in (inputs.splits.valid, inputs.splits.test):
-                logits = predict_tokens(network, inputs.tokens[split.name], advance=step.advance)
-                write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
-        write_text(work / PARAMETERS, json.dumps({"parameters": network.num_parameters()}))
+            return (
+                lambda split: predict_tokens(network, inputs.tokens[split.name], advance=step.advance),
+                network.num_parameters(),
+            )
+
+        _score(name, inputs.splits, load, work, reporter)
 
     Stage(f"{PREDICTIONS}/{name}", make).run(run, ScoringInputs(model, max_length, splits, tokens), reporter)
 
@@ -89,15 +93,22 @@ def _evaluate_baseline(
     run: RunFolder, name: str, fitted: Callable[[Splits], tuple[LogitsOf, int]], splits: Splits, reporter: Reporter
 ) -> None:
     def make(inputs: BaselineInputs, work: Path, reporter: Reporter) -> None:
-        scored = (inputs.splits.valid, inputs.splits.test)
-        with reporter.stage(f"scoring {name}") as step:
-            step.start(sum(map(len, scored)))
-            logits_of, parameters = fitted(inputs.splits)
-            for split in scored:
-                write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits_of(split))
-        write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
+        _score(name, inputs.splits, lambda _: fitted(inputs.splits), work, reporter)
 
-    Stage(f"{PREDICTIONS}/{name}", make).run(run, BaselineInputs(splits.train, splits), reporter)
+    Stage(f"{PREDICTIONS}/{name}", make).run(run, BaselineInputs(splits), reporter)
+
+
+def _score(
+    name: str, splits: Splits, load: Callable[[Step], tuple[LogitsOf, int]], work: Path, reporter: Reporter
+) -> None:
+    """Write a model's logits on valid and test, and how many parameters it has; ``load`` gives both."""
+    scored = (splits.valid, splits.test)
+    with reporter.stage(f"scoring {name}") as step:
+        step.start(sum(map(len, scored)))
+        logits_of, parameters = load(step)
+        for split in scored:
+            write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits_of(split))
+    write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
 
 
 def _majority(splits: Splits) -> tuple[LogitsOf, int]:

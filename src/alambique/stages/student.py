@@ -49,7 +49,7 @@ def recorded_student(run: RunFolder, section: Student, surroundings: Surrounding
     """
     if section.model is None:
         return resolve_student(section, surroundings)
-    recorded = run.recorded_inputs(STUDENT).get("checkpoint")
+    recorded = run.recorded_key(STUDENT).get("inputs", {}).get("checkpoint")
     return FromPretrained(recorded_pretrained(section.model, recorded, run.path / STUDENT, key=KEY), None)
 
 

@@ -104,7 +104,7 @@ def recorded_teachers(run: RunFolder, recipe: Recipe) -> tuple[TeacherInit, ...]
     settings = recipe.teacher
     if settings.from_scratch is not None:
         return (TeacherInit(TEACHER, settings, None, None),)
-    recorded = run.recorded_inputs(TEACHER).get("checkpoint")
+    recorded = run.recorded_key(TEACHER).get("inputs", {}).get("checkpoint")
     checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, run.path / TEACHER, key=KEY)
     return (TeacherInit(TEACHER, settings, checkpoint, None),)
 
@@ -150,6 +150,10 @@ def first_model(init: TeacherInit, label_names: tuple[str, ...], *, seed: int) -
     checkpoint = cast("PretrainedFolder", init.checkpoint)
     if init.settings.fine_tune:
         return load_to_train(checkpoint, label_names, key=KEY, seed=seed)
+    return _finished(checkpoint, label_names)
+
+
+def _finished(checkpoint: PretrainedFolder, label_names: tuple[str, ...]) -> PreTrainedModel:
     model = load_finished(checkpoint.folder, key=KEY)
     reorder_labels(model, label_names)
     return model
@@ -167,8 +171,7 @@ def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter) -> None:
 
 def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter) -> None:
     del reporter
-    model = load_finished(cast("PretrainedFolder", inputs.checkpoint).folder, key=KEY)
-    reorder_labels(model, inputs.label_names)
+    model = _finished(cast("PretrainedFolder", inputs.checkpoint), inputs.label_names)
     model.save_pretrained(work)
     save_tokenizer(cast("PreTrainedTokenizerBase", inputs.tokenizer), work)
 
