@@ -84,6 +84,21 @@ def test_a_recipe_that_was_changed_and_then_interrupted_is_not_reported(old_run,
         assert str(caught.value) == (f"{old_run} is not finished for the recipe in it. Run alambique distill again.")
 
 
+def test_times_of_an_earlier_student_are_not_reported_for_the_new_one(old_run, monkeypatch):
+    """Interrupted between the new student and its benchmark: what lies there was timed on the student before."""
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alambique.pipeline.time_models", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        distill(Recipe.load(old_run / "recipe.yaml", ("distillation.temperature=8",)), old_run)
+    monkeypatch.undo()
+    with pytest.raises(RunFolderError) as caught:
+        rewrite_report(old_run)
+    assert str(caught.value) == (f"{old_run} is not finished for the recipe in it. Run alambique distill again.")
+
+
 def test_a_checkpoint_that_is_not_here_any_more_counts_as_recorded(tiny_recipe, tiny_bert, tokenizer, tmp_path):
     tiny_bert().bert.save_pretrained(tmp_path / "encoder")
     tokenizer.save_pretrained(tmp_path / "encoder")

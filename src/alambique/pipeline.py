@@ -151,6 +151,7 @@ def check_current(run: RunFolder) -> None:
     job = Job(recipe, splits, teachers, student, {name: {} for name in (*(init.name for init in teachers), STUDENT)})
     for seed in recipe.seeds:
         train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
+    time_models(run, job, Reporter())
 
 
 def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
