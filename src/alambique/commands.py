@@ -40,11 +40,11 @@ def export(
         The content of ``onnx/export.json``; with ``hub``, and the address under that name.
 
     Raises:
-        RunFolderError: the folder is no complete run.
+        RunFolderError: the folder is not a complete run.
         CorruptArtefactError: an artefact does not hold what its manifest says.
         ParityError: a format does not pass the parity gate; nothing of it is kept.
         NpmError: what the web export needs cannot be had.
-        HubError: ``repository`` is no name of one, or the Hub does not take it.
+        HubError: ``repository`` is not the name of one, or the Hub does not take it.
     """
     reporter = reporter or Reporter()
     if HUB in formats:
@@ -75,7 +75,7 @@ def rewrite_report(folder: Path) -> Report:
     """Write the report of a run again, from artefacts that are whole.
 
     Raises:
-        RunFolderError: the folder is no complete run.
+        RunFolderError: the folder is not a complete run.
         CorruptArtefactError: an artefact does not hold what its manifest says.
     """
     run = RunFolder.existing(folder)

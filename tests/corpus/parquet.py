@@ -1,4 +1,4 @@
-"""Parquet files that are damaged, or hold what is no text and no label."""
+"""Parquet files that are damaged, or hold what is neither text nor a label."""
 
 import datetime as dt
 from functools import partial

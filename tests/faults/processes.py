@@ -82,7 +82,7 @@ class Slice:
         return self.told.read_text("utf-8")
 
     def messages(self):
-        """What it said on standard error that is no line of the log."""
+        """What it said on standard error that is not a line of the log."""
         return [line for line in self.err().splitlines() if not _is_log(line)]
 
 

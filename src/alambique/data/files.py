@@ -36,7 +36,7 @@ class Table:
         columns: name → cells; an absent cell is None.
         lines: the line (or row) number of each row.
         class_names: name → class names, for a column of class numbers that carries them (the Hub's Parquet files).
-        odd: name → line and kind of its first cell that is no text, number or truth value.
+        odd: name → line and kind of its first cell that is not text, a number or a truth value.
     """
 
     where: str
@@ -224,7 +224,7 @@ def _of_values(
 
 
 def _kind(value: Any) -> str | None:
-    """What a cell is that is no text, number or truth value."""
+    """What a cell is that is not text, a number or a truth value."""
     if isinstance(value, float) and math.isinf(value):
         return "an infinite number"
     return next((kind for types, kind in _ODD if isinstance(value, types)), None)

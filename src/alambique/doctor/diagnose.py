@@ -28,7 +28,7 @@ from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
 from alambique.training.fit import unused_devices
 
-_SCORED = 64  # rows a batch when scoring
+_SCORED = 64  # rows per batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
 _CHECKPOINTS = 3  # the best, the last, and the one being written; each with Adam's two moments
 _OVERHEAD = 2.0  # seconds of a stage to load and save

@@ -46,8 +46,8 @@ class OnnxModel:
         """Logits of each row: (rows, classes) float32, in the order of ``segments``.
 
         Args:
-            segments: one or two texts a row.
-            batch_size: rows a batch, of long ones fewer; they are of similar length, and padded to the longest of each.
+            segments: one or two texts per row.
+            batch_size: rows per batch, of long ones fewer; they are of similar length, and padded to the longest of each.
             advance: called with the rows done after each batch.
         """
         logits = np.zeros((len(segments), self.classes), dtype=np.float32)

@@ -58,7 +58,7 @@ def student_from_teacher(
     BERT's pooler, is drawn by ``seed``; a shallower BERT takes over pooler and head too.
 
     Raises:
-        ModelError: the teacher is no BERT, or has no such layers.
+        ModelError: the teacher is not a BERT, or has no such layers.
     """
     if not isinstance(teacher, BertForSequenceClassification):
         raise ModelError(f"student.from_teacher needs a BERT teacher; this one is {teacher.config.model_type}.")

@@ -201,7 +201,7 @@ def check_weights(checkpoint: PretrainedFolder, label_names: tuple[str, ...], *,
     """Load a checkpoint once, so that what is wrong with it is said before hours of work and not after.
 
     Raises:
-        ModelError: it cannot be loaded to be trained, has no layers, or holds what is no number.
+        ModelError: it cannot be loaded to be trained, has no layers, or has weights that are not finite.
     """
     model = load_to_train(checkpoint, label_names, key=key, seed=0)
     if getattr(model.config, "num_hidden_layers", 1) < 1:

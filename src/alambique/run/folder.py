@@ -172,12 +172,12 @@ class RunFolder:
         return run
 
     def _recipe_is_whole(self) -> bool:
-        """Whether recipe.yaml holds what its first line says; if that is no hash, there is nothing to compare."""
+        """Whether recipe.yaml holds what its first line says; if that is not a hash, there is nothing to compare."""
         first, _, rest = (self.path / RECIPE).read_bytes().partition(b"\n")
         return not first.startswith(_HASH) or first == _HASH + hashlib.sha256(rest).hexdigest().encode()
 
     def run_id(self) -> str | None:
-        """The id in recipe.yaml, or None if this is no run."""
+        """The id in recipe.yaml, or None if this is not a run."""
         try:
             found = yaml.safe_load((self.path / RECIPE).read_text("utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):

@@ -89,7 +89,7 @@ def parse(body: bytes, limits: Limits, *, pairs: bool) -> Asked:
         pairs: whether the model reads pairs.
 
     Raises:
-        RequestProblem: 400, it is no JSON; 422, it is not what is taken here.
+        RequestProblem: 400, it is not JSON; 422, it is not what is taken here.
     """
     try:
         sent = from_json(body, allow_inf_nan=False)

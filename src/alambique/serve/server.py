@@ -52,7 +52,7 @@ def serve(
         listening: called once, with the address, when requests are taken.
 
     Raises:
-        RunFolderError: the folder is no run, or has no such model.
+        RunFolderError: the folder is not a run, or has no such model.
         AddressError: the address cannot be had.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,4 +1,4 @@
-"""Training that can be killed anywhere and goes on as if it had not been, and that stops at what is no number."""
+"""A Trainer that resumes to the same bytes after a crash, and raises on a loss or gradient that is not finite."""
 
 import math
 import time
@@ -88,7 +88,7 @@ class ResumableTrainer(DistillationTrainer):
         return norm
 
     def check_evaluation(self, metrics: dict[str, float]) -> None:
-        """Stop before a checkpoint is written of a model whose loss on valid is no number.
+        """Stop before a checkpoint is written of a model whose loss on valid is not finite.
 
         Raises:
             NonFiniteError: it is none.
@@ -157,7 +157,7 @@ class CheckpointCallback(TrainerCallback):
             control.should_save = True
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any) -> None:
-        """Stop if the loss on valid is no number."""
+        """Stop if the loss on valid is not finite."""
         del args, state, control
         self.trainer.check_evaluation(told.get("metrics") or {})
 

@@ -47,7 +47,7 @@ def enable_cls_only(model: PreTrainedModel) -> bool:
         model: changed in place.
 
     Returns:
-        False if it is no model that this is known to be exact for; it is left as it is.
+        False if this is not known to be exact for the model; it is left as it is.
     """
     layer = _last_layer(model)
     if layer is None or model.config._attn_implementation not in _ATTENTIONS:  # noqa: SLF001 - has no public name
