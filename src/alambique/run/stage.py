@@ -43,7 +43,7 @@ def keyed(*path: str, value: Callable[[Any], Any] = _as_it_is) -> Any:
 
 
 def derived(*sources: str) -> Any:
-    """Declare a field of :class:`Inputs` that ``sources``, other fields of it, determine, and that is not part of the key."""
+    """Declare a field of :class:`Inputs` that other fields, the ``sources``, determine; it is not part of the key."""
     return field(metadata={_ROLE: _Derived(sources)})
 
 
