@@ -153,11 +153,14 @@ PAGES = sorted(
     for folder, pattern in ((ROOT, "*.md"), (ROOT / "docs", "**/*.md"), (ROOT / "benchmarks", "**/*.md"))
     for path in folder.glob(pattern)
 )
-SCRIPTS = sorted(p.relative_to(ROOT).as_posix() for f in ("docs", "benchmarks") for p in (ROOT / f).rglob("*.py"))
+SCRIPTS = sorted(
+    p.relative_to(ROOT).as_posix() for f in ("docs", "benchmarks", "src") for p in (ROOT / f).rglob("*.py")
+)
 SLIPS = re.compile(
     r"\b(?:rows|texts|tokens|steps|seeds|seconds|batches|threads|bytes) an? "
-    r"(?:batch|row|second|seed|step|text|thread|core|actor|class|shard|request|micro-batch)\b"
-    r"|\bis no (?!longer|more|less|such|need|reason|difference|other|way|network)\w+|\bmade good\b"
+    r"(?:batch|row|second|seed|step(?! has)|text|thread|core|actor|class|shard|request|micro-batch)\b"
+    r"|(?<!there )(?<!There )\bis no (?!longer|more|less|better|such|need|reason|difference|other|way|network)\w+"
+    r"|\bmade good\b"
 )
 
 

@@ -155,10 +155,14 @@ def test_a_damaged_student_is_not_pushed(push, here):
 
 
 def test_repositories_have_an_owner_and_a_name(run, exported):
-    for name, what in (("small", "has no owner"), ("a/b/c", "is no name of a repository"), ("a b/c", "is no name")):
+    for name, what in (
+        ("small", "has no owner"),
+        ("a/b/c", "is not the name of a repository"),
+        ("a b/c", "is not the name"),
+    ):
         status, out, err = run("export", exported[0], "--to", "hub", "--repo", name)
         assert (status, out) == (2, "")
         assert err.startswith(f"alambique: --repo {name} {what}")
-        assert err.endswith("; it is of the form owner/name.\n")
+        assert err.endswith("; write it as owner/name.\n")
     assert run("export", exported[0], "--to", "hub")[0] == 2
     assert run("export", exported[0], "--repo", NAME)[0] == 2

@@ -41,7 +41,7 @@ def test_what_is_asked(body, pairs, asked):
         (b'["a"]', 422, "body must be an object, not a list."),
         (b"{}", 422, "Send either text or texts."),
         (b'{"text": "a", "texts": ["a"]}', 422, "Send either text or texts."),
-        (b'{"txt": "a"}', 422, '"txt" is no key; there are calibrated, model, text, texts.'),
+        (b'{"txt": "a"}', 422, '"txt" is not a key; the keys are calibrated, model, text, texts.'),
         (b'{"text": null}', 422, "text must be a string, not null."),
         (b'{"text": ["a", "b"]}', 422, "text must be a string, not a list."),
         (b'{"text": 1' + b"0" * 400 + b"}", 422, "text must be a string, not a number."),

@@ -98,8 +98,8 @@ def test_a_full_queue_is_told_and_others_are_served_later():
         (b'{"text": "1"', 400, "The body is not JSON: EOF while parsing an object at line 1 column 12."),
         (b'{"text": "1", "model": "teacher"}', 422,
          "This service has no teacher: the run has none, or it was started with --no-teacher."),
-        (b" " * 4097, 413, "The body has more than 4,096 bytes. Send fewer texts a request."),
-        (b" " * 2_000_000, 413, "The body has more than 4,096 bytes. Send fewer texts a request."),
+        (b" " * 4097, 413, "The body has more than 4,096 bytes. Send fewer texts per request."),
+        (b" " * 2_000_000, 413, "The body has more than 4,096 bytes. Send fewer texts per request."),
     ],
 )  # fmt: skip
 def test_what_is_not_taken_is_told(client, body, status, detail):
@@ -270,7 +270,7 @@ def test_a_port_in_use_and_an_address_elsewhere(run, exported):
             "what listens there.\n",
         )  # fmt: skip
     assert run("serve", exported[0], "--host", "192.0.2.1") == (
-        1, "", "alambique: --host: 192.0.2.1 is no address of this machine.\n",
+        1, "", "alambique: --host: 192.0.2.1 is not an address of this machine.\n",
     )  # fmt: skip
 
 

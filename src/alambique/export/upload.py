@@ -31,9 +31,9 @@ def check_repository(name: str) -> None:
     try:
         validate_repo_id(name)
     except HFValidationError as error:
-        raise HubError(f"--repo {name} is no name of a repository; it is of the form owner/name.") from error
+        raise HubError(f"--repo {name} is not the name of a repository; write it as owner/name.") from error
     if "/" not in name:
-        raise HubError(f"--repo {name} has no owner; it is of the form owner/name.")
+        raise HubError(f"--repo {name} has no owner; write it as owner/name.")
 
 
 def push(run: RunFolder, repository: str, card: str, *, private: bool, reporter: Reporter) -> str:

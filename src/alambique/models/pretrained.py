@@ -68,7 +68,7 @@ def find_pretrained(name: str, *, key: str, offline: bool = False) -> Pretrained
     else:
         raise ModelError(f"{key}: there is no folder {name}.")
     if not (folder / "config.json").is_file():
-        raise ModelError(f"{key}: {name} has no config.json, so it is no model in save_pretrained form.")
+        raise ModelError(f"{key}: {name} has no config.json, so it is not a model saved with save_pretrained.")
     if not any(folder.glob("model*.safetensors")):
         raise ModelError(
             f"{key}: {name} has no safetensors file. Pickled weights are not loaded, because a pickle can run code; "
@@ -106,10 +106,10 @@ def _refuse_strange_index(folder: Path, key: str) -> None:
     found = read_json(index)
     names = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise ModelError(f"{key}: {index} is no index of safetensors files.")
+        raise ModelError(f"{key}: {index} is not an index of safetensors files.")
     for name in sorted(set(names.values())):
         if not name.endswith(".safetensors") or escapes(folder, name) or not (folder / name).is_file():
-            raise ModelError(f"{key}: {index} names {name}, which is no safetensors file of that folder.")
+            raise ModelError(f"{key}: {index} names {name}, which is not a safetensors file of that folder.")
 
 
 def _in_package(name: str, key: str) -> Path:
@@ -212,14 +212,14 @@ def check_weights(checkpoint: PretrainedFolder, label_names: tuple[str, ...], *,
 
 
 def check_finite(model: PreTrainedModel, checkpoint: PretrainedFolder, *, key: str) -> None:
-    """Refuse a model with weights that are no finite numbers.
+    """Refuse a model whose weights are NaN or infinite.
 
     Raises:
         ModelError: it has some.
     """
     for name, weight in model.named_parameters():
         if not bool(torch.isfinite(weight).all()):
-            raise ModelError(f"{key}: {checkpoint.name} holds values in {name} that are no finite numbers.")
+            raise ModelError(f"{key}: {checkpoint.name} contains NaN or infinite values in {name}.")
 
 
 def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
@@ -242,7 +242,7 @@ def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
 def _load(folder: Path, key: str, **options: Any) -> Any:
     width = getattr(load_config(folder, key=key), "hidden_size", 0)
     if isinstance(width, int) and width > WIDEST:  # it would take all memory before it fails
-        raise ModelError(f"{key}: the config of {folder} cannot be used: a hidden size of {width} is no real model's.")
+        raise ModelError(f"{key}: the config of {folder} cannot be used: its hidden size is {width}.")
     try:
         return AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **options

@@ -56,7 +56,7 @@ class BodyReader:
                     if len(body) > self.limits.body_bytes:
                         raise RequestProblem(
                             413,
-                            f"The body has more than {self.limits.body_bytes:,} bytes. Send fewer texts a request.",
+                            f"The body has more than {self.limits.body_bytes:,} bytes. Send fewer texts per request.",
                             {"Connection": "close"},
                         )
                     if self.held > self.limits.held_bytes:
@@ -99,7 +99,7 @@ def parse(body: bytes, limits: Limits, *, pairs: bool) -> Asked:
         raise _wrong("body", "an object", sent)
     unknown = sorted(set(sent) - _KEYS)
     if unknown:
-        raise RequestProblem(422, f"{_shown(unknown[0])} is no key; there are {', '.join(sorted(_KEYS))}.")
+        raise RequestProblem(422, f"{_shown(unknown[0])} is not a key; the keys are {', '.join(sorted(_KEYS))}.")
     if ("text" in sent) == ("texts" in sent):
         raise RequestProblem(422, "Send either text or texts.")
     model, calibrated = sent.get("model", STUDENT), sent.get("calibrated", False)

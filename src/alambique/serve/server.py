@@ -122,7 +122,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
-        raise AddressError(f"--host: {host} is no address of this machine ({error.strerror}).") from error
+        raise AddressError(f"--host: {host} is not an address of this machine ({error.strerror}).") from error
     listener = socket.socket(family, kind, proto)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,5 +140,5 @@ def _why(error: OSError, host: str, port: int) -> str:
             f"--port: {port} is in use on {host}. Choose another, as in --port {port + 1}, or stop what listens there."
         )
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host: {host} is no address of this machine."
+        return f"--host: {host} is not an address of this machine."
     return f"--port: {port} cannot be had on {host}: {error.strerror}."
