@@ -22,7 +22,7 @@ from alambique.stages import benchmark, data
 from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
 from alambique.stages.soft_labels import SoftLabelInputs, make_soft_labels
-from alambique.stages.student import StudentStart, make_student, recorded_student, resolve_student
+from alambique.stages.student import StudentStart, check_loss, make_student, recorded_student, resolve_student
 from alambique.stages.teacher import TeacherInit, make_teacher, recorded_teachers, refuse_weak, resolve_teachers
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.training.fit import unused_devices
@@ -88,6 +88,7 @@ def distill(
     reporter = reporter or Reporter()
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
         splits = load_splits(recipe.data, locate(recipe.data))
+        check_loss(recipe.distillation, recipe.student, splits)
         teacher_inits = teachers(recipe, splits)
         student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
         run.write_recipe(recipe)

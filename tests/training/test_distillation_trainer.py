@@ -6,6 +6,7 @@ from datasets import Dataset
 from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
 
 from alambique import DistillationTrainer, distillation_loss
+from alambique.losses.prediction import LOSSES
 from conftest import LABELS, rows
 
 
@@ -73,6 +74,21 @@ def test_accumulated_micro_batches_equal_one_batch(trainer, dataset, tiny_bert, 
     assert whole.keys() == parts.keys()
     for name, gradient in whole.items():
         torch.testing.assert_close(parts[name], gradient, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in LOSSES.items() if not kind.needs_batch])
+def test_every_loss_of_rows_is_the_same_in_micro_batches(trainer, dataset, tiny_bert, tiny_distilbert, name):
+    train, student, options = dataset(14, tiny_bert()), tiny_distilbert(), {"loss": name, "label_order": range(3)}
+    whole_loss, whole = first_step(trainer, student, train, size=16, **options)
+    parts_loss, parts = first_step(trainer, student, train, size=4, accumulate=4, **options)
+    assert parts_loss == pytest.approx(whole_loss, abs=1e-5)
+    for key, gradient in whole.items():
+        torch.testing.assert_close(parts[key], gradient, atol=1e-5, rtol=1e-5)
+
+
+def test_a_loss_of_batches_is_refused_in_micro_batches(trainer, dataset, tiny_bert, tiny_distilbert):
+    with pytest.raises(ValueError, match="^loss: dist compares the rows of a batch with each other, so gradient_acc"):
+        trainer(tiny_distilbert(), dataset(16, tiny_bert()), size=4, accumulate=4, loss="dist")
 
 
 def test_cached_and_live_logits_train_alike(trainer, dataset, tiny_bert, tiny_distilbert):

@@ -24,7 +24,7 @@ from alambique.pipeline import surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
-from alambique.stages.student import resolve_student
+from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
 from alambique.training.fit import unused_devices
 
@@ -85,6 +85,7 @@ def diagnose(
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
+        check_loss(recipe.distillation, recipe.student, splits)
         inits = teachers(recipe, splits)
         form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
         process = resident()

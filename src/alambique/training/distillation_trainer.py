@@ -9,8 +9,9 @@ from transformers import PreTrainedModel, Trainer
 
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
+from alambique.losses.contract import PredictionLoss
 from alambique.losses.mixture import distillation_loss
-from alambique.losses.prediction import PredictionLoss, loss_of
+from alambique.losses.prediction import loss_of
 from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
 
@@ -37,7 +38,7 @@ class DistillationTrainer(Trainer):
         *args: as for ``transformers.Trainer``.
         teacher_model: a fine-tuned classifier with the same labels in the same order as the student. It is put in eval
             mode and moved to the trainer's device; its weights are never updated.
-        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.prediction.PredictionLoss`.
+        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.contract.PredictionLoss`.
         temperature: of the soft loss, above 0.
         hard_label_weight: weight w of the cross-entropy, from 0 to 1; the soft loss has the weight 1 − w.
         label_order: (C,) the rank of each class, for a loss that needs labels in order.
