@@ -17,7 +17,7 @@ from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import DATA, MODELS, STUDENT, TEACHER, UNDISTILLED
 from alambique.stages import benchmark, data
 from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
@@ -87,7 +87,7 @@ def distill(
     """
     reporter = reporter or Reporter()
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
-        splits = load_splits(recipe.data, locate(recipe.data))
+        splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
         check_loss(recipe.distillation, recipe.student, splits)
         teacher_inits = teachers(recipe, splits)
         student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))

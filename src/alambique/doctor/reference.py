@@ -15,9 +15,10 @@ HEAD = """\
 
 `alambique doctor` and `examine` ([doctor.md](doctor.md)) give each finding a code, which scripts may rely on."""
 LINT = {
-    "duplicate-texts": "rows repeat a text of the same split",
+    "look-alike-labels": "labels differ by case, blanks, Unicode form, invisible characters or the form of a number alone",
+    "duplicate-texts": "rows repeat a text of the same split; case, blanks and Unicode form do not count",
     "conflicting-labels": "rows have a text that stands in the same split with another label",
-    "shared-with-train": "rows of valid or test have a text that train has",
+    "shared-with-train": "rows of valid or test have a text that train has; case, blanks and Unicode form do not count",
     "empty-texts": "rows have no text",
     "cut-texts": "texts are longer than the length limit and lose their end",
     "absent-classes": "a split has no row of a class",
