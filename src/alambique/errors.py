@@ -26,7 +26,7 @@ class AlambiqueError(Exception):
 
 
 class UserInputError(AlambiqueError):
-    """The input is at fault; a run folder that this command created is removed."""
+    """The input is at fault; a run folder that this command created is removed if no stage was finished in it."""
 
     exit_status = 2
 

@@ -69,7 +69,8 @@ def distill(
         The content of report.json.
 
     Raises:
-        UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed.
+        UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed if
+            no stage was finished in it.
         WeakTeacherError: the new teacher does not beat the majority class; it stays on disk.
 
     Example:
