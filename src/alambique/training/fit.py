@@ -26,6 +26,7 @@ from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
+from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.front import Speedups
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
@@ -100,6 +101,7 @@ def fit(
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
+    padding = model.config.to_dict().get("pad_token_id")
     checkpoints = work / SCRATCH / _CHECKPOINTS
     with defer_signals(NOTICE) as request:
         trainer, speedups = prepare(
@@ -109,6 +111,8 @@ def fit(
         trainer.train_on(latest_valid(checkpoints))
     if speedups is not None:
         speedups.undo()
+    if model.config.model_type in POSITIONS_AFTER_PADDING:
+        model.config.pad_token_id = padding  # Trainer put the tokenizer's there; loaded again, positions would differ
     model.save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     save_tokenizer(tokenizer, work)
