@@ -18,9 +18,11 @@ from transformers import (
 
 from alambique.artefacts.tokens import unchanged
 from alambique.errors import ModelError, first_line
+from alambique.findings import Finding
 from alambique.models.inputs import TYPES, padding_side, token_types
 from alambique.models.pretrained import forward_names, load_config
 
+NO_TOKENIZER_JSON = "no-tokenizer-json"
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -143,8 +145,8 @@ def agreeing(
     """A copy of a tokenizer that gives its model what it can read.
 
     Token types that the model does not take, or has no embeddings for, are not named. A tokenizer without a padding token,
-    or with one that was added and that the model has no embedding for, pads with the end of a text, as GPT-2 is used. Padding
-    is put where it changes nothing (:func:`alambique.models.inputs.padding_side`).
+    or with one that was added and that the model has no embedding for, pads with the end of a text, as GPT-2 is used.
+    Padding is put where it changes nothing (:func:`alambique.models.inputs.padding_side`).
 
     Args:
         tokenizer: it is not changed.
@@ -163,6 +165,23 @@ def agreeing(
     if copied.padding_side != padding_side(config):
         copied.padding_side = padding_side(config)
     return copied
+
+
+def no_tokenizer_json(tokenizer: PreTrainedTokenizerBase, *, where: str) -> Finding | None:
+    """What to know of a student's tokenizer that is written in Python (BERTweet, PhoBERT): it has no ``tokenizer.json``.
+
+    Args:
+        tokenizer: of the student.
+        where: the key of the recipe that it comes from.
+    """
+    if tokenizer.is_fast:
+        return None
+    return Finding(
+        NO_TOKENIZER_JSON, where,
+        f"The tokenizer, a {type(tokenizer).__name__}, is written in Python and has no tokenizer.json, which an exported "
+        "model needs: the student is trained, and no ONNX file is made.",
+        "To export it, choose a student whose tokenizer has a fast form; else set export.formats to [].",
+    )  # fmt: skip
 
 
 def _largest_type(tokenizer: PreTrainedTokenizerBase) -> int:
