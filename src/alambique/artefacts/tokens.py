@@ -73,6 +73,10 @@ class Tokens:
         Returns:
             for each name that is there (B, T) int64, the attention mask among them.
         """
+        if len(rows) == 1:  # a service's commonest case, where every step counts
+            first, last = int(self.starts[rows[0]]), int(self.starts[rows[0] + 1])
+            if last - first >= shortest:
+                return self._unpadded(first, last, names, zeros=zeros)
         left = self.left if left is None else left
         begins, lengths = self.starts[rows], self.starts[rows + 1] - self.starts[rows]
         width = int(lengths.max(initial=shortest))
@@ -92,6 +96,17 @@ class Tokens:
             made[MASK] = real.astype(np.int64)
         return made
 
+    def _unpadded(self, first: int, last: int, names: Collection[str], *, zeros: bool) -> dict[str, np.ndarray]:
+        made = {
+            name: values[first:last].astype(np.int64)[None] for name, values in self.columns.items() if name in names
+        }
+        for name in self.zeros if zeros else ():
+            if name in names:
+                made[name] = np.zeros((1, last - first), dtype=np.int64)
+        if MASK in names:
+            made[MASK] = np.ones((1, last - first), dtype=np.int64)
+        return made
+
     def batches(self, size: int, *, most_tokens: int | None = None, shortest: int = 1) -> Iterator[np.ndarray]:
         """Row numbers from the longest row to the shortest, ``size`` at a time: rows of a batch are of similar length.
 
@@ -100,6 +115,9 @@ class Tokens:
             most_tokens: tokens per batch with its padding, at most, unless a single row has more; None: any number.
             shortest: the least width of a batch.
         """
+        if len(self) == 1:
+            yield np.zeros(1, dtype=np.intp)
+            return
         lengths = self.lengths
         order = np.argsort(-lengths, kind="stable")
         start = 0
@@ -286,6 +304,8 @@ def _padding(tokenizer: "PreTrainedTokenizerBase") -> dict[str, int]:
 
 
 def _flat(rows: list[list[int]]) -> np.ndarray:
+    if len(rows) == 1:
+        return np.array(rows[0], dtype=np.int32)
     return np.fromiter((i for ids in rows for i in ids), dtype=np.int32, count=sum(map(len, rows)))
 
 

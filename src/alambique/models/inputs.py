@@ -1,8 +1,8 @@
 """What goes into a model, decided once: which inputs, cut where, padded how and with what.
 
 Tokenizer and config may contradict each other, and training, the exported graph, ``predict``, the service and the browser
-must all believe the same. Everything that feeds a model asks a :class:`ModelInputs`; the export stores it, and this module needs
-no torch.
+must all believe the same. Everything that feeds a model asks a :class:`ModelInputs`; the export stores it, and this module
+needs no torch.
 """
 
 import inspect
