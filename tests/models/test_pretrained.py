@@ -137,7 +137,8 @@ def test_an_adapter_is_not_a_model(tmp_path):
     assert str(caught.value) == (
         f"teacher.model: {tmp_path} is an adapter of PEFT (adapter_config.json), not a whole model. Merge it once, and give "
         "the new folder: "
-        "AutoPeftModelForSequenceClassification.from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and its tokenizer with tokenizer.save_pretrained(NEW)."
+        "AutoPeftModelForSequenceClassification.from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and "
+        "its tokenizer with tokenizer.save_pretrained(NEW)."
     )
 
 

@@ -18,7 +18,7 @@ from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
 from alambique.models.tokenizer import load_tokenizer
 
-TEACHER_LOGITS = "teacher_logits"
+LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
 
 
 class StepCounts(NamedTuple):
@@ -104,6 +104,7 @@ class DistillationTrainer(Trainer):
                 ordered=label_order is not None,
                 accumulation=self.args.gradient_accumulation_steps,
             )
+        self.label_names = self.label_names or [LABELS]  # which a forward pass without names does not name either
         self._student_inputs = ModelInputs.of(student)
         self._teacher_inputs = ModelInputs(frozenset())
         if teacher_model is not None:
@@ -192,6 +193,7 @@ class DistillationTrainer(Trainer):
             super()._set_signature_columns_if_needed()
             self._signature_columns = [
                 *(self._signature_columns or ()),
+                *self.label_names,
                 TEACHER_LOGITS,
                 *(name for each in (self._student_inputs, self._teacher_inputs) for name in sorted(each.column_names)),
             ]  # type: ignore[assignment]
