@@ -90,7 +90,7 @@ def match_labels(own: list[str], wanted: tuple[str, ...]) -> list[int]:
 def _twins(names: Iterable[str]) -> list[str]:
     """The first names that cannot be told apart once they are folded; empty if all can."""
     folded: dict[str, list[str]] = {}
-    for name in names:
+    for name in dict.fromkeys(names):
         folded.setdefault(_plain(name), []).append(name)
     return next((same for same in folded.values() if len(same) > 1), [])
 

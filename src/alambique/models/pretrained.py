@@ -127,7 +127,8 @@ def _model_within(name: str, folder: Path, key: str) -> Path:
             "AutoPeftModelForSequenceClassification.from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and "
             "its tokenizer with tokenizer.save_pretrained(NEW)."
         )
-    within = sorted(path.parent for path in folder.glob("*/config.json") if any(path.parent.glob("model*.safetensors")))
+    models = [path.parent for path in folder.glob("*/config.json") if any(path.parent.glob("model*.safetensors"))]
+    within = sorted(models, key=lambda path: (len(path.name), path.name))  # checkpoint-500 before checkpoint-1000
     if len(within) == 1:
         return within[0]
     if within:
