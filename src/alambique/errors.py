@@ -43,6 +43,22 @@ class ModelError(UserInputError):
     """A checkpoint is missing, incomplete, or does not fit the data."""
 
 
+class MisfitError(ModelError):
+    """A model that cannot be used for what it is like; the doctor reports it as a finding.
+
+    Args:
+        code: short and stable, as a finding has it.
+        where: the key of the recipe.
+        problem: what is wrong, as a sentence.
+        advice: what to do.
+    """
+
+    def __init__(self, code: str, where: str, problem: str, advice: str) -> None:
+        """See the class."""
+        super().__init__(f"{where}: {problem} {advice}")
+        self.code, self.where, self.problem, self.advice = code, where, problem, advice
+
+
 class RunFolderError(UserInputError):
     """The run folder is incomplete, not a run, or contains other files."""
 
