@@ -41,6 +41,7 @@ REASONS = {
     "report/parts": "a part of the schema: tests/report/test_schema.py",
     "report/results": "what the report is made from: tests/test_pipeline.py",
     "report/verdict_report": "a part of the schema: tests/report/test_schema.py",
+    "run/work": "the life of a stage's folder: tests/run/test_folder.py",
     "run/layout": "names alone; the exact files of a run are listed by tests/test_pipeline.py",
     "serve/api_docs": "asked for over HTTP: tests/serve/test_service.py",
     "serve/app": "asked over HTTP: tests/serve/test_service.py",

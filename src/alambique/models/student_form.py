@@ -21,12 +21,14 @@ class Surroundings:
         max_length: where texts are cut, in tokens.
         teacher_architecture: its ``model_type``.
         teacher_layers: how many it has.
+        pairs: whether rows have two segments.
     """
 
     label_names: tuple[str, ...]
     max_length: int
     teacher_architecture: str
     teacher_layers: int
+    pairs: bool = False
 
 
 @dataclass(frozen=True)
