@@ -161,7 +161,7 @@ def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
 
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
     """What the form of student is checked against."""
-    return Surroundings(splits.label_names, recipe.data.max_length, *teacher.architecture)
+    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config)
 
 
 def tokenize(
