@@ -169,7 +169,7 @@ def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
     """What the form of student is checked against."""
     pairs = splits.train.second_segments() is not None
-    return Surroundings(splits.label_names, recipe.data.max_length, *teacher.architecture, pairs=pairs)
+    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs)
 
 
 def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenizerBase":

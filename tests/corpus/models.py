@@ -7,7 +7,13 @@ import shutil
 import torch
 from case import DATA, LABELS, Case, rows
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 from alambique.models.labels import label_config
 from alambique.models.tokenizer import train_wordpiece
@@ -32,6 +38,14 @@ def model(folder, *, labels=LABELS, tokenizer=True, layers=1):
     BertForSequenceClassification(config).save_pretrained(folder)
     if tokenizer:
         words.save_pretrained(folder)
+
+
+def shared_layers(folder):
+    """A tiny ALBERT, whose layers have the same weights."""
+    model(folder)
+    config = AlbertConfig(vocab_size=200, embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                          intermediate_size=32, max_position_embeddings=64, **label_config(tuple(LABELS)))  # fmt: skip
+    AlbertForSequenceClassification(config).save_pretrained(folder)
 
 
 def changed_config(**keys):
@@ -241,4 +255,6 @@ CASES = {
     "longer-than-positions": teacher(model, "data.max_length=65"),
     "student-of-too-many-layers": teacher(model, "student.from_teacher={layers: 2}"),
     "student-of-missing-layer": teacher(model, "student.from_teacher={layers: [1]}"),
+    "student-of-shared-layers": teacher(shared_layers, "student.from_teacher={architecture: same, layers: 1}"),
+    "distilbert-of-an-albert": teacher(shared_layers, "student.from_teacher={layers: 1}"),
 }

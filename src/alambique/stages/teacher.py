@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import ModelError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
-from alambique.models.from_scratch import POSITIONS, model_from_scratch
+from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
     PretrainedFolder,
@@ -56,12 +56,11 @@ class TeacherInit:
     tokenizer: PreTrainedTokenizerBase | None
 
     @property
-    def architecture(self) -> tuple[str, int]:
-        """Its ``model_type``, and how many layers it has."""
+    def config(self) -> PreTrainedConfig:
+        """Its config before any training: its architecture, and how many layers it has."""
         if self.settings.from_scratch is not None:
-            return self.settings.from_scratch.architecture, self.settings.from_scratch.layers
-        config = load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
-        return config.model_type, getattr(config, "num_hidden_layers", 0)  # some architectures have no such number
+            return config_from_scratch(self.settings.from_scratch)
+        return load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
 
 
 def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
