@@ -46,9 +46,18 @@ def test_a_run_of_an_earlier_version_trains_only_what_changed(old_run):
     assert [name for name in before if before[name] != after[name]] == ["student", "benchmark"]
 
 
+def leaves(values, path=""):
+    """The values of nested mappings and lists, by path."""
+    if isinstance(values, dict | list):
+        pairs = values.items() if isinstance(values, dict) else enumerate(values)
+        return {key: leaf for name, part in pairs for key, leaf in leaves(part, f"{path}/{name}").items()}
+    return {path: values}
+
+
 def test_a_run_of_an_earlier_version_is_reported_and_scored(old_run):
     kept = json.loads((old_run / "report.json").read_text("utf-8"))
-    assert rewrite_report(old_run).model_dump(mode="json")["models"] == kept["models"]
+    figures = leaves(rewrite_report(old_run).model_dump(mode="json")["models"])
+    assert figures == pytest.approx(leaves(kept["models"]), rel=1e-9)  # processors differ in the last bits of exp
     scores = rescore(old_run, "test", reporter=Reporter())
     assert scores["student"]["macro_f1"] == pytest.approx(kept["models"]["student"]["test"]["macro_f1"]["mean"])
 

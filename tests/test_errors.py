@@ -5,7 +5,15 @@ import pytest
 from alambique import errors
 from alambique.errors import AlambiqueError, DataError, closest, first_line
 
-INPUT_AT_FAULT = {"UserInputError", "RecipeError", "DataError", "ModelError", "RunFolderError", "CorruptArtefactError"}
+INPUT_AT_FAULT = {
+    "UserInputError",
+    "RecipeError",
+    "DataError",
+    "ModelError",
+    "MisfitError",
+    "RunFolderError",
+    "CorruptArtefactError",
+}
 
 
 def test_the_exit_status_of_every_error():
