@@ -303,11 +303,12 @@ def test_two_columns_of_one_name(file):
     )
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a.csv.gz", ".gz")])
+@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a.xlsx.gz", ".xlsx"), ("a.pkl", ".pkl")])
 def test_an_unknown_suffix(file, name, ending):
     path = file(name, "text,label\na,x\n")
     assert message(path) == (
-        f"{path}: a data file ends in .tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet; this one ends in {ending}."
+        f"{path}: a data file ends in .tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet, .arrow, .feather, also "
+        f"compressed (.gz, .bz2, .xz, .zst, .zip); this one ends in {ending}."
     )
 
 

@@ -9,7 +9,7 @@ from loading import counts, load, message, parquet, rows_of, three_splits, write
 LIAR_NAMES = ["id", "label", "statement", "subject", "speaker", "job", "state", "party", "barely_true_counts",
               "false_counts", "half_true_counts", "mostly_true_counts", "pants_on_fire_counts", "context"]  # fmt: skip
 LIAR_LABELS = ("pants-fire", "false", "barely-true", "half-true", "mostly-true", "true")
-ENDINGS = ".tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet"
+ENDINGS = ".tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet, .arrow, .feather, also compressed (.gz, .bz2, .xz, .zst, .zip)"
 
 
 TRAIN = [("one cup", "no"), ("two cups", "yes"), ("three cups", "no"), ("four cups", "yes")]
@@ -91,7 +91,7 @@ def test_a_folder_without_a_train_file(folder):
     (folder / "train.csv").unlink()
     assert message(folder) == (
         f"{folder}: there is no train file in this folder. It needs train (and, where you have them, valid and test) with "
-        f"one of the endings {ENDINGS}."
+        f"one of the endings {ENDINGS}. The folder holds test.csv, valid.csv."
     )
 
 
