@@ -23,7 +23,7 @@ def stream(table, path):
 
 
 WRITERS = {
-    "feather": lambda table, path: feather.write_feather(table, path),
+    "feather": feather.write_feather,
     "plain feather": lambda table, path: feather.write_feather(table, path, compression="uncompressed"),
     "stream": stream,
 }

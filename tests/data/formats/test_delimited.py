@@ -25,7 +25,7 @@ def test_a_csv_file():
     assert table.where == "here/a.csv"
     assert table.columns == {"text": ['a, "b"', "c"], "label": ["x", "y"]}
     assert table.lines == [2, 4]
-    assert table.reading == Reading("csv", "utf-8", None, ",", True, True)
+    assert table.reading == Reading("csv", "utf-8", delimiter=",", header=True)
 
 
 def test_a_tsv_file_whose_rows_show_standard_quoting():
@@ -33,7 +33,7 @@ def test_a_tsv_file_whose_rows_show_standard_quoting():
     assert table.columns == {"text": ['say "no"', "two\nlines", "c"], "label": ["x", "y", "z"]}
     assert table.lines == [2, 3, 5]
     note = "a.csv: cells in quotes were read with standard quoting, which its rows show."
-    assert table.reading == Reading("tsv", "utf-8", None, "\t", True, True, (note,))
+    assert table.reading == Reading("tsv", "utf-8", delimiter="\t", header=True, notes=(note,))
 
 
 def test_a_tsv_file_with_stray_quotes_keeps_them_all():
@@ -48,7 +48,7 @@ def test_a_tsv_file_with_stray_quotes_keeps_them_all():
 def test_quotes_that_may_be_of_the_text_stay_without_a_word():
     table = read('text\tlabel\n"all of it"\tx\nb\ty\n', usual="\t")
     assert table.columns["text"] == ['"all of it"', "b"]
-    assert table.reading == Reading("tsv", "utf-8", None, "\t", False, True)
+    assert table.reading == Reading("tsv", "utf-8", delimiter="\t", quoting=False, header=True)
 
 
 def test_names_of_rows_by_r():
@@ -117,7 +117,8 @@ def test_two_columns_of_one_name():
 
 def test_a_header_that_data_columns_repeats():
     assert message("text,label\na,x\n", columns=("text", "label")) == (
-        "here/a.csv: the first row is a header with these very names. Leave data.columns out, which is for files without one."
+        "here/a.csv: the first row is a header with these very names. Leave data.columns out, which is for files without "
+        "one."
     )
 
 

@@ -31,8 +31,8 @@ def test_a_file_of_another_encoding(classes):
     with pytest.raises(DataError) as caught:
         read_documents("folder", classes)
     assert str(caught.value) == (
-        f"{classes['good'][0]}, line 1: not utf-8 text (byte 0xe9). Name the file's own encoding with data.encoding; latin-1 "
-        "and cp1252 are the usual ones."
+        f"{classes['good'][0]}, line 1: not utf-8 text (byte 0xe9). Name the file's own encoding with data.encoding; "
+        "latin-1 and cp1252 are the usual ones."
     )
 
 
