@@ -120,8 +120,8 @@ def test_a_teacher_that_is_not_better_than_guessing(tiny_bert, logits, figures, 
     assert untrained(tiny_bert(), logits) == [
         Finding(
             "head-not-trained", "teacher",
-            f"On 100 rows of valid, the teacher gets macro-F1 {figures}; always answering the most frequent label gets 19.0% "
-            f"(40.0%). Its predictions have entropy {entropy:.2f} of at most 1.10 (ln 3). It seems that {reason}.",
+            f"On 100 rows of valid, the teacher gets macro-F1 {figures}; always answering the most frequent label gets "
+            f"19.0% (40.0%). Its predictions have entropy {entropy:.2f} of at most 1.10 (ln 3). It seems that {reason}.",
             FINE_TUNE,
         )
     ]  # fmt: skip

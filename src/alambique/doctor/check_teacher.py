@@ -102,8 +102,8 @@ def _untrained(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> list[Fin
     reason = "its head was never trained: this is a raw encoder" if flat else "it has not learnt this task"
     return [UNTRAINED.finding(
         "teacher",
-        f"On {len(labels)} rows of valid, the teacher gets {useful.against('always answering the most frequent label')}. Its "
-        f"predictions have entropy {entropy:.2f} of at most {np.log(len(names)):.2f} (ln {len(names)}). It seems that "
+        f"On {len(labels)} rows of valid, the teacher gets {useful.against('always answering the most frequent label')}. "
+        f"Its predictions have entropy {entropy:.2f} of at most {np.log(len(names)):.2f} (ln {len(names)}). It seems that "
         f"{reason}.",
     )]  # fmt: skip
 

@@ -32,7 +32,7 @@ class Usefulness:
 
     @property
     def is_useful(self) -> bool:
-        """Right in more rows than the constant answer, or better by the metric than it and, beyond chance, than a shuffle."""
+        """Right in more rows than the constant answer, or better by the metric than it and, beyond chance, a shuffle."""
         if self.shuffled is None:
             return self.accuracy > self.constant_accuracy
         mean, deviation = self.shuffled
