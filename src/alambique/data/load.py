@@ -1,5 +1,6 @@
 """From ``data.source`` to :class:`Splits`: find the files, read them, name the labels, make what is missing."""
 
+import glob
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,18 +10,29 @@ import numpy as np
 
 from alambique.artefacts.splits import SPLIT_NAMES, Split, Splits, row_ids
 from alambique.data import quickstart
+from alambique.data.columns import (
+    check_columns,
+    check_variety,
+    labelled_rows,
+    wanted,
+    with_own_names,
+    without_labels,
+)
 from alambique.data.files import SUFFIXES, Table, join, read_table
+from alambique.data.formats.arrow import is_saved
+from alambique.data.formats.documents import read_documents
 from alambique.data.labels import encode_labels
 from alambique.data.liar import HUB_NAMES, is_liar
 from alambique.data.sampling import complete
+from alambique.data.sources import Found, files_of, find_splits, listed
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
 from alambique.recipe.sections import Data
 
-_WORDS = {"train": "train", "valid": "valid", "validation": "valid", "dev": "valid", "val": "valid", "test": "test"}
-_IN_PATH = re.compile(r"(?:^|[/_.-])(train|validation|valid|val|dev|test)(?=[/_.-]|$)")
-_HUB_DATA = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json"]
-_UNLABELLED = {None, "", "-1"}
+_PACKED = ["*.csv.*", "*.tsv.*", "*.json.*", "*.jsonl.*"]
+_NAMED_TEXTS = [f"*{word}*.txt*" for word in ("train", "dev", "val", "test")]
+_HUB_DATA = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "*.arrow", "*.md", *_PACKED, *_NAMED_TEXTS]
+_GLOB = re.compile(r"[*?\[]")
 ReadTables = Callable[[], dict[str, Table]]  # by split; train is always there
 
 
@@ -32,23 +44,54 @@ def locate(data: Data) -> ReadTables:
         UserInputError: a Hub id that cannot be had.
     """
     source = data.source
-    if isinstance(source, dict):
-        return _reader({split: [Path(name)] for split, name in source.items()}, data)
     if source == quickstart.NAME:
         return quickstart.tables
+    return _reader(find_source(source, data), data)
+
+
+def find_source(source: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], data: Data) -> Found:
+    """Find the files of ``source``: a folder, a file, a pattern, a list of these, a mapping of splits to these, a Hub id.
+
+    Raises:
+        DataError: they are not there, or it is not clear which is which.
+        UserInputError: a Hub id that cannot be had.
+    """
+    if isinstance(source, dict):
+        return Found({split: _files(names, f"data.source.{split}") for split, names in source.items()})
+    if isinstance(source, tuple):
+        return listed(_files(source, "data.source"), where="data.source")
     try:
         path = Path(source).expanduser()
         folder, file = path.is_dir(), path.is_file()
     except (OSError, RuntimeError) as error:  # too long for a path; no such home
         raise DataError(f"data.source: there is no file or folder {source}.") from error
     if folder:
-        return _reader(_files_in(path), data)
+        return find_splits(path, where=str(path), subset=data.subset)
     if file:
-        return _reader({"train": [path]}, data)
+        return Found({"train": [path]})
+    if _GLOB.search(source):
+        return listed(_files(source, "data.source"), where="data.source")
     if not is_id(source) or path.suffix.lower() in SUFFIXES:
         raise DataError(f"data.source: there is no file or folder {source}.")
-    found = _hub_snapshot(source, data)
-    return _reader(_hub_files(found.folder, data), data)
+    held = _hub_snapshot(source, data).folder
+    return find_splits(held, where=f"data.source: {source}", subset=data.subset)
+
+
+def _files(names: str | tuple[str, ...], key: str) -> list[Path]:
+    """The files that names stand for, each a file, a pattern, or a folder of files."""
+    paths: list[Path] = []
+    for name in (names,) if isinstance(names, str) else names:
+        path = Path(name)
+        if path.is_dir() and not is_saved(path):
+            paths += files_of(path, where=name)
+        elif _GLOB.search(name) and not path.exists():
+            matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - absolute ones too
+            if not matches:
+                raise DataError(f"{key}: no file matches {name}.")
+            paths += [match for match in matches if match.is_file() or is_saved(match)]
+        else:
+            paths.append(path)
+    return list(dict.fromkeys(paths))
 
 
 def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, str] | None = None) -> Splits:
@@ -63,20 +106,21 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
         DataError: the message names the file, the row or the column, and what to do.
     """
     tables = read_tables()
-    liar = all(is_liar({HUB_NAMES.get(name, name) for name in table.columns}) for table in tables.values())
+    notes = list(dict.fromkeys(note for table in tables.values() for note in table.reading.notes))
+    liar = all(is_liar({HUB_NAMES.get(name, name) for name in table.all_names}) for table in tables.values())
     if liar:  # its columns have one name each, wherever they come from
-        tables = {split: _renamed(table) for split, table in tables.items()}
+        tables = {split: with_own_names(table) for split, table in tables.items()}
         names = {"text": data.text, "metadata": data.metadata}
         data = data.model_copy(update={k: tuple(HUB_NAMES.get(c, c) for c in v) for k, v in names.items()})
-    notes = []
-    for split in ("valid", "test"):
-        table = tables.get(split)
-        if table is not None and data.label in table.columns and _UNLABELLED.issuperset(table.columns[data.label]):
-            del tables[split]
-            notes.append(f"The {split} split of the source has no labels and was left out.")
-    for table in tables.values():
-        _check_columns(table, data)
-    _check_variety(tables["train"], data)
+    for split in without_labels(tables, data):
+        del tables[split]
+        notes.append(f"The {split} split of the source has no labels and was left out.")
+    for split, table in tables.items():
+        check_columns(table, data)
+        tables[split], missing = labelled_rows(table, data.label)
+        if missing:
+            notes.append(f"{split}: {missing} of {len(table)} rows have no label and were left out.")
+    check_variety(tables["train"], data)
     encoded = encode_labels(tables, data, liar=liar)
     splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}
     splits, changes = complete(splits, data, recorded)
@@ -85,38 +129,23 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
     return Splits(train, valid, test, encoded.names, ordinal=encoded.ordinal, notes=tuple(notes))
 
 
-def _files_in(folder: Path) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        split = _WORDS.get(path.stem.lower())
-        if split is not None and path.suffix.lower() in SUFFIXES:
-            found.setdefault(split, []).append(path)
-    for split, paths in found.items():
-        named = [path for path in paths if path.suffix.lower() != ".txt"]  # a .txt beside it may be anything
-        found[split] = named or paths
-        if len(found[split]) > 1:
-            raise DataError(
-                f"{folder}: {found[split][0].name} and {found[split][1].name} could both be the {split} split. "
-                f"Say which, as in --set 'data.source={{train: F, valid: F, test: F}}'."
-            )
-    if "train" not in found:
-        raise DataError(
-            f"{folder}: there is no train file in this folder. It needs train (and, where you have them, valid and test) "
-            f"with one of the endings {', '.join(SUFFIXES)}."
-        )
-    return found
+def _reader(found: Found, data: Data) -> ReadTables:
+    return lambda: _read(found, data)
 
 
-def _reader(files: dict[str, list[Path]], data: Data) -> ReadTables:
-    return lambda: _read(files, data)
-
-
-def _read(files: dict[str, list[Path]], data: Data) -> dict[str, Table]:
-    return {
-        split: join([read_table(path, columns=data.columns, encoding=data.encoding) for path in files[split]])
+def _read(found: Found, data: Data) -> dict[str, Table]:
+    tables = {
+        split: join([
+            read_table(path, columns=data.columns, encoding=data.encoding, wanted=wanted(data))
+            for path in found.tables[split]
+        ])
         for split in SPLIT_NAMES  # train first: its mistakes explain the others'
-        if split in files
-    }
+        if split in found.tables
+    }  # fmt: skip
+    for split, classes in found.documents.items():
+        first = next(iter(next(iter(classes.values()))))
+        tables[split] = read_documents(str(first.parents[1]), classes, encoding=data.encoding)
+    return {**tables, "train": tables["train"].with_notes(found.notes)} if found.notes else tables
 
 
 def _hub_snapshot(name: str, data: Data) -> Snapshot:
@@ -132,85 +161,6 @@ def _hub_snapshot(name: str, data: Data) -> Snapshot:
             return snapshot(name, "dataset", _HUB_DATA, key="data.source")
         except NoNetworkError:
             raise first from None
-
-
-def _hub_files(folder: Path, data: Data) -> dict[str, list[Path]]:
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    relative = {p: p.relative_to(folder).as_posix() for p in paths}
-    subsets = sorted({r.split("/")[0] for r in relative.values() if r.count("/") >= 2})  # noqa: PLR2004 - subset/split/file
-    if data.subset is not None:
-        relative = {p: r for p, r in relative.items() if r.startswith(f"{data.subset}/")}
-    elif "default" in subsets:
-        relative = {p: r for p, r in relative.items() if r.startswith("default/")}
-    elif len(subsets) > 1:
-        raise DataError(
-            f"data.source: {data.source} has the subsets {', '.join(subsets)}; choose one with data.subset."
-        )
-    found: dict[str, list[Path]] = {}
-    for path, name in relative.items():
-        words = _IN_PATH.findall(name.lower().rsplit(".", 1)[0])
-        if words:
-            found.setdefault(_WORDS[words[-1]], []).append(path)
-    if "train" not in found:
-        held = f"; it has the subsets {', '.join(subsets)}" if subsets else ""
-        raise DataError(f"data.source: {data.source} has no train split that can be recognised{held}. "
-                        "Download it and give its files, as in --set 'data.source={train: F}'.")  # fmt: skip
-    return found
-
-
-def _renamed(table: Table) -> Table:
-    columns = {HUB_NAMES.get(name, name): cells for name, cells in table.columns.items()}
-    odd = {HUB_NAMES.get(name, name): found for name, found in table.odd.items()}
-    return Table(table.where, columns, table.lines, table.class_names, odd)
-
-
-def _check_columns(table: Table, data: Data) -> None:
-    for key, names in (("text", data.text), ("label", (data.label,)), ("metadata", data.metadata)):
-        for name in names:
-            if name not in table.columns:
-                raise DataError(
-                    f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
-                    f"{', '.join(table.columns)}. {_hint(name, table)}"
-                )
-    for key, names in (("text", data.text), ("label", (data.label,))):
-        for name in names:
-            if name in table.odd:
-                line, kind = table.odd[name]
-                raise DataError(
-                    f"{table.where}, line {line}: column {name!r}, which data.{key} names, holds {kind}, not text."
-                )
-    for name in data.text:
-        cells = [cell for cell in table.columns[name] if cell and cell.strip()]
-        if not cells:
-            raise DataError(f"{table.where}: column {name!r}, which data.text names, is empty in every row.")
-        if all(cell in ("true", "false") or _is_number(cell) for cell in cells):
-            kind = "numbers" if _is_number(cells[0]) else "truth values"
-            raise DataError(
-                f"{table.where}: column {name!r}, which data.text names, holds {kind} (the first is {cells[0]}), "
-                f"not text. The columns are {', '.join(table.columns)}."
-            )
-
-
-def _check_variety(train: Table, data: Data) -> None:
-    read = [train.columns[name] for name in (*data.text, *data.metadata)]
-    if len(train) > 1 and all(len(set(cells)) == 1 for cells in read):
-        raise DataError(
-            f"{train.where}: all {len(train)} rows have the same text, {read[0][0]!r}, so nothing can be learnt from them."
-        )
-
-
-def _hint(name: str, table: Table) -> str:
-    if f'"{name}"' in table.columns:
-        return "A .tsv file is read without quoting; rename it to .csv if its cells are quoted."
-    return "If the first row is data and no header, name the columns with data.columns."
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _split(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:

@@ -7,7 +7,7 @@ differ: one claim in six is labelled one step off. To know a label a model must 
 
 import random
 
-from alambique.data.files import Table
+from alambique.data.table import Table
 
 NAME = "quickstart"
 SCALE = ("no", "few", "some", "many", "most", "all")

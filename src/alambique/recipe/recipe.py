@@ -1,7 +1,9 @@
 """The recipe: every choice of a run, validated, frozen, and free of torch."""
 
 import contextlib
+import glob
 import os
+import re
 import warnings
 from importlib import resources
 from pathlib import Path
@@ -27,6 +29,7 @@ from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
 EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
+_PATTERN = re.compile(r"[*?\[]")
 _ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
 
 
@@ -112,9 +115,9 @@ class Recipe(Section):
         source = self.data.source
         located: Any = source
         if isinstance(source, dict):
-            located = {split: _located(name, folder) for split, name in source.items()}
+            located = {split: _all_located(names, folder) for split, names in source.items()}
         elif source != EMBEDDED:
-            located = _located(source, folder)
+            located = _all_located(source, folder)
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"source": located}),
@@ -220,6 +223,12 @@ def _two_forms(raw: dict[str, Any]) -> list[str]:
     return problems
 
 
+def _all_located(names: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...]:
+    if isinstance(names, tuple):
+        return tuple(_located(name, folder) or name for name in names)
+    return _located(names, folder) or names
+
+
 def _located(name: str | None, folder: Path) -> str | None:
     if name is None:
         return None
@@ -227,4 +236,7 @@ def _located(name: str | None, folder: Path) -> str | None:
         for candidate in (Path(name).expanduser(), folder / name):
             if candidate.exists():
                 return str(candidate.resolve())
+        for pattern in (str(Path(name).expanduser()), str(folder / name)):
+            if _PATTERN.search(name) and next(glob.iglob(pattern, recursive=True), None):  # noqa: PTH207 - absolute too
+                return str(Path(pattern).absolute())
     return name

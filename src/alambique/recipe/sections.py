@@ -56,17 +56,26 @@ def _groups(value: Any) -> Any:
 
 
 def _source(value: Any) -> Any:
-    if isinstance(value, str) and value.strip():
-        return value
     if isinstance(value, dict):
         strange = sorted(set(value) - {"train", "valid", "test"})
         if strange:
             raise ValueError(f"names files for train, valid and test, not for {strange[0]!r}")
         if not value.get("train"):
             raise ValueError("must name a train file")
-        if all(isinstance(v, str) and v for v in value.values() if v is not None):
-            return {split: name for split, name in value.items() if name is not None}
-    raise ValueError("must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}")
+        files = {split: _names(names) for split, names in value.items() if names is not None}
+        if all(files.values()):
+            return files
+    elif names := _names(value):
+        return names
+    raise ValueError("must be a Hub id, a folder, a file, a list of files, or {train: F, valid: F, test: F}")
+
+
+def _names(value: Any) -> str | tuple[str, ...] | None:
+    """A name, or several in a list; None for what is neither."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    several = isinstance(value, (list, tuple)) and value and all(isinstance(v, str) and v.strip() for v in value)
+    return tuple(value) if several else None
 
 
 def _with_default_form(raw: Any, section: str, default: str) -> Any:
@@ -75,6 +84,7 @@ def _with_default_form(raw: Any, section: str, default: str) -> Any:
     return raw
 
 
+Names = str | tuple[str, ...]
 Texts = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Count = Annotated[int, Field(ge=1)]
 Bounded = Annotated[int, Field(ge=1, le=2**16)]
@@ -90,13 +100,14 @@ class Section(BaseModel):
 class Data(Section):
     """Where the rows come from and how they are read.
 
-    Files are TSV (tab-separated, no quoting), CSV (standard quoting), JSON Lines or Parquet, by their ending. LIAR's own
-    headerless files are recognised by their 14 columns.
+    Files are CSV, TSV, JSON, Parquet, Arrow or fastText's form, also compressed; [data.md](data.md) has all that is read,
+    and how the files of a folder are found. LIAR's own headerless files are recognised by their 14 columns.
     """
 
-    source: Annotated[str | dict[str, str], BeforeValidator(_source)]
-    """A Hub id, a folder with `train`, `valid` (or `validation`, `dev`) and `test` files, one file,
-    `{train: F, valid: F, test: F}`, or `quickstart` (the embedded claims)."""
+    source: Annotated[Names | dict[str, Names], BeforeValidator(_source)]
+    """A Hub id, a folder with `train`, `valid` (or `validation`, `dev`) and `test` files, one file, a pattern such as
+    `part-*.csv`, a list of files, `{train: F, valid: F, test: F}` with any of these for F, or `quickstart` (the embedded
+    claims)."""
     text: Annotated[Texts, Field(min_length=1, max_length=2)]
     """The column of text, or a list of one or two columns (two: a sentence pair)."""
     label: Annotated[str, Field(min_length=1)]
@@ -112,13 +123,13 @@ class Data(Section):
     max_rows: Count | None = None
     """Uses a stratified sample of each split, for trials; null: all rows."""
     columns: Texts = ()
-    """Column names, in order, of a TSV or CSV file without a header row."""
+    """Column names, in order, of a TSV or CSV file without a header row, or of JSON rows that are lists."""
     encoding: str = "utf-8"
-    """Encoding of text files (a Python codec name)."""
+    """Encoding of text files without a byte-order mark (a Python codec name); a mark says it itself."""
     max_length: Annotated[int, Field(ge=4)] = 128
     """Maximum length in tokens; longer texts are truncated, and the report says how many."""
     subset: str | None = None
-    """Subset of a Hub data set that has several."""
+    """Subset of a data set that has several, on the Hub or in a folder."""
     revision: str | None = None
     """Revision of a Hub data set; null: the Hub's Parquet conversion, else the main branch."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

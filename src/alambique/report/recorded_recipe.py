@@ -15,7 +15,7 @@ class RecordedPart(BaseModel):
 class RecordedData(RecordedPart):
     """Keys of ``data``."""
 
-    source: str | Mapping[str, str]
+    source: str | tuple[str, ...] | Mapping[str, str | tuple[str, ...]]
     text: tuple[str, ...]
     label_groups: str | Mapping[str, str] | None = None
     metadata: tuple[str, ...] = ()
@@ -24,7 +24,8 @@ class RecordedData(RecordedPart):
     @property
     def first_source(self) -> str:
         """The data's name: a Hub id, a folder, or the file of train."""
-        return self.source if isinstance(self.source, str) else self.source["train"]
+        names = self.source["train"] if isinstance(self.source, Mapping) else self.source
+        return names if isinstance(names, str) else names[0]
 
     @property
     def pairs(self) -> bool:

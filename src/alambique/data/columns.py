@@ -1,0 +1,139 @@
+"""Whether the columns that the recipe names are there and hold what they should; rows and splits without labels."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from alambique.data.liar import HUB_NAMES
+from alambique.data.table import Table
+from alambique.errors import DataError
+from alambique.recipe.sections import Data
+
+_UNLABELLED = {None, "", "-1"}
+_NO_CLASS = "-1"  # how the Hub's sets of class numbers mark a row without a label
+_HEADED = ("csv", "tsv")
+_SHOWN = 40
+
+
+def wanted(data: Data) -> tuple[str, ...]:
+    """The columns that the recipe names."""
+    return (*data.text, data.label, *data.metadata)
+
+
+def with_own_names(table: Table) -> Table:
+    """LIAR's columns by one name each, wherever the table comes from."""
+    columns = {HUB_NAMES.get(name, name): cells for name, cells in table.columns.items()}
+    odd = {HUB_NAMES.get(name, name): place for name, place in table.odd.items()}
+    names = tuple(HUB_NAMES.get(name, name) for name in table.names)
+    return replace(table, columns=columns, odd=odd, names=names)
+
+
+def without_labels(tables: Mapping[str, Table], data: Data) -> list[str]:
+    """The splits beside train that have no labels: none in the column, or no such column where train has it.
+
+    A split that lacks the column but has another that train does not have is not among them: there the column may have
+    another name.
+    """
+    train = tables["train"]
+    known = set(train.all_names)
+    unlabelled = []
+    for split in ("valid", "test"):
+        table = tables.get(split)
+        if table is None:
+            continue
+        if data.label in table.columns:
+            empty = all(cell is None or cell.strip() in _UNLABELLED for cell in table.columns[data.label])
+        else:
+            empty = data.label in known and set(table.all_names) < known and set(data.text) <= set(table.all_names)
+        if empty:
+            unlabelled.append(split)
+    return unlabelled
+
+
+def labelled_rows(table: Table, column: str) -> tuple[Table, int]:
+    """The rows that have a label, and how many have none; a table without any label stays as it is.
+
+    A gap among numbers with a fraction is not taken for a row without a label: a program wrote whole numbers as these to
+    mark it, so that the row has lost what it had.
+    """
+    if column in table.gaps:
+        return table, 0
+    no_class = _NO_CLASS if column in table.class_names else None
+    cells = table.columns[column]
+    rows = [row for row, cell in enumerate(cells) if cell is not None and cell.strip() and cell != no_class]
+    missing = len(table) - len(rows)
+    return (table.take(rows), missing) if rows and missing else (table, 0)
+
+
+def check_columns(table: Table, data: Data) -> None:
+    """Check that the table has the columns of the recipe, with texts where there should be texts.
+
+    Raises:
+        DataError: it has not; the message names the key and the column.
+    """
+    for key, names in (("text", data.text), ("label", (data.label,)), ("metadata", data.metadata)):
+        for name in names:
+            if name not in table.columns:
+                raise DataError(
+                    f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
+                    f"{_listed(table.all_names)}.{_hint(table)}"
+                )
+    for key, names in (("text", data.text), ("label", (data.label,))):
+        for name in names:
+            if name in table.odd:
+                line, kind = table.odd[name]
+                raise DataError(
+                    f"{table.where}, line {line}: column {name!r}, which data.{key} names, holds {kind}, not text."
+                    f"{_parts(name, table)}"
+                )
+    for name in data.text:
+        cells = [cell for cell in table.columns[name] if cell and cell.strip()]
+        if not cells:
+            raise DataError(f"{table.where}: column {name!r}, which data.text names, is empty in every row.")
+        if all(cell in ("true", "false") or _is_number(cell) for cell in cells):
+            kind = "numbers" if _is_number(cells[0]) else "truth values"
+            raise DataError(
+                f"{table.where}: column {name!r}, which data.text names, holds {kind} (the first is {cells[0]}), "
+                f"not text. The columns are {_listed(table.all_names)}."
+            )
+
+
+def check_variety(train: Table, data: Data) -> None:
+    """Check that the texts of train differ.
+
+    Raises:
+        DataError: all are the same.
+    """
+    read = [train.columns[name] for name in (*data.text, *data.metadata)]
+    if len(train) > 1 and all(len(set(cells)) == 1 for cells in read):
+        raise DataError(
+            f"{train.where}: all {len(train)} rows have the same text, {read[0][0]!r}, so nothing can be learnt from them."
+        )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _hint(table: Table) -> str:
+    reading = table.reading
+    if reading.form in _HEADED and reading.header:
+        return " If the first row is data and no header, name the columns with data.columns."
+    if reading.form == "fasttext":
+        return " It is a file of fastText's form (__label__x the text), whose columns have these names."
+    if reading.form == "documents":
+        return " It is a folder with a file per text, whose columns have these names."
+    return ""
+
+
+def _parts(name: str, table: Table) -> str:
+    parts = tuple(part for part in table.all_names if part.startswith(f"{name}."))
+    return f" Name a field of it: {_listed(parts)}." if parts else ""
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
