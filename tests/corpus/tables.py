@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import tarfile
 import zipfile
 
 from case import DATA, LABELS, data, jsonl, rows, setting, tsv
@@ -18,10 +19,20 @@ def train(content, *sets, name="train.tsv", also=None):
     return data(files, *sets)
 
 
-def zipped(name, content):
+def zipped(*names, content=CSV):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(name, content)
+        for name in names:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def tarred(name, content=CSV):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        facts = tarfile.TarInfo(name)
+        facts.size = len(content)
+        archive.addfile(facts, io.BytesIO(content.encode()))
     return stream.getvalue()
 
 
@@ -42,7 +53,7 @@ CASES = {
     "empty-valid": data({"data/valid.tsv": ""}),
     "header-only-test": data({"data/test.tsv": "text\tlabel\n"}),
     "no-train": data({"data/train.tsv": ...}),
-    "train-in-another-format": data({"data/train.tsv": ..., "data/train.xlsx": zipped("xl/workbook.xml", "<x/>")}),
+    "train-in-another-format": data({"data/train.tsv": ..., "data/train.xlsx": zipped("xl/workbook.xml")}),
     "too-few-to-split": data(
         {"data/train.tsv": tsv(rows(6)), "data/valid.tsv": ..., "data/test.tsv": ...}
     ),
@@ -72,13 +83,9 @@ CASES = {
     "ragged-short": train(DATA["data/train.tsv"] + "a lamp without a label\n"),
     "ragged-long": train("text\tlabel\na\tbad\nb\tc\tfair\n"),
     "ragged-csv": train(CSV + "Yes, it is, bad\n", name="train.csv"),
-    "csv-as-tsv": train(CSV),
     "tsv-as-csv": train(DATA["data/train.tsv"].replace("\t", " \t "), "data.text='text '", name="train.csv"),
-    "quoted-csv-as-tsv": train("".join('"' + line.replace("\t", '"\t"') + '"\n' for line in
-                               DATA["data/train.tsv"].splitlines())),
     "semicolons-and-commas": train("text;label,\n" + "".join(f"{r['text']};{r['label']},\n" for r in GOOD),
                                    name="train.csv"),
-    "pipes": train("text|label\n" + "".join(f"{r['text']}|{r['label']}\n" for r in GOOD), name="train.csv"),
     "liar-13-columns": train("\n".join([LIAR.rsplit("\t", 1)[0]] * 20) + "\n", "data.text=statement"),
     "liar-15-columns": train("\n".join([LIAR + "\tmore"] * 20) + "\n", "data.text=statement"),
     "liar-one-short-row": train("\n".join([LIAR] * 5 + [LIAR.rsplit("\t", 1)[0]]) + "\n", "data.text=statement"),
@@ -92,18 +99,19 @@ CASES = {
     "nul": train("text\tlabel\na\0b\tbad\n"),
     "invalid-utf-8": train(b"text\tlabel\na\tbad\n" + b"caf\xe9\tgood\n"),
     "truncated-utf-8": train(DATA["data/train.tsv"].encode() + b"a lamp\tgoo\xc3"),
-    "utf-16": train(DATA["data/train.tsv"].encode("utf-16")),
     "utf-16-no-mark": train(DATA["data/train.tsv"].encode("utf-16-le")),
-    "utf-32": train(DATA["data/train.tsv"].encode("utf-32")),
     "utf-8-read-as-utf-16": train(DATA["data/train.tsv"], "data.encoding=utf-16"),
     "utf-8-read-as-utf-32": train(DATA["data/train.tsv"], "data.encoding=utf-32"),
     "latin-1-read-as-ascii": train("text\tlabel\nété\tbad\n".encode("latin-1"), "data.encoding=ascii"),
     "cr-only-one-line": train("text\tlabel", name="train.tsv"),
     "cr-only": train("text\tlabel\ra\tbad\rb\r"),
-    "gzip-as-tsv": train(gzip.compress(DATA["data/train.tsv"].encode(), mtime=0)),
-    "gzip": train(gzip.compress(DATA["data/train.tsv"].encode(), mtime=0), name="train.tsv.gz"),
-    "zip-as-csv": train(zipped("train.csv", CSV), name="train.csv"),
-    "xlsx-as-csv": train(zipped("xl/workbook.xml", "<workbook/>"), name="train.csv"),
+    "utf-16-cut": train(DATA["data/train.tsv"].encode("utf-16")[:-1]),
+    "gzip-cut": train(gzip.compress(CSV.encode(), mtime=0)[:-30], name="train.csv.gz"),
+    "zip-of-two-files": train(zipped("train.csv", "test.csv"), name="train.zip"),
+    "tar": train(tarred("train.csv"), name="train.csv"),
+    "tar-gz": train(gzip.compress(tarred("train.csv"), mtime=0), name="train.csv.gz"),
+    "old-excel-as-csv": train(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), name="train.csv"),
+    "xlsx-as-csv": train(zipped("xl/workbook.xml"), name="train.csv"),
     "png-as-tsv": train(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(64)),
     "html-as-csv": train("<!DOCTYPE html>\n<html>\n<body>Sign in to go on</body>\n</html>\n", name="train.csv"),
     "lfs-pointer": train("version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 1234\n", name="train.csv"),
@@ -142,7 +150,6 @@ CASES = {
     "json-empty-list": train("[]", name="train.json"),
     "json-empty-objects": train("{}\n{}\n", name="train.jsonl"),
     "json-one-object-of-columns": train(json.dumps({"text": ["a", "b"], "label": ["bad", "good"]}), name="train.json"),
-    "json-pretty": train(json.dumps({"data": GOOD}, indent=2), name="train.json"),
     "json-list-cut": train(json.dumps(GOOD)[:-20], name="train.json"),
     "json-nan-label": train(records() + '{"text": "a lamp", "label": NaN}\n', name="train.jsonl"),
     "json-infinite-label": train(records() + '{"text": "a lamp", "label": Infinity}\n', name="train.jsonl"),
@@ -154,9 +161,23 @@ CASES = {
     "json-huge-number": train(records() + '{"text": "a lamp", "label": ' + "9" * 5000 + "}\n", name="train.jsonl"),
     "json-deep": train(records() + "[" * 100_000 + "\n", name="train.jsonl"),
     "json-deep-object": train(records() + '{"text": ' * 100_000 + "\n", name="train.jsonl"),
-    "json-utf-16": train(records().encode("utf-16"), name="train.jsonl"),
     "json-half-a-character": train(records() + '{"text": "a lamp", "label": "\\ud83d"}\n', name="train.jsonl"),
+    "json-lists-of-three": train('["a lamp", "bad", 1]\n["a door", "good"]\n', "data.columns=[text,label,n]",
+                                 name="train.jsonl"),
+    "json-records-below-two-keys": train(json.dumps({"train": GOOD, "test": GOOD}), name="train.json"),
+    "json-columns-of-two-lengths": train(json.dumps({"text": ["a", "b"], "label": ["bad"]}), name="train.json"),
+    "fasttext-two-labels": train("__label__bad a lamp\n__label__good __label__fair a door\n", name="train.txt"),
+    "fasttext-other-names": train("__label__bad a lamp\n__label__good a door\n", "data.text=claim", name="train.txt"),
+    "folder-of-subsets": data({"data/train.tsv": ..., "data/valid.tsv": ..., "data/test.tsv": ...,
+                               "data/en/train.tsv": DATA["data/train.tsv"], "data/fr/train.tsv": DATA["data/train.tsv"]}),
+    "no-such-subset": data({}, "data.subset=fr"),
+    "pattern-without-a-file": setting("data.source=data/part-*.csv"),
+    "list-with-an-unclear-file": setting("data.source=[data/train.tsv,data/test.tsv,data/more.tsv]"),
+    "list-with-a-missing-file": setting("data.source=[data/train.tsv,data/train-2.tsv]"),
+    "shards-with-other-columns": setting("data.source=[data/train.tsv,data/train-2.tsv]",
+                                         files={"data/train-2.tsv": "text\tverdict\na lamp\tbad\n"}),
+    "label-missing-in-the-second-shard": setting("data.source=[data/train.tsv,data/train-2.tsv]",
+                                                 files={"data/train-2.tsv": "text\tlabel\na lamp\tbad\na door\t\n"}),
     "csv-as-json": train(CSV, name="train.jsonl"),
-    "jsonl-as-csv": train(records(), name="train.csv"),
     "jsonl-comma-ends": train(records().replace("}\n", "},\n"), name="train.jsonl"),
 }  # fmt: skip

@@ -1,14 +1,18 @@
 """Reading one file: what is a row, what is a cell, and exactly where it is wrong."""
 
+import bz2
 import datetime as dt
+import gzip
+import io
 import json
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from alambique.data.files import as_text, join, read_table
+from alambique.data.files import as_text, join, kind_of, read_table
 from alambique.errors import DataError
 
 # fake rows of LIAR's shape: 14 columns, the second a label
@@ -303,11 +307,12 @@ def test_two_columns_of_one_name(file):
     )
 
 
-@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a.csv.gz", ".gz")])
+@pytest.mark.parametrize(("name", "ending"), [("a.xlsx", ".xlsx"), ("a.xlsx.gz", ".xlsx"), ("a.pkl", ".pkl")])
 def test_an_unknown_suffix(file, name, ending):
     path = file(name, "text,label\na,x\n")
     assert message(path) == (
-        f"{path}: a data file ends in .tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet; this one ends in {ending}."
+        f"{path}: a data file ends in .tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet, .arrow, .feather, also "
+        f"compressed (.gz, .bz2, .xz, .zst, .zip); this one ends in {ending}."
     )
 
 
@@ -383,7 +388,9 @@ def test_join_refuses_other_columns(file):
     first, second = file("a.csv", "text,label\na,x\n"), file("b.csv", "text,verdict\nb,y\n")
     with pytest.raises(DataError) as caught:
         join([read_table(first), read_table(second)])
-    assert str(caught.value) == f"{second}: its columns differ from those of {first}."
+    assert str(caught.value) == (
+        f"{second}: its columns (text, verdict) differ from those of {first} (text, label), with which it makes one split."
+    )
 
 
 def test_blank_headers_get_names(file):
@@ -408,3 +415,83 @@ def test_a_byte_order_mark_goes_whatever_the_encoding(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("\ufefftext,label\na,x\n".encode("utf-16-le"))
     assert list(read_table(path, encoding="utf-16-le").columns) == ["text", "label"]
+
+
+# ---- files whose name says little, or not what they hold
+
+ROWS = [{"text": f"lamp {i}", "label": "good" if i % 2 else "bad"} for i in range(20)]
+CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
+TSV = CSV.replace(",", "\t")
+JSONL = "".join(json.dumps(row) + "\n" for row in ROWS)
+
+
+def zipped(name, content):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def parquet_bytes():
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(ROWS), stream)
+    return stream.getvalue()
+
+
+SAME_ROWS = {
+    "csv-as-tsv": ("train.tsv", CSV),
+    "quoted-csv-as-tsv": ("train.tsv", "".join('"' + line.replace("\t", '"\t"') + '"\n' for line in TSV.splitlines())),
+    "pipes": ("train.csv", CSV.replace(",", "|")),
+    "semicolons-as-tsv": ("train.tab", CSV.replace(",", ";")),
+    "utf-16": ("train.tsv", TSV.encode("utf-16")),
+    "utf-16-big-endian": ("train.csv", ("\ufeff" + CSV).encode("utf-16-be")),
+    "utf-32": ("train.tsv", TSV.encode("utf-32")),
+    "old-mac": ("train.csv", CSV.replace("\n", "\r")),
+    "windows": ("train.csv", ("\ufeff" + CSV).replace("\n", "\r\n")),
+    "gzip-as-tsv": ("train.tsv", gzip.compress(TSV.encode())),
+    "gzip": ("train.tsv.gz", gzip.compress(TSV.encode())),
+    "gzip-of-utf-16": ("train.csv.gz", gzip.compress(CSV.encode("utf-16"))),
+    "zip-as-csv": ("train.csv", zipped("train.csv", CSV)),
+    "zip-that-says-nothing": ("download.zip", zipped("rows.jsonl", JSONL)),
+    "bz2": ("train.jsonl.bz2", bz2.compress(JSONL.encode())),
+    "json-below-a-key": ("train.json", json.dumps({"data": ROWS}, indent=2)),
+    "json-utf-16": ("train.jsonl", JSONL.encode("utf-16")),
+    "jsonl-as-csv": ("train.csv", JSONL),
+    "json-list-as-txt": ("train.txt", json.dumps(ROWS)),
+    "json-without-an-ending": ("train", JSONL),
+    "parquet-as-csv": ("train.csv", parquet_bytes()),
+    "parquet-without-an-ending": ("train", parquet_bytes()),
+    "gzip-of-parquet": ("train.parquet.gz", gzip.compress(parquet_bytes())),
+    "fasttext": ("train.txt", "".join(f"__label__{row['label']} {row['text']}\n" for row in ROWS)),
+    "fasttext-as-csv": ("train.csv", "".join(f"__label__{row['label']} {row['text']}\n" for row in ROWS)),
+    "fasttext-ending": ("train.ft.txt.bz2", bz2.compress("".join(f"__label__{row['label']} {row['text']}\n"
+                                                                 for row in ROWS).encode())),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wanted", [(), ("text", "label")])
+@pytest.mark.parametrize("name", SAME_ROWS)
+def test_the_same_rows(file, name, wanted):
+    table = read_table(file(*SAME_ROWS[name]), wanted=wanted)
+    assert [dict(zip(table.columns, cells, strict=True)) for cells in zip(*table.columns.values(), strict=True)] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.csv", "csv"), ("a.TAB", "tsv"), ("a.csv.gz", "csv"), ("a.jsonl.zst", "json"), ("a.txt", "text"), ("a", None),
+     ("a.feather", "arrow"), ("a.zip", None), ("a.parquet", "parquet")],
+)  # fmt: skip
+def test_what_a_name_says(name, kind):
+    assert kind_of(name) == kind
+
+
+def test_a_file_of_texts_that_begin_with_a_bracket_is_no_json(file):
+    table = read_table(file("a.csv", 'text,label\n{a lamp},x\n"[""b""]",y\n'))
+    assert table.columns == {"text": ["{a lamp}", '["b"]'], "label": ["x", "y"]}
+    named = read_table(file("b.csv", "{a lamp},x\n[b],y\n"), columns=("text", "label"))
+    assert named.columns["text"] == ["{a lamp}", "[b]"]
+
+
+def test_labels_of_fasttext_in_named_columns_stay_cells(file):
+    table = read_table(file("a.csv", "__label__x,one\n__label__y,two\n"), columns=("label", "text"))
+    assert table.columns == {"label": ["__label__x", "__label__y"], "text": ["one", "two"]}

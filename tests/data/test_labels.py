@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset
 from loading import load, message, parquet, rows_of, texts_with, three_splits, write_csv
@@ -230,9 +232,25 @@ def test_parquet_class_names_can_be_grouped_and_ordered(tmp_path):
     assert load(tmp_path, label_order=["sport", "arts", "world"]).train.labels.tolist() == [2, 0, 1, 2]
 
 
-def test_an_unlabelled_row_among_labelled_ones(tmp_path):
-    parquet(tmp_path, {"train": [0, 1, -1], "valid": [1], "test": [0]}, ["world", "sport"])
-    assert message(tmp_path) == f"{tmp_path / 'train.parquet'}, line 3: label -1 is none of 0 to 1."
+def test_a_class_number_without_a_name(tmp_path):
+    path = tmp_path / "train.parquet"
+    parquet(tmp_path, {"train": [0, 1, 0], "valid": [1], "test": [0]}, ["world", "sport"])
+    table = pq.read_table(path)
+    changed = table.set_column(1, "label", pa.array([0, 1, -2], pa.int64()))
+    pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
+    assert message(tmp_path) == f"{path}, line 3: label -2 is none of 0 to 1."
+
+
+def test_the_hubs_mark_of_a_row_without_a_label(tmp_path):
+    parquet(tmp_path, {"train": [0, -1, 1, -1], "valid": [1, -1], "test": [0]}, ["world", "sport"])
+    splits = load(tmp_path)
+    assert splits.train.texts == ("train 0", "train 2")
+    assert splits.train.labels.tolist() == [0, 1]
+    assert splits.valid.texts == ("valid 0",)
+    assert splits.notes == (
+        "train: 2 of 4 rows have no label (class -1) and were left out.",
+        "valid: 1 of 2 rows have no label (class -1) and were left out.",
+    )
 
 
 def test_label_order(tmp_path):

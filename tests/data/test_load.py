@@ -9,7 +9,8 @@ from loading import counts, load, message, parquet, rows_of, three_splits, write
 LIAR_NAMES = ["id", "label", "statement", "subject", "speaker", "job", "state", "party", "barely_true_counts",
               "false_counts", "half_true_counts", "mostly_true_counts", "pants_on_fire_counts", "context"]  # fmt: skip
 LIAR_LABELS = ("pants-fire", "false", "barely-true", "half-true", "mostly-true", "true")
-ENDINGS = ".tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet"
+PACKED = "also compressed (.gz, .bz2, .xz, .zst, .zip)"
+ENDINGS = f".tsv, .tab, .txt, .csv, .jsonl, .ndjson, .json, .parquet, .arrow, .feather, {PACKED}"
 
 
 TRAIN = [("one cup", "no"), ("two cups", "yes"), ("three cups", "no"), ("four cups", "yes")]
@@ -91,7 +92,7 @@ def test_a_folder_without_a_train_file(folder):
     (folder / "train.csv").unlink()
     assert message(folder) == (
         f"{folder}: there is no train file in this folder. It needs train (and, where you have them, valid and test) with "
-        f"one of the endings {ENDINGS}."
+        f"one of the endings {ENDINGS}. The folder holds test.csv, valid.csv."
     )
 
 
@@ -510,3 +511,108 @@ def test_an_unlabelled_parquet_test_split(tmp_path):
     # 10 % of 30 is 3: 1½ + 1½, and of two equal remainders the first class gets the row
     assert splits.counts()["test"] == {"world": 2, "sport": 1}
     assert len(splits.notes) == 2
+
+
+# ---- lists, patterns and folders for a split
+
+
+def test_a_list_and_a_pattern_are_one_train(tmp_path):
+    write_csv(tmp_path / "part-2.csv", TRAIN[2:])
+    write_csv(tmp_path / "part-1.csv", TRAIN[:2])
+    valid, test = write_csv(tmp_path / "v.csv", VALID), write_csv(tmp_path / "t.csv", TEST)
+    others = {"valid": str(valid), "test": [str(test)]}
+    for train in ([f"{tmp_path}/part-1.csv", f"{tmp_path}/part-2.csv"], f"{tmp_path}/part-*.csv",
+                  [f"{tmp_path}/part-[12].csv"]):  # fmt: skip
+        splits = load({"train": train, **others})
+        assert [rows_of(split, splits.label_names) for split in splits] == [TRAIN, VALID, TEST]
+
+
+def test_a_pattern_whose_files_name_splits(tmp_path):
+    for name, rows in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
+        write_csv(tmp_path / f"cups_{name}.csv", rows)
+    splits = load(f"{tmp_path}/cups_*.csv")
+    assert [rows_of(split, splits.label_names) for split in splits] == [TRAIN, VALID, TEST]
+
+
+def test_a_folder_for_a_split(tmp_path):
+    (tmp_path / "rows").mkdir()
+    write_csv(tmp_path / "rows" / "b.csv", TRAIN[2:])
+    write_csv(tmp_path / "rows" / "a.csv", TRAIN[:2])
+    valid, test = write_csv(tmp_path / "v.csv", VALID), write_csv(tmp_path / "t.csv", TEST)
+    splits = load({"train": str(tmp_path / "rows"), "valid": str(valid), "test": str(test)})
+    assert rows_of(splits.train, splits.label_names) == TRAIN
+
+
+def test_a_pattern_that_no_file_matches(tmp_path):
+    pattern = f"{tmp_path}/part-*.csv"
+    assert message(pattern) == f"data.source: no file matches {pattern}."
+    assert message({"train": pattern}) == f"data.source.train: no file matches {pattern}."
+
+
+def test_a_fault_in_the_second_file_of_a_split(tmp_path):
+    first, second = write_csv(tmp_path / "1.csv", TRAIN), write_csv(tmp_path / "2.csv", [("a b", "no"), ("c d", " ")])
+    train = [str(first), str(second)]
+    assert message({"train": train, "test": str(first)}) == f"{second}, line 3: the label (column 'label') is empty."
+    assert message(
+        {"train": str(first), "test": [str(first), str(write_csv(tmp_path / "3.csv", [("a b", "maybe")]))]}
+    ) == (
+        f"{tmp_path / '3.csv'}, line 2: label 'maybe' does not occur in the train split, so nothing can learn it. Train has "
+        "no, yes."
+    )
+
+
+def test_a_subset_of_a_folder(tmp_path):
+    for language in ("en", "fr"):
+        (tmp_path / language).mkdir()
+        for name, rows in (("train", TRAIN), ("valid", VALID), ("test", TEST)):
+            write_csv(tmp_path / language / f"{name}.csv", [(f"{language} {text}", label) for text, label in rows])
+    assert load(tmp_path, subset="fr").valid.texts == ("fr five cups",)
+    assert message(tmp_path) == f"{tmp_path} has the subsets en, fr; choose one with data.subset."
+
+
+def test_a_folder_for_each_class(tmp_path):
+    for split, rows in (("train", TRAIN), ("test", TEST)):
+        for number, (text, label) in enumerate(rows):
+            path = tmp_path / split / label / f"{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n")
+    assert message(tmp_path) == (
+        "train has 4 different texts in 2 classes: too few to split a valid split off. Give a valid file."
+    )
+    (tmp_path / "valid" / "yes").mkdir(parents=True)
+    (tmp_path / "valid" / "yes" / "0.txt").write_text(VALID[0][0])
+    splits = load(tmp_path)
+    assert [sorted(rows_of(split, splits.label_names)) for split in splits] == [sorted(TRAIN), VALID, sorted(TEST)]
+
+
+def test_what_was_guessed_is_in_the_notes(folder):
+    (folder / "train.csv").unlink()
+    (folder / "train.tsv").write_text('text\tlabel\n"one ""small"" cup"\tno\n"two\ncups"\tyes\n')
+    splits = load(folder)
+    assert splits.train.texts == ('one "small" cup', "two\ncups")
+    assert splits.notes == ("train.tsv: cells in quotes were read with standard quoting, which its rows show.",)
+
+
+def test_files_that_were_not_used_are_in_the_notes(folder):
+    write_csv(folder / "more.csv", TRAIN)
+    assert load(folder).notes == ("Files of the source that were not used: more.csv.",)
+
+
+def test_an_unlabelled_test_split_may_lack_the_column(single, tmp_path):
+    valid = write_csv(tmp_path / "v.csv", [("other", "a"), ("more", "b")])
+    hidden = write_csv(tmp_path / "h.csv", [("hidden",)], ("text",))
+    splits = load({"train": str(single), "valid": str(valid), "test": str(hidden)})
+    assert splits.notes[0] == "The test split of the source has no labels and was left out."
+    assert counts(splits.test, splits.label_names) == {"a": 4, "b": 2}
+
+
+def test_fields_of_objects_are_columns(tmp_path):
+    for name in ("train", "valid", "test"):
+        rows = [{"review": {"text": f"{name} {i}"}, "meta": {"stars": i % 2}} for i in range(2)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    splits = load(tmp_path, text="review.text", label="meta.stars")
+    assert rows_of(splits.train, splits.label_names) == [("train 0", "0"), ("train 1", "1")]
+    assert message(tmp_path, text="review", label="meta.stars") == (
+        f"{tmp_path / 'train.jsonl'}, line 1: column 'review', which data.text names, holds an object, not text. Name a "
+        "field of it: review.text."
+    )

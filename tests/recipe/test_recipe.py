@@ -640,12 +640,15 @@ def with_data(**changed):
          "data.label_groups: must be six, three or two (LIAR), a mapping {old name: new name}, or null."),
         (with_data(label_groups={"a": 1}),
          "data.label_groups: must be six, three or two (LIAR), a mapping {old name: new name}, or null."),
-        (with_data(source=""), "data.source: must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}."),
+        *((with_data(source=source),
+           "data.source: must be a Hub id, a folder, a file, a list of files, or {train: F, valid: F, test: F}.")
+          for source in ("", " ", [], ["a.csv", ""], ["a.csv", 3], [["a.csv"]], {"train": [""]},
+                         {"train": "a", "test": []})),
         (with_data(source={"valid": "v.csv"}), "data.source: must name a train file."),
         (with_data(source={"train": "t.csv", "dev": "v.csv"}),
          "data.source: names files for train, valid and test, not for 'dev'."),
         (with_data(source={"train": 3}),
-         "data.source: must be a Hub id, a folder, a file, or {train: F, valid: F, test: F}."),
+         "data.source: must be a Hub id, a folder, a file, a list of files, or {train: F, valid: F, test: F}."),
         (with_data(max_length=3), "data.max_length: must be at least 4, not 3."),
         (with_data(encoding="base64"),
          "data.encoding: 'base64' is not a text encoding that Python knows; try utf-8, latin-1 or cp1252."),
@@ -704,6 +707,34 @@ def test_paths_are_looked_up_here_and_then_beside_the_recipe(tmp_path, monkeypat
     }
     assert loaded("both").teacher.model == str(here / "model")
     assert loaded("both").student.model == "acme/none"
+
+
+def test_lists_and_patterns_of_files_are_looked_for_here_and_beside_the_recipe(tmp_path, monkeypatch):
+    here, beside = tmp_path / "here", tmp_path / "beside"
+    for path in (here / "a.csv", here / "both-1.csv", beside / "b.csv", beside / "both-1.csv", beside / "only-1.csv"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("text,label\n")
+    monkeypatch.chdir(here)
+    file = beside / "mine.yaml"
+
+    def source(text):
+        file.write_text(f"data: {{source: {text}, text: t, label: l}}\n", "utf-8")
+        return Recipe.load(file).data.source
+
+    assert source("[a.csv, b.csv, gone.csv]") == (str(here / "a.csv"), str(beside / "b.csv"), "gone.csv")
+    assert source("'both-*.csv'") == str(here / "both-*.csv")
+    assert source("'only-*.csv'") == str(beside / "only-*.csv")
+    assert source("'gone-*.csv'") == "gone-*.csv"
+    assert source("{train: [a.csv, 'only-?.csv'], test: 'both-*.csv'}") == {
+        "train": (str(here / "a.csv"), str(beside / "only-?.csv")), "test": str(here / "both-*.csv"),
+    }  # fmt: skip
+
+
+def test_a_list_of_files_comes_back_from_the_run_folder(written):
+    recipe = Recipe.load(written("data: {source: {train: [a.csv, b.csv], test: c.csv}, text: t, label: l}\n"))
+    assert recipe.data.source == {"train": ("a.csv", "b.csv"), "test": "c.csv"}
+    assert Recipe.load(written(recipe.to_yaml(), "again.yaml")) == recipe
+    assert Recipe.load(written(FILE), ("data.source=[x.csv, y.csv]",)).data.source == ("x.csv", "y.csv")
 
 
 def test_a_name_that_can_be_no_path_stays_as_it_is():

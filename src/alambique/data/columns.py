@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from alambique.data.liar import HUB_NAMES
-from alambique.data.table import Table
+from alambique.data.table import Table, listed
 from alambique.errors import DataError
 from alambique.recipe.sections import Data
 
 _UNLABELLED = {None, "", "-1"}
 _NO_CLASS = "-1"  # how the Hub's sets of class numbers mark a row without a label
 _HEADED = ("csv", "tsv")
-_SHOWN = 40
 
 
 def wanted(data: Data) -> tuple[str, ...]:
@@ -50,16 +49,14 @@ def without_labels(tables: Mapping[str, Table], data: Data) -> list[str]:
 
 
 def labelled_rows(table: Table, column: str) -> tuple[Table, int]:
-    """The rows that have a label, and how many have none; a table without any label stays as it is.
+    """The rows whose class number is not −1, which says that they have no label, and how many have it.
 
-    A gap among numbers with a fraction is not taken for a row without a label: a program wrote whole numbers as these to
-    mark it, so that the row has lost what it had.
+    A table that says it of all rows stays as it is. A row without a number, or without the name of a label, may be a fault
+    of the file, and is one of the labels' errors.
     """
-    if column in table.gaps:
+    if column not in table.class_names:
         return table, 0
-    no_class = _NO_CLASS if column in table.class_names else None
-    cells = table.columns[column]
-    rows = [row for row, cell in enumerate(cells) if cell is not None and cell.strip() and cell != no_class]
+    rows = [row for row, cell in enumerate(table.columns[column]) if cell != _NO_CLASS]
     missing = len(table) - len(rows)
     return (table.take(rows), missing) if rows and missing else (table, 0)
 
@@ -75,14 +72,14 @@ def check_columns(table: Table, data: Data) -> None:
             if name not in table.columns:
                 raise DataError(
                     f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
-                    f"{_listed(table.all_names)}.{_hint(table)}"
+                    f"{listed(table.all_names)}.{_hint(table)}"
                 )
     for key, names in (("text", data.text), ("label", (data.label,))):
         for name in names:
             if name in table.odd:
-                line, kind = table.odd[name]
+                row, kind = table.odd[name]
                 raise DataError(
-                    f"{table.where}, line {line}: column {name!r}, which data.{key} names, holds {kind}, not text."
+                    f"{table.place(row)}: column {name!r}, which data.{key} names, holds {kind}, not text."
                     f"{_parts(name, table)}"
                 )
     for name in data.text:
@@ -93,7 +90,7 @@ def check_columns(table: Table, data: Data) -> None:
             kind = "numbers" if _is_number(cells[0]) else "truth values"
             raise DataError(
                 f"{table.where}: column {name!r}, which data.text names, holds {kind} (the first is {cells[0]}), "
-                f"not text. The columns are {_listed(table.all_names)}."
+                f"not text. The columns are {listed(table.all_names)}."
             )
 
 
@@ -110,11 +107,6 @@ def check_variety(train: Table, data: Data) -> None:
         )
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
-
-
 def _hint(table: Table) -> str:
     reading = table.reading
     if reading.form in _HEADED and reading.header:
@@ -128,7 +120,7 @@ def _hint(table: Table) -> str:
 
 def _parts(name: str, table: Table) -> str:
     parts = tuple(part for part in table.all_names if part.startswith(f"{name}."))
-    return f" Name a field of it: {_listed(parts)}." if parts else ""
+    return f" Name a field of it: {listed(parts)}." if parts else ""
 
 
 def _is_number(cell: str) -> bool:

@@ -17,7 +17,8 @@ WORDS = {
 }  # fmt: skip
 _EXACT = frozenset({"train", "valid", "validation", "val", "dev", "test"})
 _WORD = re.compile(rf"(?:^|(?<=[-._ 0-9(]))({'|'.join(sorted(WORDS, key=len, reverse=True))})(?=[-._ 0-9)]|$)")
-_SHARD = re.compile(r"(?:part|shard|chunk|split|of)?[-_. (]*\d+\)?|[-_. ]+of(?=[-_. ]|$)")
+# the number of a shard, with the hash that the Hub's earlier names end in
+_SHARD = re.compile(r"-(?=[a-f]*\d)[0-9a-f]{8,}$|(?:part|shard|chunk|split|of)?[-_. (]*\d+\)?|[-_. ]+of(?=[-_. ]|$)")
 _NO_DATA = frozenset({  # files that describe data; the Hub passes over them too
     "config.json", INFO, "dataset_infos.json", "dataset_dict.json", "dataset-metadata.json", STATE,
     "metadata.json", "package.json", "package-lock.json", "requirements.txt", "readme.txt", "license.txt",

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,7 @@ _LONGEST = 250  # characters of a label
 _SHOWN = 60
 _HEADER_WORDS = 3  # per cell of a header
 _WHOLE = re.compile(r"^(-?\d+)(?:\.0)?$")
-_TYPED = frozenset({".json", ".jsonl", ".ndjson", ".parquet", ".arrow"})  # these files say what is text
+_TYPED = frozenset({"json", "parquet", "arrow"})  # these files say what is text
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,10 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
 
 def _check_known(grouped: Mapping[str, list[str]], tables: Mapping[str, Table], train: Mapping[str, int]) -> None:
     for split, names in grouped.items():
-        for name, line in zip(names, tables[split].lines, strict=True):
+        for row, name in enumerate(names):
             if name not in train:
                 raise DataError(
-                    f"{tables[split].where}, line {line}: label {name!r} does not occur in the train split, so nothing "
+                    f"{tables[split].place(row)}: label {name!r} does not occur in the train split, so nothing "
                     f"can learn it. Train has {_some(sorted(train))}.{_look_alike(name, train)}"
                 )
 
@@ -76,14 +75,13 @@ def _look_alike(name: str, known: Iterable[str]) -> str:
 def _check_names(names: list[str], counts: Mapping[str, int], train: Table, data: Data) -> None:
     for name in counts:
         if len(name) > _LONGEST or any(map(is_unsafe, name)) or "\ufffd" in name:
-            line = train.lines[names.index(name)]
             fault = (
                 f"is longer than {_LONGEST} characters"
                 if len(name) > _LONGEST
                 else "has a character that cannot be shown"
             )
             raise DataError(
-                f"{train.where}, line {line}: label {_short(name)} {fault}. Is {data.label!r} the column of labels?"
+                f"{train.place(names.index(name))}: label {_short(name)} {fault}. Is {data.label!r} the column of labels?"
             )
     if len(counts) == 1:
         raise DataError(
@@ -134,7 +132,7 @@ def _cells(tables: Mapping[str, Table], column: str) -> dict[str, list[str]]:
     What a JSON or Parquet file says is text stays as it is.
     """
     cells = {split: _names(table, column) for split, table in tables.items()}
-    untyped = [split for split, table in tables.items() if not _TYPED.intersection(Path(table.where).suffixes)]
+    untyped = [split for split, table in tables.items() if table.reading.form not in _TYPED]
     whole = all(_WHOLE.match(name) for split in untyped for name in cells[split])
     long = any(_WHOLE.sub(r"\1", name) != name for split in cells if split not in untyped for name in cells[split])
     if whole and not long:
@@ -146,13 +144,13 @@ def _cells(tables: Mapping[str, Table], column: str) -> dict[str, list[str]]:
 def _names(table: Table, column: str) -> list[str]:
     class_names = table.class_names.get(column)
     names = []
-    for cell, line in zip(table.columns[column], table.lines, strict=True):
+    for row, cell in enumerate(table.columns[column]):
         if cell is None or not cell.strip():
-            raise DataError(f"{table.where}, line {line}: the label (column {column!r}) is empty.")
+            raise DataError(f"{table.place(row)}: the label (column {column!r}) is empty.")
         if class_names is None:
             names.append(cell.strip())
         elif not 0 <= int(cell) < len(class_names):
-            raise DataError(f"{table.where}, line {line}: label {cell} is none of 0 to {len(class_names) - 1}.")
+            raise DataError(f"{table.place(row)}: label {cell} is none of 0 to {len(class_names) - 1}.")
         else:
             names.append(class_names[int(cell)])
     return names
@@ -175,10 +173,10 @@ def _grouped(cells: dict[str, list[str]], tables: dict[str, Table], data: Data, 
         if own and name not in present:  # LIAR's own groups may name a class that a small sample lacks
             raise DataError(f"data.label_groups names {name!r}, which no row has.{_meant(name, present)}")
     for split, names in cells.items():
-        for name, line in zip(names, tables[split].lines, strict=True):
+        for row, name in enumerate(names):
             if name not in groups:
                 raise DataError(
-                    f"{tables[split].where}, line {line}: label {name!r} is not named by data.label_groups, which has "
+                    f"{tables[split].place(row)}: label {name!r} is not named by data.label_groups, which has "
                     f"{_some(sorted(groups))}.{_meant(name, set(groups))}"
                 )
     return {split: [groups[name] for name in names] for split, names in cells.items()}

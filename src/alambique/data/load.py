@@ -119,7 +119,7 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
         check_columns(table, data)
         tables[split], missing = labelled_rows(table, data.label)
         if missing:
-            notes.append(f"{split}: {missing} of {len(table)} rows have no label and were left out.")
+            notes.append(f"{split}: {missing} of {len(table)} rows have no label (class -1) and were left out.")
     check_variety(tables["train"], data)
     encoded = encode_labels(tables, data, liar=liar)
     splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}

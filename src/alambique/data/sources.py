@@ -238,7 +238,7 @@ def _ending(entry: Entry) -> str:
 
 
 def _no_train(folder: Path, where: str) -> str:
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    names = sorted(p.name + "/" * p.is_dir() for p in folder.iterdir() if not p.name.startswith("."))
     held = f" The folder holds {_some(names)}." if names else ""
     return (
         f"{where}: there is no train file in this folder. It needs train (and, where you have them, valid and test) "

@@ -2,8 +2,10 @@
 
 import datetime as dt
 import math
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from alambique.errors import DataError
 
 _ODD = ((dict, "an object"), (list, "a list"), (bytes, "bytes"), (dt.date | dt.time, "a date or time"))
 _DEEPEST = 6  # objects within objects that get dotted names
+_SHOWN = 40  # names of columns in a message
 _MOST_PARTS = 200  # an object with more keys than that holds values by key, not fields
 
 
@@ -46,11 +49,10 @@ class Table:
         columns: name → cells; an absent cell is None.
         lines: the line (or row) number of each row.
         class_names: name → class names, for a column of class numbers that carries them (the Hub's Parquet files).
-        odd: name → line and kind of its first cell that is not text, a number or a truth value.
+        odd: name → row and kind of its first cell that is not text, a number or a truth value.
         names: all columns of the file, where ``columns`` holds only those that were asked for.
-        gaps: columns of numbers with a fraction in which a cell is missing (NaN): whole numbers that a program turned into
-            these to mark the gap.
         reading: how the file was read.
+        parts: of several files, the first row of each and the file.
     """
 
     where: str
@@ -59,8 +61,8 @@ class Table:
     class_names: dict[str, list[str]] = field(default_factory=dict)
     odd: dict[str, tuple[int, str]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
-    gaps: frozenset[str] = frozenset()
     reading: Reading = field(default_factory=lambda: Reading("embedded"))
+    parts: tuple[tuple[int, str], ...] = ()
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -71,10 +73,18 @@ class Table:
         """The names of all columns of the file."""
         return self.names or tuple(self.columns)
 
+    def place(self, row: int) -> str:
+        """The file and the line of a row, for messages."""
+        where = next((name for start, name in reversed(self.parts) if start <= row), self.where)
+        return f"{where}, line {self.lines[row]}"
+
     def take(self, rows: Sequence[int]) -> "Table":
-        """The rows at these positions."""
+        """The rows at these positions, which rise."""
         columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
-        return replace(self, columns=columns, lines=[self.lines[row] for row in rows])
+        now = {row: place for place, row in enumerate(rows)}
+        odd = {name: (now[row], kind) for name, (row, kind) in self.odd.items() if row in now}
+        parts = tuple((bisect_left(rows, start), name) for start, name in self.parts)
+        return replace(self, columns=columns, lines=[self.lines[row] for row in rows], odd=odd, parts=parts)
 
     def with_notes(self, notes: Iterable[str]) -> "Table":
         """The same with further notes on how it was read."""
@@ -117,15 +127,13 @@ def from_values(
     names = tuple(values)
     if wanted and set(wanted) <= set(values):
         values = {name: values[name] for name in names if name in wanted}
-    odd, gaps = {}, set()
+    odd = {}
     for name, column in values.items():
-        first = next(((line, kind) for line, value in zip(lines, column, strict=True) if (kind := _kind(value))), None)
+        first = next(((row, kind) for row, value in enumerate(column) if (kind := _kind(value))), None)
         if first is not None:
             odd[name] = first
-        if any(isinstance(value, float) and math.isnan(value) for value in column):
-            gaps.add(name)
     cells = {name: [as_text(value) for value in column] for name, column in values.items()}
-    return some_rows(Table(str(path), cells, lines, {}, odd, names, frozenset(gaps), reading))
+    return some_rows(Table(str(path), cells, lines, {}, odd, names, reading))
 
 
 def with_parts(values: dict[str, list[Any]], depth: int = 0) -> dict[str, list[Any]]:
@@ -170,18 +178,32 @@ def join(tables: list[Table]) -> Table:
     """The shards of one split, one after the other.
 
     Raises:
-        DataError: the shards have different columns.
+        DataError: the shards differ in the columns that are asked for, or number their classes differently.
     """
     first = tables[0]
     if len(tables) == 1:
         return first
     for other in tables[1:]:
-        if set(other.all_names) != set(first.all_names):
-            raise DataError(f"{other.where}: its columns differ from those of {first.where}.")
+        if set(other.columns) != set(first.columns):
+            raise DataError(
+                f"{other.where}: its columns ({listed(other.all_names)}) differ from those of {first.where} "
+                f"({listed(first.all_names)}), with which it makes one split."
+            )
+        if other.class_names != first.class_names:
+            raise DataError(f"{other.where}: its names of classes differ from those of {first.where}.")
+    starts = list(accumulate((len(table) for table in tables[:-1]), initial=0))
     cells = {name: [cell for table in tables for cell in table.columns[name]] for name in first.columns}
-    odd = {name: place for table in reversed(tables) for name, place in table.odd.items()}
+    odd = {name: (start + row, kind) for start, table in reversed(list(zip(starts, tables, strict=True)))
+           for name, (row, kind) in table.odd.items()}  # fmt: skip
     notes = dict.fromkeys(note for table in tables for note in table.reading.notes)
     return replace(
         first, columns=cells, lines=[line for table in tables for line in table.lines], odd=odd,
-        gaps=frozenset().union(*(table.gaps for table in tables)), reading=replace(first.reading, notes=tuple(notes)),
+        reading=replace(first.reading, notes=tuple(notes)),
+        parts=tuple((start, table.where) for start, table in zip(starts, tables, strict=True)),
     )  # fmt: skip
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names in a message; of very many, the first."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

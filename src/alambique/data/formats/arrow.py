@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datasets import ClassLabel, Features, load_from_disk
 
@@ -101,11 +100,9 @@ def _table(path: Path, table: Any, schema: Any, wanted: Collection[str], reading
     features = Features.from_arrow_schema(schema)
     class_names = {name: list(feature.names) for name, feature in features.items() if isinstance(feature, ClassLabel)}
     lines = list(range(1, table.num_rows + 1))
-    values, ready, gaps = {}, {}, set()
+    values, ready = {}, {}
     for name in table.column_names:
         column = _decoded(table[name])
-        if _is_floating(column.type) and pc.any(pc.is_null(column, nan_is_null=True)).as_py():
-            gaps.add(name)
         cells = _cells(column)
         if cells is None:
             values[name] = column.to_pylist()
@@ -115,14 +112,14 @@ def _table(path: Path, table: Any, schema: Any, wanted: Collection[str], reading
     columns = dict.fromkeys(table.column_names)
     if values:
         parsed = from_values(path, values, lines, reading)
-        odd, gaps = parsed.odd, gaps | parsed.gaps
+        odd = parsed.odd
         parts = parsed.columns
         columns = dict.fromkeys(part for name in columns for part in (name, *_parts_of(name, values, parts)))
         ready |= parts
     cells_of = {name: ready[name] for name in columns}
     others = () if set(schema.names) == set(table.column_names) else (n for n in schema.names if n not in columns)
     every = tuple(dict.fromkeys((*cells_of, *others)))
-    result = Table(str(path), cells_of, lines, class_names, odd, every, frozenset(gaps), reading)
+    result = Table(str(path), cells_of, lines, class_names, odd, every, reading)
     return narrowed(some_rows(result), wanted)
 
 
@@ -132,10 +129,6 @@ def _parts_of(name: str, values: Collection[str], parts: Collection[str]) -> lis
 
 def _decoded(column: Any) -> Any:
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-
-
-def _is_floating(kind: Any) -> bool:
-    return pa.types.is_floating(kind)
 
 
 def _cells(column: Any) -> list[str | None] | None:

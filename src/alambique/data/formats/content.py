@@ -199,7 +199,7 @@ class Text:
 
 
 def _same_ends(lines: Iterator[str], ending: str) -> Iterator[str]:
-    return lines if ending == "\n" else (line.removesuffix("\r") + "\n" for line in lines)
+    return lines if ending == "\n" else (line[:-1] + "\n" if line.endswith("\r") else line for line in lines)
 
 
 def _without_mark(lines: Iterator[str]) -> Iterator[str]:

@@ -59,7 +59,7 @@ def _rows(text: Text) -> Numbered:
     for number, line in enumerate(text.lines(), start=1):
         if line.strip():
             try:
-                row = _parsed(line)
+                row = _parsed(line.rstrip("\r\n"))
             except (ValueError, RecursionError) as error:
                 objects = _objects(text) if line == first and line.lstrip().startswith("{") else None
                 if objects is None:
