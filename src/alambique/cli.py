@@ -131,7 +131,7 @@ def init(
     )
 
     check_absent(out)
-    make_reporter(quiet=quiet).say(f"init: reads {data}")
+    make_reporter(quiet=quiet).say("init: reads the data")
     with quiet_libraries():
         inspection = inspect(data)
     source = source_for(data, out)

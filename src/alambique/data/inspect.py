@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from alambique.artefacts.splits import Splits
 from alambique.data.column_names import UNNAMED, is_known
 from alambique.data.encodings import guess_encoding
-from alambique.data.files import Table
+from alambique.data.files import Table, kind_of
 from alambique.data.formats.arrow import is_arrow, is_parquet
 from alambique.data.formats.content import decode, read_content
 from alambique.data.formats.dialect import Chooser
@@ -22,6 +23,7 @@ from alambique.data.sources import SubsetsError
 from alambique.data.spelling import look_alikes
 from alambique.data.table import Reading
 from alambique.errors import DataError
+from alambique.hub import is_id
 from alambique.recipe.sections import Data
 
 _NONE = "\0"  # a column that no file has: all columns are read then
@@ -79,6 +81,8 @@ def inspect(source: str) -> Inspection:
         DataError: it cannot be read, or has no columns of text and labels.
         UserInputError: a Hub id that cannot be had.
     """
+    if not os.path.lexists(os.path.expanduser(source)) and (not is_id(source) or kind_of(source)):  # noqa: PTH111 - any name
+        raise DataError(f"There is no file or folder {source}.")
     data = Data(source=source, text=(_NONE,), label=f"{_NONE}{_NONE}")
     data, subsets = _with_subset(data)
     data = data.model_copy(update={"encoding": _encoding(data)})

@@ -157,7 +157,7 @@ def _find(name: str | Path) -> Path:
     shipped = shipped_recipes()
     if str(name) in shipped:
         return Path(str(resources.files("alambique") / "recipes" / f"{name}.yaml"))
-    if os.path.isdir(path):  # noqa: PTH112
+    if os.path.isdir(name):  # noqa: PTH112 - as above
         held = path / "recipe.yaml"
         advice = (
             f"Its recipe is {held}." if held.is_file() else f"If it holds data, write a recipe for it: {_init(name)}"
