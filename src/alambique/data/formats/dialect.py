@@ -114,7 +114,7 @@ class Chooser:
         """The dialect under which the rows have one number of fields; else the one under which most rows have."""
         first = next(self.text.lines(), "")
         said = _SEP_LINE.match(first)
-        delimiters = (said[1],) if said else DELIMITERS
+        delimiters = (said[1],) if said else self._present() or DELIMITERS
         fits = [self._of(delimiter, skip=1 if said else 0) for delimiter in delimiters]
         whole = [fit for fit in fits if fit.whole]
         if whole:
@@ -122,6 +122,11 @@ class Chooser:
             return (named or sorted(whole, key=lambda fit: fit.rank))[0]
         usual = [fit for fit in fits if fit.dialect.delimiter == self.usual]
         return max([*usual, *fits], key=lambda fit: (fit.share if fit.fields > 1 else 0, fit.hits))
+
+    def _present(self) -> tuple[str, ...]:
+        """The delimiters that the file has at all, and the usual one, so that long files are read no more than needed."""
+        raw, encoding = self.text.raw, self.text.encoding
+        return tuple(d for d in DELIMITERS if d == self.usual or d.encode(encoding) in raw)
 
     def _of(self, delimiter: str, skip: int) -> Fit:
         plain = Dialect(delimiter, skip=skip)
