@@ -54,6 +54,32 @@ def test_distill_predict_evaluate_and_report(run, recipe_file, tmp_path, monkeyp
     assert json.loads((folder / "report.json").read_text()) == report
 
 
+def test_init_writes_a_recipe_that_is_never_overwritten(run, tmp_path):
+    rows = "".join(f"the lamp of room {i} is {'dim' if i % 2 else 'fine'},{'ab'[i % 2]}\n" for i in range(40))
+    (tmp_path / "r.csv").write_text(f"frase,r\u00f3tulo\n{rows}")
+    status, out, err = run("init", "r.csv", "--quiet")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[1:3] == [
+        "text         frase        about 9 tokens in the median", "label        r\u00f3tulo       2 labels: a 20, b 20",
+    ]  # fmt: skip
+    assert lines[-1] == "Recipe: mine.yaml   Next: alambique doctor mine.yaml, then alambique distill mine.yaml"
+    written = (tmp_path / "mine.yaml").read_text("utf-8")
+    assert run("init", "r.csv") == (
+        2, "", "alambique: mine.yaml is there already and is not overwritten. Give another name with --out.\n",
+    )  # fmt: skip
+    assert run("init", "r.csv", "--out", "other one.yaml")[1].splitlines()[-1] == (
+        "Recipe: 'other one.yaml'   Next: alambique doctor 'other one.yaml', then alambique distill 'other one.yaml'"
+    )
+    assert (tmp_path / "mine.yaml").read_text("utf-8") == (tmp_path / "other one.yaml").read_text("utf-8") == written
+    assert run("distill", "r.csv") == (
+        2, "", "alambique: r.csv is a data file, not a recipe. To write a recipe for it: alambique init r.csv\n",
+    )  # fmt: skip
+    status, out, err = run("init", "absent.csv", "--out", "third.yaml", "--quiet")
+    assert (status, out, err) == (2, "", "alambique: There is no file or folder absent.csv.\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "other one.yaml", "r.csv"]
+
+
 def test_recipes_lists_what_is_shipped(run):
     status, out, _ = run("recipes")
     assert status == 0

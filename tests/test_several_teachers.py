@@ -10,6 +10,7 @@ from alambique.artefacts.predictions import read_predictions
 from alambique.artefacts.soft_labels import average_logits, read_soft_labels
 from alambique.artefacts.splits import read_splits
 from alambique.doctor.diagnose import diagnose
+from alambique.findings import Finding
 from alambique.inference.torch_model import predict_logits
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
@@ -65,6 +66,13 @@ def test_the_doctor_examines_and_times_each(recipe):
     assert [estimate.stage for estimate in diagnosis.estimates] == [
         "teacher", "teachers/second", "soft labels", "student", "undistilled", "scoring",
     ]  # fmt: skip
+
+
+def test_the_doctor_says_which_teachers_have_a_fault(recipe, monkeypatch):
+    fault = Finding("head-not-trained", "teacher", "It has not learnt this task.", "Fine-tune it first.")
+    monkeypatch.setattr("alambique.doctor.diagnose.examine", lambda *_, **__: [fault])
+    findings = diagnose(recipe, teachers=two_teachers).findings
+    assert [f.where for f in findings if f.code == fault.code] == ["teacher", "teachers/second"]
 
 
 def test_the_mean_is_taken_row_by_row(tmp_path):

@@ -112,6 +112,36 @@ def recipes() -> None:
 
 
 @app.command()
+def init(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A file or a folder of labelled texts, or a Hub id.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="The recipe to write; an existing file is not overwritten.")
+    ] = Path("mine.yaml"),
+    *,
+    quiet: Quiet = False,
+) -> None:
+    """Look at data and write a recipe for it: columns, encoding, header, labels, lengths."""
+    from alambique.data.inspect import inspect  # noqa: PLC0415
+    from alambique.data.new_recipe import (  # noqa: PLC0415
+        check_absent,
+        recipe_text,
+        source_for,
+        summary,
+        write_recipe,
+    )
+
+    check_absent(out)
+    make_reporter(quiet=quiet).say("init: reads the data")
+    with quiet_libraries():
+        inspection = inspect(data)
+    source = source_for(data, out)
+    write_recipe(recipe_text(inspection, source), out)
+    print("\n".join(summary(inspection, source)))  # noqa: T201 - the result
+    path = shlex.quote(str(out))
+    print(f"Recipe: {path}   Next: alambique doctor {path}, then alambique distill {path}")  # noqa: T201
+
+
+@app.command()
 def evaluate(
     run: Run,
     split: Annotated[str, typer.Option("--split", help="valid or test.", autocompletion=lambda: list(SPLITS))] = "test",

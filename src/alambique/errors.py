@@ -64,7 +64,7 @@ class RunFolderError(UserInputError):
 
 
 class WeakTeacherError(AlambiqueError):
-    """A newly trained teacher does not beat the majority class; it stays on disk."""
+    """A newly trained teacher is not better than guessing; it stays on disk."""
 
 
 class CorruptArtefactError(AlambiqueError):

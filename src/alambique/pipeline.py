@@ -72,7 +72,7 @@ def distill(
     Raises:
         UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed if
             no stage was finished in it. Or this is one of several processes.
-        WeakTeacherError: the new teacher does not beat the majority class; it stays on disk.
+        WeakTeacherError: the new teacher is not better than guessing; it stays on disk.
 
     Example:
         >>> from alambique import Recipe, distill

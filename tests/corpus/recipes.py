@@ -76,6 +76,7 @@ CASES = {
     "device": Case(("distill", "/dev/zero"), {}),
     "link-to-nowhere": Case(("distill", "my.yaml"), {"my.yaml": lambda p: p.symlink_to("absent")}),
     "link-to-itself": Case(("distill", "my.yaml"), {"my.yaml": lambda p: p.symlink_to(p.name)}),
+    "csv-given-as-recipe": Case(("doctor", "data/r.csv"), {"data/r.csv": "text,label\na lamp,good\n"}),
     "data-given-as-recipe": Case(("distill", "data/train.tsv"), DATA),
     # ---- keys
     "no-data": recipe(TRAINED_HERE),

@@ -103,20 +103,25 @@ def untrained(teacher, logits):
 
 
 @pytest.mark.parametrize(
-    ("logits", "accuracy", "entropy", "reason"),
+    ("logits", "figures", "entropy", "reason"),
     [
         # the highest of equal logits is the first: always bad, which 40 of 100 rows are
-        (guesses(LABELLED, 0.0), "40.0%", math.log(3), "its head was never trained: this is a raw encoder"),
+        (
+            guesses(LABELLED, 0.0),
+            "19.0% (accuracy 40.0%)",
+            math.log(3),
+            "its head was never trained: this is a raw encoder",
+        ),
         # never right, and certain: softmax of (5, 0, 0) is 0.9867, 0.0067, 0.0067
-        (guesses((LABELLED + 1) % 3, 5.0), "0.0%", 0.0804, "it has not learnt this task"),
+        (guesses((LABELLED + 1) % 3, 5.0), "0.0% (accuracy 0.0%)", 0.0804, "it has not learnt this task"),
     ],
 )
-def test_a_teacher_that_is_not_better_than_guessing(tiny_bert, logits, accuracy, entropy, reason):
+def test_a_teacher_that_is_not_better_than_guessing(tiny_bert, logits, figures, entropy, reason):
     assert untrained(tiny_bert(), logits) == [
         Finding(
             "head-not-trained", "teacher",
-            f"The teacher gets {accuracy} of 100 rows of valid right, always answering the most frequent label 40.0%; its "
-            f"predictions have entropy {entropy:.2f} of at most 1.10 (ln 3). It seems that {reason}.",
+            f"On 100 rows of valid, the teacher gets macro-F1 {figures}; always answering the most frequent label gets "
+            f"19.0% (40.0%). Its predictions have entropy {entropy:.2f} of at most 1.10 (ln 3). It seems that {reason}.",
             FINE_TUNE,
         )
     ]  # fmt: skip
@@ -126,13 +131,22 @@ def test_probabilities_too_small_for_a_number_are_no_error(tiny_bert):
     logits = guesses(LABELLED, 1000.0)  # e to the power of −1000 is 0
     assert untrained(tiny_bert(), logits) == []
     (finding,) = untrained(tiny_bert(), guesses((LABELLED + 1) % 3, 1000.0))
-    assert "its predictions have entropy 0.00 of at most 1.10" in finding.message
+    assert "Its predictions have entropy 0.00 of at most 1.10" in finding.message
 
 
 @pytest.mark.parametrize("right", [41, 100])
 def test_a_certain_teacher_that_beats_the_majority_by_a_row(tiny_bert, right):
     answers = np.where(np.arange(100) < right, LABELLED, (LABELLED + 1) % 3)
     assert untrained(tiny_bert(), guesses(answers, 5.0)) == []
+
+
+def test_a_teacher_that_finds_a_rare_class_with_fewer_rows_right_is_not_untrained(tiny_bert):
+    labels = np.array([0] * 95 + [1] * 5)
+    split = split_of("valid", [str(i) for i in range(100)], labels)
+    setup = Setup(tiny_bert(), tiny_bert(), Splits(split, split, split, LABELS), None, None, None)
+    assert _untrained(setup, guesses([0] * 85 + [1] * 15, 0.3), labels) == []  # all five, with ten false alarms
+    (finding,) = _untrained(setup, guesses([0] * 70 + [1] * 15 + [0] * 15, 0.3), labels)  # none of them
+    assert finding.code == "head-not-trained"
 
 
 def test_a_teacher_in_another_order_of_its_names_is_not_untrained(tiny_bert):

@@ -11,6 +11,8 @@ import pytest
 import alambique.doctor
 from alambique.doctor.examine import MODULES
 from alambique.doctor.reference import COMMAND, LINT, declared, page
+from alambique.models.tokenizer import NO_TOKENIZER_JSON
+from alambique.models.trial import CANNOT_RUN, OTHER_HEAD, VOCABULARY
 
 ROOT = Path(__file__).parents[2]
 DOCTOR = Path(alambique.doctor.__file__).parent
@@ -72,7 +74,9 @@ def test_codes_are_unique_and_each_has_a_line():
 def test_the_codes_of_the_lint_and_of_the_command_are_theirs():
     lint = ROOT / "src" / "alambique" / "data" / "lint.py"
     assert {*literals(lint, "Finding"), *literals(lint, "_finding")} == set(LINT)
-    assert set(literals(DOCTOR / "diagnose.py", "Finding")) == set(COMMAND)
+    checks = {code.name for module in MODULES for code in declared(module)}
+    of_models = {VOCABULARY, CANNOT_RUN, OTHER_HEAD, NO_TOKENIZER_JSON}
+    assert {*literals(DOCTOR / "diagnose.py", "Finding"), *of_models} - checks == set(COMMAND)
 
 
 def test_the_pages_example_runs(healthy):

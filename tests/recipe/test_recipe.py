@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from alambique.data import quickstart
+from alambique.data.files import SUFFIXES
+from alambique.data.formats.content import ENDINGS
 from alambique.errors import RecipeError
-from alambique.recipe.recipe import EMBEDDED, Recipe, shipped_recipes
+from alambique.recipe.recipe import _PACKED, DATA_ENDINGS, EMBEDDED, Recipe, shipped_recipes
 from alambique.recipe.sections import Compute, FromTeacher, Scratch, TeacherScratch
 
 LEAST = {"data": {"source": "acme/claims", "text": "claim", "label": "verdict"}}
@@ -360,6 +362,49 @@ def test_an_unknown_recipe(tmp_path, monkeypatch, name):
         f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are liar, liar-small, liar-three, "
         "quickstart."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("my reviews.csv", b"text,label\na lamp,good\n"),
+        ("r.CSV.gz", b"\x1f\x8b\x08\x00"),
+        ("r.parquet", b"PAR1"),
+        ("r.txt", b"__label__good a lamp\n"),
+        ("r.json", b'{"version": 1, "data": [{"text": "a"}]}'),
+        ("r.jsonl", b'{"data": "a lamp", "label": "good"}\n'),
+        ("data.tsv", b"data\tlabel\n"),
+    ],
+)
+def test_a_data_file_where_a_recipe_is_expected(tmp_path, monkeypatch, name, content):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    command = "alambique init 'my reviews.csv'" if " " in name else f"alambique init {name}"
+    assert load_message(name) == f"{name} is a data file, not a recipe. To write a recipe for it: {command}"
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("r.json", '{"data": {"source": "acme/claims", "text": "t", "label": "l"}}'),
+    ("r.txt", "# mine\ndata:\n  source: acme/claims\n  text: t\n  label: l\n"),
+])  # fmt: skip
+def test_a_recipe_may_be_named_as_data_are(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    assert Recipe.load(tmp_path / name).data.source == "acme/claims"
+
+
+def test_the_endings_of_data_files_are_those_that_are_read():
+    assert set(DATA_ENDINGS) == set(SUFFIXES)
+    assert set(_PACKED) == set(ENDINGS)
+
+
+def test_a_folder_where_a_recipe_is_expected(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    assert load_message("data") == (
+        "data is a folder, not a recipe. If it holds data, write a recipe for it: alambique init data"
+    )
+    (tmp_path / "data" / "recipe.yaml").touch()
+    assert load_message("data") == "data is a folder, not a recipe. Its recipe is data/recipe.yaml."
 
 
 def test_a_file_goes_before_a_shipped_recipe_and_a_folder_does_not(written, tmp_path):

@@ -29,10 +29,31 @@ def test_a_teacher_just_trained_that_only_equals_majority_is_kept_and_refused(ti
         refuse_weak(recipe.teacher, splits(), np.eye(3)[[0, 0, 0, 0]], tmp_path)
     assert caught.value.exit_status == 1
     assert str(caught.value) == (
-        "The teacher gets 50.0% of valid right; always answering 'bad' gets 50.0%. A student would learn noise from it. "
+        "On valid, the teacher gets macro-F1 22.2% (accuracy 50.0%); always answering 'bad' gets 22.2% (50.0%). A student "
+        "would learn noise from it. "
         f"It is kept in {tmp_path}. Try more epochs (--set teacher.epochs=8), another learning rate "
         "(--set teacher.learning_rate=0.0025 or 0.01), or another teacher.model. To go on all the same: "
         "--set teacher.allow_weak=true"
+    )
+
+
+def test_a_teacher_that_finds_a_rare_class_passes_with_fewer_rows_right(tiny_recipe):
+    recipe = Recipe.from_dict(tiny_recipe())
+    valid = [0] * 95 + [1] * 5
+    answers = np.eye(3)[[0] * 85 + [1] * 15]  # 90 of 100 right; always answering bad 95
+    refuse_weak(recipe.teacher, splits(train=[0, 0, 1], valid=valid), answers, None)
+
+
+def test_a_teacher_that_answers_at_random_is_refused(tiny_recipe, tmp_path):
+    recipe = Recipe.from_dict(tiny_recipe())
+    valid = [0] * 60 + [1] * 40
+    answers = np.eye(3)[[0, 1] * 50]  # 50 of 100 right
+    with pytest.raises(WeakTeacherError) as caught:
+        refuse_weak(recipe.teacher, splits(train=[0, 0, 1], valid=valid), answers, tmp_path)
+    # F1: bad 60 of 110, fair 40 of 90, good 0; always bad: 120 of 160; in random order about the same as the teacher
+    assert str(caught.value).startswith(
+        "On valid, the teacher gets macro-F1 33.0% (accuracy 50.0%); always answering 'bad' gets 25.0% (60.0%), its own "
+        "answers in random order get 3"
     )
 
 

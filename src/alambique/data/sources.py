@@ -20,6 +20,14 @@ from alambique.errors import DataError
 _SHOWN = 5
 
 
+class SubsetsError(DataError):
+    """A source has several subsets, and none was chosen; ``names`` has them."""
+
+    def __init__(self, where: str, names: list[str]) -> None:  # noqa: D107
+        super().__init__(f"{where} has the subsets {', '.join(names)}; choose one with data.subset.")
+        self.names = names
+
+
 @dataclass(frozen=True)
 class Found:
     """The files of a source.
@@ -127,7 +135,7 @@ def _chosen(where: str, names: Sequence[str], subset: str | None) -> str:
         if usual in names:
             return usual
     if len(names) > 1:
-        raise DataError(f"{where} has the subsets {', '.join(sorted(names))}; choose one with data.subset.")
+        raise SubsetsError(where, sorted(names))
     return names[0]
 
 

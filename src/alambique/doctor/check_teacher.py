@@ -10,6 +10,7 @@ from alambique.doctor.batches import Reader, all_logits, sample
 from alambique.doctor.check_labels import check_behaviour
 from alambique.doctor.codes import Code
 from alambique.doctor.setup import Setup
+from alambique.evaluation.usefulness import Usefulness, most_frequent, usefulness
 from alambique.findings import Finding
 from alambique.models.labels import label_names_of, match_labels
 
@@ -25,8 +26,8 @@ CONSTANT = Code(
 )
 UNTRAINED = Code(
     "head-not-trained",
-    "a raw encoder as teacher (flat predictions), or a teacher no better than the majority class on up to 320 rows of valid "
-    "(as many as 15 seconds allow, at least 64)",
+    "a raw encoder as teacher (flat predictions), or a teacher no better than guessing, by macro-F1 and by accuracy, on up "
+    "to 320 rows of valid (as many as 15 seconds allow, at least 64)",
     "Fine-tune it first (teacher.fine_tune: true), or give a classifier that was trained on these labels.",
 )
 SCORED = 320  # rows of valid
@@ -90,26 +91,29 @@ def _untrained(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> list[Fin
     information = float((p * (logp - np.log(p.mean(0)))).sum(1).mean())
     flat = entropy > _FLAT_ENTROPY * np.log(len(names)) or information < _FLAT_INFORMATION
     frequency = np.bincount(valid.labels, minlength=len(names)) / len(valid)
-    majority = float(frequency.max())
-    margin = _CERTAIN * np.sqrt(majority * (1 - majority) / len(labels))
-    accuracy = _best_accuracy(setup, logits, labels)
-    gain = logp[np.arange(len(labels)), labels] - np.log(frequency[labels])
+    gain = logp[np.arange(len(labels)), labels] - np.log(np.maximum(frequency[labels], _SMALLEST))
     says_nothing = gain.mean() < _CERTAIN * gain.std() / np.sqrt(len(gain))
-    if accuracy > majority and not (flat and says_nothing and accuracy < majority + margin):
+    useful = _best(setup, logits, labels)
+    majority = useful.constant_accuracy
+    margin = _CERTAIN * np.sqrt(majority * (1 - majority) / len(labels))
+    by_luck = useful.shuffled is None and useful.accuracy < majority + margin
+    if useful.is_useful and not (flat and says_nothing and by_luck):
         return []
     reason = "its head was never trained: this is a raw encoder" if flat else "it has not learnt this task"
     return [UNTRAINED.finding(
         "teacher",
-        f"The teacher gets {accuracy:.1%} of {len(labels)} rows of valid right, always answering the most frequent label "
-        f"{majority:.1%}; its predictions have entropy {entropy:.2f} of at most {np.log(len(names)):.2f} (ln {len(names)}). "
-        f"It seems that {reason}.",
+        f"On {len(labels)} rows of valid, the teacher gets {useful.against('always answering the most frequent label')}. "
+        f"Its predictions have entropy {entropy:.2f} of at most {np.log(len(names)):.2f} (ln {len(names)}). It seems that "
+        f"{reason}.",
     )]  # fmt: skip
 
 
-def _best_accuracy(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> float:
-    """Score the classes as they are and as their names order them: a wrong order is a finding of its own."""
+def _best(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> Usefulness:
+    """Judge the classes as they are and as their names order them: a wrong order is a finding of its own."""
     own, names = label_names_of(setup.teacher), setup.splits.label_names
     orders = [list(range(len(names)))]
     if sorted(own) == sorted(names):
         orders.append(match_labels(own, names))
-    return max(float(np.mean(setup.task.decide(logits[:, order]) == labels)) for order in orders)
+    frequent = most_frequent(setup.splits.train.labels)
+    judged = [usefulness(setup.task, logits[:, order], labels, frequent) for order in orders]
+    return max(judged, key=lambda useful: (useful.is_useful, useful.score))

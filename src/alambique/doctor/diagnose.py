@@ -1,8 +1,8 @@
 """A recipe examined: its data and models loaded, checked, and each stage's time, memory and disk estimated."""
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -100,16 +100,14 @@ def diagnose(
         context = BuildContext(_giving(models[0]), tokenizers[0], splits.label_names, recipe.seeds[0])
         student, student_tokenizer = form.build(context)
         reporter.say("doctor: examines them")
-        findings = [
-            finding
-            for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
-            for finding in examine(
+        findings = of_all_teachers({
+            init.name: examine(
                 model, student, splits, None, DataCollatorWithPadding(tokenizer),
                 student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
                 metadata=recipe.data.metadata, teacher_trained=not init.settings.fine_tune,
             )
-        ]  # fmt: skip
-        findings = list({(finding.code, finding.where): finding for finding in findings}.values())
+            for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
+        })  # fmt: skip
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0]).device
         costs = {}
@@ -126,6 +124,24 @@ def diagnose(
     findings += [unexportable] if unexportable is not None and recipe.export.formats else []
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     return Diagnosis(findings, estimates, disk, free, str(device), {split.name: len(split) for split in splits})
+
+
+def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:
+    """Join the findings about several teachers; one about a teacher is given its name, and equal ones are given once.
+
+    Args:
+        findings: by the name of the teacher, as ``teacher`` or ``teachers/NAME``.
+    """
+    result: dict[tuple[str, str], Finding] = {}
+    for name, of_teacher in findings.items():
+        places = {"teacher": name, "collator": "collator" if name == "teacher" else f"collator of {name}"}
+        for finding in of_teacher:
+            placed = replace(finding, where=places.get(finding.where, finding.where))
+            other = result.get((placed.code, placed.where))
+            if other is not None and other != placed:  # as of texts that another tokenizer cuts
+                placed = replace(placed, where=f"{placed.where} ({name})")
+            result[placed.code, placed.where] = placed
+    return list(result.values())
 
 
 def _unfit(finding: Finding, splits: Splits) -> Diagnosis:

@@ -25,7 +25,6 @@ LINT = {
     "count-columns": "the model reads columns of LIAR that count the statement itself",
 }
 COMMAND = {
-    "vocabulary-mismatch": "a tokenizer has words that its model has no embedding for; nothing more is examined",
     "model-cannot-run": "a model fails on short texts, on texts of `data.max_length` tokens, or in a training step; nothing "
     "more is examined",
     "other-head": "a finished teacher was trained for several labels per text or for numbers; nothing more is examined",

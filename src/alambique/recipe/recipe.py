@@ -4,6 +4,7 @@ import contextlib
 import glob
 import os
 import re
+import shlex
 import warnings
 from importlib import resources
 from pathlib import Path
@@ -28,6 +29,11 @@ from alambique.recipe.sections import (
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
+DATA_ENDINGS = (
+    ".tsv", ".tab", ".txt", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather",
+)  # fmt: skip
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_DATA_SECTION = re.compile(rb'^data:\s*$|^data:\s*\{|^\s*\{?\s*"data"\s*:\s*\{\s*"', re.MULTILINE)
 EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
 _PATTERN = re.compile(r"[*?\[]")
 _ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
@@ -145,12 +151,37 @@ def shipped_recipes() -> dict[str, str]:
 def _find(name: str | Path) -> Path:
     path = Path(name)
     if os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file it takes any name, however long or odd
+        if _is_data(path):
+            raise RecipeError(f"{name} is a data file, not a recipe. To write a recipe for it: {_init(name)}")
         return path
     shipped = shipped_recipes()
     if str(name) in shipped:
         return Path(str(resources.files("alambique") / "recipes" / f"{name}.yaml"))
+    if os.path.isdir(name):  # noqa: PTH112 - as above
+        held = path / "recipe.yaml"
+        advice = (
+            f"Its recipe is {held}." if held.is_file() else f"If it holds data, write a recipe for it: {_init(name)}"
+        )
+        raise RecipeError(f"{name} is a folder, not a recipe. {advice}")
     known = ", ".join(shipped)
     raise RecipeError(f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are {known}.")
+
+
+def _init(name: str | Path) -> str:
+    return shlex.join(["alambique", "init", str(name)])
+
+
+def _is_data(file: Path) -> bool:
+    """Whether a file is named as data are, and does not begin a section ``data`` as a recipe of such a name would."""
+    name = file.name.lower()
+    plain = next((name.removesuffix(ending) for ending in _PACKED if name.endswith(ending)), name)
+    if not plain.endswith(DATA_ENDINGS):
+        return False
+    try:
+        with file.open("rb") as stream:
+            return _DATA_SECTION.search(stream.read(_LARGEST)) is None
+    except OSError:
+        return False
 
 
 def _text_of(file: Path) -> str:

@@ -14,7 +14,8 @@ HEAD = """\
 <!-- Made from the code by: python -m alambique.recipe.reference > docs/recipe.md
      To change a key's line, change the text below its declaration in src/alambique/recipe/sections.py. -->
 
-A recipe is a YAML file. Every key has a default except {required}.
+A recipe is a YAML file. `alambique init DATA` looks at a file or a folder and writes one. Every key has a default except
+{required}.
 `--set key=value` changes a key for one run and can be repeated; values are parsed as YAML. Shipped recipes (as listed by
 `alambique recipes`):
 

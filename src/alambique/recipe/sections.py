@@ -254,7 +254,7 @@ class Teacher(Training):
     epochs: Bounded = 3
     """Passes over train; the epoch with the best macro-F1 on valid is selected."""
     allow_weak: bool = False
-    """True: continue with a teacher that does not beat the majority class on valid."""
+    """True: continue with a teacher that is not better than guessing on valid, by macro-F1 and by accuracy."""
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import ModelError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.usefulness import most_frequent, usefulness
 from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
@@ -199,27 +200,25 @@ def make_teacher(
 
 
 def refuse_weak(settings: Teacher, splits: Splits, valid_logits: np.ndarray, folder: Path) -> None:
-    """Stop if the teacher is no better on valid than always giving train's most frequent label.
+    """Stop if the teacher is no better on valid than guessing (:mod:`alambique.evaluation.usefulness`).
 
     Raises:
         WeakTeacherError: it was just trained; it is kept.
         ModelError: it came finished.
     """
-    counts = np.bincount(splits.train.labels)
-    frequent = int(np.flatnonzero(counts == counts.max())[0])
-    majority = float((splits.valid.labels == frequent).mean())
-    reached = TASKS[splits.task].score("accuracy", valid_logits, splits.valid.labels)
-    if settings.allow_weak or reached > majority:
+    if settings.allow_weak:
         return
-    what = (
-        f"The teacher gets {reached:.1%} of valid right; always answering {splits.label_names[frequent]!r} gets "
-        f"{majority:.1%}. A student would learn noise from it."
-    )
+    frequent = most_frequent(splits.train.labels)
+    useful = usefulness(TASKS[splits.task], valid_logits, splits.valid.labels, frequent)
+    if useful.is_useful:
+        return
+    compared = useful.against(f"always answering {splits.label_names[frequent]!r}")
+    weak = f"On valid, the teacher gets {compared}. A student would learn noise from it."
     anyway = "To go on all the same: --set teacher.allow_weak=true"
     if settings.fine_tune:
         raise WeakTeacherError(
-            f"{what} It is kept in {folder}. Try more epochs (--set teacher.epochs={settings.epochs * 2}), another "
+            f"{weak} It is kept in {folder}. Try more epochs (--set teacher.epochs={settings.epochs * 2}), another "
             f"learning rate (--set teacher.learning_rate={settings.learning_rate / 2:g} or "
             f"{settings.learning_rate * 2:g}), or another teacher.model. {anyway}"
         )
-    raise ModelError(f"{what} Fine-tune it (--set teacher.fine_tune=true) or give another teacher.model. {anyway}")
+    raise ModelError(f"{weak} Fine-tune it (--set teacher.fine_tune=true) or give another teacher.model. {anyway}")

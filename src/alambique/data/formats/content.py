@@ -234,16 +234,16 @@ def decode(content: Content, encoding: str) -> Text:
 
 
 def _binary(path: Path, raw: bytes) -> str:
-    wide = _wide(raw[: 2**16])
-    if wide is not None:
+    codec = wide(raw[: 2**16])
+    if codec is not None:
         return (
-            f"{path}: this looks like {wide} text without the mark that says so. Set data.encoding={wide}, or save the file "
-            "as UTF-8."
+            f"{path}: this looks like {codec} text without the mark that says so. Set data.encoding={codec}, or save the "
+            "file as UTF-8."
         )
     return f"{path}: this is a binary file, not text (byte 0 at offset {raw.index(0)})."
 
 
-def _wide(sample: bytes) -> str | None:
+def wide(sample: bytes) -> str | None:
     """UTF-16 without a mark, which every second byte of mostly Latin text shows."""
     pairs = len(sample) // 2
     zeros = {"utf-16-be": sample[0::2].count(0), "utf-16-le": sample[1::2].count(0)}
