@@ -100,20 +100,36 @@ def _export(run: RunFolder) -> ExportReport | None:
     facts = read_json(run.path / ONNX / EXPORT_FACTS)
     if not isinstance(facts, dict) or facts["student"] != recorded_digest(run.path / STUDENT):
         return None
-    refused = {name: model["problems"] for name, model in facts["models"].items() if model["file"] is None}
-    findings = [
-        DataFinding(
-            code=f"{name}_refused",
-            where="export",
-            message=f"The {name} export of the student does not match PyTorch on valid, so it is refused: "
-            f"{'; '.join(problems)}.",
-            advice="Ship another format, or set the limit that is named, if you can do with less.",
-        )
-        for name, problems in refused.items()
-    ]
+    findings = _refusals({name: model for name, model in facts["models"].items() if model["file"] is None})
     return ExportReport.model_validate(
         {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {"findings": findings}
     )
+
+
+def _refusals(models: dict[str, dict[str, Any]]) -> list[DataFinding]:
+    """What to know of formats that have no file: they could not be made, or are too far from PyTorch."""
+    findings = []
+    unmade: dict[str, list[str]] = {}  # formats by what is wrong; usually one reason for all
+    for name, model in models.items():
+        problems = "; ".join(model["problems"])
+        if model["parity"] is None:
+            unmade.setdefault(problems, []).append(name)
+            continue
+        findings.append(DataFinding(
+            code=f"{name}_refused",
+            where="export",
+            message=f"The {name} export of the student does not match PyTorch on valid, so it is refused: {problems}.",
+            advice="Ship another format, or set the limit that is named, if you can do with less.",
+        ))  # fmt: skip
+    for problems, names in unmade.items():
+        findings.append(DataFinding(
+            code="not_exported",
+            where="export",
+            message=f"The student is not exported ({', '.join(names)}): {problems}.",
+            advice="Its model in PyTorch is as good as it was. For ONNX, choose a student of another architecture; else set "
+            "export.formats to [].",
+        ))  # fmt: skip
+    return findings
 
 
 def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
