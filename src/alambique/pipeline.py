@@ -1,6 +1,6 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -38,6 +38,7 @@ from alambique.stages.teacher import (
 )
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.training.fit import refuse_several_processes, unused_devices
+from alambique.training.tracking import check_tracker
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -102,6 +103,7 @@ def distill(
     """
     reporter = reporter or Reporter()
     refuse_several_processes()
+    check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
         splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
         check_loss(recipe.distillation, recipe.student, splits)
@@ -156,11 +158,15 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
         evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
 
 
-def check_current(run: RunFolder) -> None:
-    """Ask each stage whether its artefact was made from the recipe in the folder; nothing is made.
+def check_current(run: RunFolder) -> Collection[Path]:
+    """Ask each stage whether its artefact is whole and was made from the recipe in the folder; nothing is made.
+
+    Returns:
+        The folders of these artefacts.
 
     Raises:
         RunFolderError: one was not: the recipe was changed, and the run then interrupted.
+        CorruptArtefactError: a file of one does not hold what its manifest says.
     """
     recipe, run = run.recipe(), run.read_only()
     splits, _ = run_data(run)
@@ -171,6 +177,7 @@ def check_current(run: RunFolder) -> None:
     for seed in recipe.seeds:
         train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
     time_models(run, job, Reporter())
+    return run.whole
 
 
 def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
