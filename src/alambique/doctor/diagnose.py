@@ -30,6 +30,7 @@ from alambique.recipe.sections import Teacher, Training
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
 from alambique.training.fit import unused_devices
+from alambique.training.tracking import check_tracker
 
 _SCORED = 64  # rows per batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
@@ -85,6 +86,7 @@ def diagnose(
         UserInputError: the recipe, the data or a model is at fault.
     """
     reporter = reporter or Reporter()
+    check_tracker(recipe.compute.report_to)
     load = busy()  # before our own work counts
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
