@@ -146,3 +146,20 @@ def test_a_model_that_cannot_be_used_is_a_finding(tiny_recipe, tiny_bert, tokeni
     assert diagnosis.findings[0].message.startswith("The tokenizer of ")
     assert diagnosis.estimates == []
     assert diagnosis.rows == {"train": 160, "valid": 48, "test": 48}
+
+
+def test_the_export_is_tried_if_one_is_asked_for(tiny_recipe, monkeypatch):
+    monkeypatch.setattr("alambique.doctor.diagnose._BUDGET", 0.1)
+    refused = Finding("not-exported", "student", "The export was tried: it cannot be.", "Choose another.")
+    answers = iter([None, refused])
+    monkeypatch.setattr("alambique.doctor.diagnose.try_export", lambda *_, **__: next(answers))
+    recipe = Recipe.from_dict(tiny_recipe(export={"formats": ["int8"]}))
+    diagnosis = diagnose(recipe)
+    assert [each.stage for each in diagnosis.estimates][-1] == "export"
+    assert 2 <= diagnosis.estimates[-1].seconds < 3
+    assert refused not in diagnosis.findings
+    diagnosis = diagnose(recipe)
+    assert refused in diagnosis.findings
+    assert "export" not in [each.stage for each in diagnosis.estimates]
+    monkeypatch.setattr("alambique.doctor.diagnose.try_export", lambda *_, **__: pytest.fail("none is asked for"))
+    assert "export" not in [each.stage for each in diagnose(Recipe.from_dict(tiny_recipe())).estimates]

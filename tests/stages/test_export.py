@@ -251,7 +251,7 @@ def test_a_student_without_tokenizer_json_is_not_exported(exported, run_folder, 
     _, recipe, _ = exported
     shutil.rmtree(run_folder / "onnx")
     monkeypatch.setattr("alambique.stages.export.TOKENIZER", "absent.json")
-    problem = "its tokenizer, a BertTokenizer, has no absent.json, which the model would need"
+    problem = "its tokenizer, a TokenizersBackend, has no absent.json, which the model would need"
     with pytest.raises(ExportError) as refused:
         export(run_folder, ["onnx"])
     assert str(refused.value) == (
