@@ -58,7 +58,7 @@ class RunFolder:
         fallback: "RunFolder | None" = None,
         say: Callable[[str], None] = _silent,
         may_write: bool = True,
-        whole: set[Path] | None = None,
+        whole: dict[Path, Artefact] | None = None,
     ) -> None:
         """See :meth:`create` and :meth:`existing`; this looks at nothing.
 
@@ -70,7 +70,7 @@ class RunFolder:
             whole: where artefacts are noted whose files :meth:`stage` compared with their hashes.
         """
         self.path, self.fallback, self.say, self.may_write = path, fallback, say, may_write
-        self.whole = set() if whole is None else whole
+        self.whole = {} if whole is None else whole
 
     @classmethod
     @contextmanager
@@ -226,7 +226,7 @@ class RunFolder:
         key = json.loads(json.dumps(key))
         done = read_artefact(self.path / name, key)
         if done is not None:
-            self.whole.add(self.path / name)
+            self.whole[self.path / name] = done
             return done
         if not self.may_write:
             if (self.path / name / MANIFEST).is_file():
@@ -269,6 +269,8 @@ class RunFolder:
         Raises:
             CorruptArtefactError: it is absent or damaged.
         """
+        if not self.may_write and self.path / name in self.whole:  # nothing is written between the two looks
+            return self.whole[self.path / name]
         found = read_artefact(self.path / name, None)
         if found is None:
             raise _damaged(damage(self.path / name) or str(self.path / name))
