@@ -18,7 +18,17 @@ from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.requests import parse
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-SCRIPTS = ("epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "last_layer")
+SCRIPTS = (
+    "epoch",
+    "textbrewer",
+    "efficiency",
+    "labelling",
+    "walltime",
+    "inference",
+    "accelerator",
+    "last_layer",
+    "exports",
+)
 
 
 @pytest.fixture

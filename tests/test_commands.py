@@ -9,8 +9,9 @@ import pytest
 
 from alambique import Recipe, distill
 from alambique.commands import export, rescore, rewrite_report
-from alambique.errors import RunFolderError
+from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.progress import Reporter
+from alambique.run.integrity import file_hash
 from alambique.run.layout import MODELS
 from conftest import Stages
 
@@ -60,6 +61,27 @@ def test_a_run_of_an_earlier_version_is_reported_and_scored(old_run):
     assert figures == pytest.approx(leaves(kept["models"]), rel=1e-9)  # processors differ in the last bits of exp
     scores = rescore(old_run, "test", reporter=Reporter())
     assert scores["student"]["macro_f1"] == pytest.approx(kept["models"]["student"]["test"]["macro_f1"]["mean"])
+
+
+@pytest.mark.parametrize("command", [rewrite_report, lambda run: rescore(run, "test", reporter=Reporter())])
+def test_the_weights_are_hashed_once(old_run, command, monkeypatch):
+    hashed = []
+
+    def noted(path):
+        hashed.append(path.relative_to(old_run).as_posix())
+        return file_hash(path)
+
+    monkeypatch.setattr("alambique.run.manifest.file_hash", noted)
+    command(old_run)
+    weights = [name for name in hashed if name.endswith(".safetensors")]
+    assert sorted(weights) == sorted(f"{name}/model.safetensors" for name in MODELS)
+
+
+@pytest.mark.parametrize("name", ["teacher/config.json", "student/model.safetensors", "predictions/tfidf/test.parquet"])
+def test_a_report_is_not_made_of_damaged_files(old_run, name):
+    (old_run / name).write_bytes(b"damaged")
+    with pytest.raises(CorruptArtefactError, match=name):
+        rewrite_report(old_run)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,11 +7,13 @@ from scipy import stats
 from transformers import pipeline as hf_pipeline
 
 from alambique import Recipe, distill
-from alambique.artefacts.predictions import ALL, read_predictions
+from alambique.artefacts.predictions import read_predictions
 from alambique.artefacts.soft_labels import read_soft_labels
 from alambique.artefacts.splits import read_splits
 from alambique.data.sampling import split_off_by_order
 from alambique.errors import DataError, ModelError, WeakTeacherError
+from alambique.findings import Finding
+from alambique.run.layout import MODELS
 from conftest import Stages
 
 MODEL_FILES = ["config.json", "history.json", "manifest.json", "model.safetensors", "tokenizer.json",
@@ -29,7 +32,7 @@ ONE_SEED = sorted(
         for split in ("train", "valid", "test")
         for f in ("input_ids.i32", "starts.npy", "tokens.json", "uncut_lengths.npy")
     ]
-    + [f"predictions/{model}/{f}" for model in ALL for f in SCORED]
+    + [f"predictions/{model}/{f}" for model in (*MODELS, "tfidf", "majority") for f in SCORED]
     + ["benchmark/cost.json", "benchmark/manifest.json"]
     + ["README.md", "recipe.yaml", "report.html", "report.json"]
 )
@@ -334,3 +337,44 @@ def test_texts_too_long_for_a_model_from_scratch_are_refused_at_once(tiny_recipe
         run(tiny_recipe(data={"max_length": 600}), tmp_path / "run")
     assert str(caught.value) == "data.max_length is 600, but teacher.from_scratch reads at most 512 tokens."
     assert not (tmp_path / "run").exists()
+
+
+class Said(Stages):
+    """Remembers what was said, and which stages had begun by then."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = []
+
+    def say(self, line):
+        self.said.append((line, list(self.begun)))
+
+
+def test_a_small_student_that_cannot_be_exported_is_said_before_any_training(
+    tiny_recipe, tiny_bert, tokenizer, tmp_path, monkeypatch
+):
+    tiny_bert().save_pretrained(tmp_path / "own")
+    tokenizer.save_pretrained(tmp_path / "own")
+    student = {"from_scratch": None, "model": str(tmp_path / "own")}
+    raw = tiny_recipe(student=student, export={"formats": ["onnx"]})
+    finding = Finding("not-exported", "student", "The export was tried: it cannot be.", "Choose another.")
+    tried = []
+
+    def refuse(model, *_, **__):
+        tried.append(type(model).__name__)
+        return finding
+
+    monkeypatch.setattr("alambique.pipeline.try_export", refuse)
+    monkeypatch.setattr("alambique.pipeline.export_student", lambda *_, **__: None)
+    reporter = Said()
+    distill(Recipe.from_dict(raw), tmp_path / "run", reporter=reporter)
+    assert ("The export was tried: it cannot be. Choose another.", []) in reporter.said
+    assert tried == ["BertForSequenceClassification"]
+    distill(Recipe.from_dict(raw), tmp_path / "run")  # it is trained already
+    for change in ({"export": {"formats": []}}, {"student": {"from_scratch": {"layers": 1, "width": 16, "heads": 2}}}):
+        distill(Recipe.from_dict(tiny_recipe(**{"student": student, "export": {"formats": ["onnx"]}, **change})),
+                tmp_path / "other")  # fmt: skip
+        shutil.rmtree(tmp_path / "other")
+    monkeypatch.setattr("alambique.pipeline.SMALL", 1000)
+    distill(Recipe.from_dict(raw), tmp_path / "large")
+    assert tried == ["BertForSequenceClassification"]

@@ -1,5 +1,6 @@
 """Several teachers label train together; one is the special case."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,8 @@ from alambique.findings import Finding
 from alambique.inference.torch_model import predict_logits
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
+from alambique.report.schema import Report
+from alambique.report.terminal import comparison
 from alambique.stages.teacher import resolve_teacher, resolve_teachers
 from conftest import Stages
 
@@ -51,6 +54,40 @@ def test_the_soft_labels_are_the_mean_of_their_logits(recipe, tmp_path):
     again = Stages()
     distill(recipe, run, reporter=again, teachers=two_teachers)
     assert again.begun == []
+
+
+def test_the_report_has_a_row_for_each(recipe, tmp_path):
+    recipe = Recipe.from_dict(recipe.model_dump(mode="json") | {"seeds": [0, 1]})
+    run = tmp_path / "run"
+    report = distill(recipe, run, teachers=two_teachers)
+    assert list(report["models"]) == ["teacher", "teachers/second", "student", "undistilled", "tfidf", "majority"]
+    second = report["models"]["teachers/second"]
+    folders = [run / "seeds" / str(seed) / "teachers" / "second" for seed in (0, 1)]
+    splits = read_splits(run / "data")
+    for seed, folder in enumerate(folders):
+        logits = predict_logits(
+            load_finished(folder, key="k"), load_tokenizer(folder, key="k"), splits.test.segments(), max_length=24
+        )
+        accuracy = second["test"]["accuracy"]["per_seed"][seed]
+        assert accuracy == pytest.approx((logits.argmax(-1) == splits.test.labels).mean())
+    assert second["parameters"] == load_finished(folders[0], key="k").num_parameters()
+    assert second["bytes"] == (run / "teachers" / "second" / "model.safetensors").stat().st_size
+    assert len(second["calibration"]) == 2
+    assert (second["latency_ms"], second["throughput_per_s"]) == (None, None)  # it is not shipped, and not timed
+    for stage in ("teachers/second", "predictions/teachers/second"):
+        seconds = [json.loads((run / "seeds" / s / stage / "manifest.json").read_text())["seconds"] for s in "01"]
+        assert report["timings"][stage] == pytest.approx(sum(seconds))
+    assert "| Teacher second |" in (run / "README.md").read_text()
+    assert "Teacher second" in (run / "report.html").read_text()
+    assert comparison(Report.model_validate(report)).columns[0]._cells[1] == "Teacher second"
+
+
+def test_a_teacher_that_labelled_nothing_has_no_row(recipe, tmp_path):
+    distill(recipe, tmp_path / "run", teachers=two_teachers)
+    report = distill(recipe, tmp_path / "run")
+    assert (tmp_path / "run" / "teachers" / "second").is_dir()
+    assert list(report["models"]) == ["teacher", "student", "undistilled", "tfidf", "majority"]
+    assert not [name for name in report["timings"] if "second" in name]
 
 
 def test_another_second_teacher_makes_new_labels_and_leaves_the_first_alone(recipe, tmp_path):

@@ -55,12 +55,12 @@ def export(
     recipe = run.recipe()
     run.require(DATA)
     with quiet_libraries(), run.locked():
-        check_current(run)
+        whole = check_current(run)
         splits = run_data(run)[0]
         facts = export_student(run, recipe, splits, files, strict=True, reporter=reporter) if files else {}
         if HUB in formats:  # those not named by the user too, if they pass
             facts = export_student(run, recipe, splits, FORMATS, strict=False, reporter=reporter)
-        run.check()
+        run.check(whole)
         report = write_report(run)
         if WEB in formats:
             export_web(run, reporter=reporter)
@@ -82,8 +82,7 @@ def rewrite_report(folder: Path) -> Report:
     run.recipe()  # what is wrong with it is said first
     run.require(DATA)
     with quiet_libraries(), run.locked():
-        run.check()
-        check_current(run)
+        run.check(check_current(run))
         return write_report(run)
 
 
@@ -97,9 +96,10 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
     run = RunFolder.existing(folder)
     recipe = run.recipe()
     run.require(DATA)
+    whole = check_current(run)
     for name in MODELS:
-        run.require(name)
-    check_current(run)
+        if run.path / name not in whole:
+            run.require(name)
     splits, _ = run_data(run)
     task = TASKS[splits.task]
     split = next(split for split in splits if split.name == split_name)

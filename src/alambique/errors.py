@@ -85,7 +85,11 @@ class NonFiniteError(AlambiqueError):
     """A loss, gradient or logit is NaN or infinite; the checkpoints before it stay on disk."""
 
 
-class ParityError(AlambiqueError):
+class ExportError(AlambiqueError):
+    """A model cannot be exported; nothing is stored of the attempt, and the model in PyTorch is as good as it was."""
+
+
+class ParityError(ExportError):
     """An exported model does not match the model in PyTorch; it is not stored."""
 
 

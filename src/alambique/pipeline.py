@@ -1,18 +1,22 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from alambique.artefacts.predictions import read_scored, read_seeds
+import torch
+
+from alambique.artefacts.predictions import read_scored, read_seeds, weight_bytes
 from alambique.artefacts.splits import Splits, run_data
 from alambique.artefacts.tokens import Tokens
 from alambique.data.load import load_splits, locate
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
+from alambique.export.trial import try_export
 from alambique.export.web.bundle import drop_stale_web
-from alambique.models.student_form import StudentForm, Surroundings
+from alambique.findings import Finding
+from alambique.models.student_form import BuildContext, StudentForm, Surroundings
 from alambique.models.tokenizer import no_tokenizer_json
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
@@ -24,12 +28,22 @@ from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
 from alambique.stages.soft_labels import SoftLabelInputs, make_soft_labels
 from alambique.stages.student import StudentStart, check_loss, make_student, recorded_student, resolve_student
-from alambique.stages.teacher import TeacherInit, make_teacher, recorded_teachers, refuse_weak, resolve_teachers
+from alambique.stages.teacher import (
+    TeacherInit,
+    first_model,
+    make_teacher,
+    recorded_teachers,
+    refuse_weak,
+    resolve_teachers,
+)
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.training.fit import refuse_several_processes, unused_devices
+from alambique.training.tracking import check_tracker
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
 
 
 @dataclass(frozen=True)
@@ -89,15 +103,15 @@ def distill(
     """
     reporter = reporter or Reporter()
     refuse_several_processes()
+    check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
         splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
         check_loss(recipe.distillation, recipe.student, splits)
         teacher_inits = teachers(recipe, splits)
         student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
         run.write_recipe(recipe)
-        unexportable = no_tokenizer_json(read_with(student, teacher_inits[0]), where="student")
-        if unexportable is not None and recipe.export.formats:
-            reporter.say(f"{unexportable.message} {unexportable.advice}")
+        for finding in unexportable(run, recipe, splits, teacher_inits[0], student):
+            reporter.say(f"{finding.message} {finding.advice}")
         idle = unused_devices()
         if idle:
             reporter.say(f"{idle} more GPUs are here; training uses one")
@@ -144,11 +158,15 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
         evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
 
 
-def check_current(run: RunFolder) -> None:
-    """Ask each stage whether its artefact was made from the recipe in the folder; nothing is made.
+def check_current(run: RunFolder) -> Collection[Path]:
+    """Ask each stage whether its artefact is whole and was made from the recipe in the folder; nothing is made.
+
+    Returns:
+        The folders of these artefacts.
 
     Raises:
         RunFolderError: one was not: the recipe was changed, and the run then interrupted.
+        CorruptArtefactError: a file of one does not hold what its manifest says.
     """
     recipe, run = run.recipe(), run.read_only()
     splits, _ = run_data(run)
@@ -159,6 +177,7 @@ def check_current(run: RunFolder) -> None:
     for seed in recipe.seeds:
         train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
     time_models(run, job, Reporter())
+    return run.whole
 
 
 def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
@@ -175,6 +194,39 @@ def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surrou
 def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenizerBase":
     """The student's tokenizer: its own, or its teacher's."""
     return student.tokenizer or cast("PreTrainedTokenizerBase", teacher.tokenizer)
+
+
+def unexportable(
+    run: RunFolder, recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
+) -> list[Finding]:
+    """What the export of the student will not do, before hours of training; what takes longer to find is left to the doctor.
+
+    A small checkpoint's export is tried out; BERT and DistilBERT, which students from scratch are, are known to work.
+    """
+    if not recipe.export.formats:
+        return []
+    lacking = no_tokenizer_json(read_with(form, teacher), where="student")
+    if lacking is not None:
+        return [lacking]
+    source = form.weights or (teacher.checkpoint.folder if teacher.checkpoint is not None else None)
+    small = source is not None and 0 < weight_bytes(source) <= SMALL
+    trained = bool(seed_run(run, recipe, recipe.seeds[0]).recorded_key(STUDENT))
+    if recipe.student.from_scratch is not None or not small or trained:
+        return []
+    with torch.random.fork_rng():
+        model, tokenizer = untrained(recipe, splits, teacher, form)
+        task, max_length = TASKS[splits.task], recipe.data.max_length
+        refused = try_export(model, tokenizer, splits.valid, recipe.export, task, max_length=max_length)
+    return [] if refused is None else [refused]
+
+
+def untrained(
+    recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
+) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """The student as it would be made from a teacher that is not trained yet."""
+    seed, names = recipe.seeds[0], splits.label_names
+    tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
+    return form.build(BuildContext(lambda: first_model(teacher, names, seed=seed), tokenizer, names, seed))
 
 
 def tokenize(

@@ -164,3 +164,20 @@ def test_two_teachers_with_the_same_fault_are_two_findings():
         fault("teachers/second"), fault("collator of teachers/second", code="pads-as-text"),
         fault("train (teachers/second)", "2 of 8 texts are cut.", "cut-texts"),
     ]  # fmt: skip
+
+
+def test_the_export_is_tried_if_one_is_asked_for(tiny_recipe, monkeypatch):
+    monkeypatch.setattr("alambique.doctor.diagnose._BUDGET", 0.1)
+    refused = Finding("not-exported", "student", "The export was tried: it cannot be.", "Choose another.")
+    answers = iter([None, refused])
+    monkeypatch.setattr("alambique.doctor.diagnose.try_export", lambda *_, **__: next(answers))
+    recipe = Recipe.from_dict(tiny_recipe(export={"formats": ["int8"]}))
+    diagnosis = diagnose(recipe)
+    assert [each.stage for each in diagnosis.estimates][-1] == "export"
+    assert 2 <= diagnosis.estimates[-1].seconds < 3
+    assert refused not in diagnosis.findings
+    diagnosis = diagnose(recipe)
+    assert refused in diagnosis.findings
+    assert "export" not in [each.stage for each in diagnosis.estimates]
+    monkeypatch.setattr("alambique.doctor.diagnose.try_export", lambda *_, **__: pytest.fail("none is asked for"))
+    assert "export" not in [each.stage for each in diagnose(Recipe.from_dict(tiny_recipe())).estimates]

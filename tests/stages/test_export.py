@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 
@@ -9,7 +10,7 @@ from alambique import Recipe, distill
 from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import read_splits, run_data
 from alambique.commands import export
-from alambique.errors import ParityError
+from alambique.errors import DiskError, ExportError, OutOfMemoryError, ParityError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.export.parity import compare, int8_problems
 from alambique.export.quantization import search as remedies
@@ -180,6 +181,97 @@ def test_within_distill_it_is_a_finding(exported, run_folder, monkeypatch):
     assert "int8: refused" in (run_folder / "README.md").read_text()
     with pytest.raises(ParityError, match="This was tried"):  # it stands in the run that none passed
         export(run_folder, ["int8"])
+
+
+class ExporterError(Exception):
+    """Stands for whatever a library raises."""
+
+
+def failing(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+LIBRARIES = ExporterError("not made yet: a graph\n832 lines of it")
+UNMADE = "a DistilBertForSequenceClassification cannot be exported to ONNX (ExporterError: not made yet: a graph)"
+
+
+@pytest.mark.parametrize("name", ["alambique.stages.export.export_graph", "alambique.export.probes.Probes.drift"])
+def test_what_a_library_raises_is_a_finding_of_distill_and_a_sentence_of_export(
+    run, exported, run_folder, monkeypatch, name
+):
+    _, recipe, _ = exported
+    shutil.rmtree(run_folder / "onnx")
+    monkeypatch.setattr(name, failing(LIBRARIES))
+    before = names(run_folder)
+    message = (
+        f"alambique: The student is not exported (onnx, int8): {UNMADE}. Its model in PyTorch is as good as it was.\n"
+    )
+    status, out, err = run("export", run_folder, "--quiet")
+    assert (status, out, err) == (1, "", message)
+    assert names(run_folder) == before
+    report = distill(recipe, run_folder)
+    assert names(run_folder / "onnx") == [name for name in FILES if not name.startswith("model")]
+    unmade = {"file": None, "scheme": "fp32", "bytes": None, "parity": None, "problems": [UNMADE], "tried": []}
+    assert report["export"]["models"] == {"onnx": unmade, "int8": unmade}
+    (finding,) = report["export"]["findings"]
+    assert (finding["code"], finding["where"]) == ("not_exported", "export")
+    assert finding["message"] == f"The student is not exported (onnx, int8): {UNMADE}."
+    assert finding["advice"] == (
+        "Its model in PyTorch is as good as it was. For ONNX, choose a student of another architecture; else set "
+        "export.formats to []."
+    )
+    assert "onnx: refused | – | fp32 | – | – | – | – |" in (run_folder / "README.md").read_text()
+    assert "not made yet: a graph" in (run_folder / "report.html").read_text()
+    assert run("export", run_folder, "--quiet") == (1, "", message)  # it stands in the run that none could be made
+    status, out, _ = run("predict", run_folder, "a superb lamp")
+    assert status == 0
+    assert out.split("\t")[0] in ("bad", "fair", "good")
+
+
+@pytest.mark.parametrize("where", ["make", "__init__"])
+def test_what_the_quantiser_raises_leaves_the_fp32_file(exported, run_folder, monkeypatch, where):
+    _, recipe, _ = exported
+    shutil.rmtree(run_folder / "onnx")
+    monkeypatch.setattr(remedies.Quantizer, where, failing(LIBRARIES))
+    report = distill(recipe, run_folder)
+    assert names(run_folder / "onnx") == [name for name in FILES if name != "model_int8.onnx"]
+    entry = report["export"]["models"]["int8"]
+    problem = "it cannot be made in whole numbers (ExporterError: not made yet: a graph)"
+    assert entry["problems"] == [problem]
+    assert len(entry["tried"]) == (2 if where == "make" else 0)
+    assert report["export"]["models"]["onnx"]["file"] == "model.onnx"
+    (finding,) = report["export"]["findings"]
+    assert (finding["code"], finding["message"]) == ("not_exported", f"The student is not exported (int8): {problem}.")
+
+
+def test_a_student_without_tokenizer_json_is_not_exported(exported, run_folder, monkeypatch):
+    _, recipe, _ = exported
+    shutil.rmtree(run_folder / "onnx")
+    monkeypatch.setattr("alambique.stages.export.TOKENIZER", "absent.json")
+    problem = "its tokenizer, a TokenizersBackend, has no absent.json, which the model would need"
+    with pytest.raises(ExportError) as refused:
+        export(run_folder, ["onnx"])
+    assert str(refused.value) == (
+        f"The student is not exported (onnx): {problem}. Its model in PyTorch is as good as it was."
+    )
+    report = distill(recipe, run_folder)
+    assert [model["problems"] for model in report["export"]["models"].values()] == [[problem], [problem]]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), MemoryError(), OSError(errno.ENOSPC, "No space left on device")]
+)
+def test_an_interruption_and_what_the_machine_runs_out_of_stay_errors(exported, run_folder, monkeypatch, error):
+    _, recipe, _ = exported
+    shutil.rmtree(run_folder / "onnx")
+    monkeypatch.setattr("alambique.stages.export.export_graph", failing(error))
+    expected = {KeyboardInterrupt: KeyboardInterrupt, MemoryError: OutOfMemoryError}.get(type(error), DiskError)
+    with pytest.raises(expected):
+        distill(recipe, run_folder)
+    assert not (run_folder / "onnx").exists()
 
 
 def test_an_fp32_graph_that_is_wrong_is_kept_in_no_format(exported, run_folder):

@@ -14,10 +14,15 @@ from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.layout import (
     MAJORITY,
-    MODELS,
     PREDICTIONS,
+    SOFT_LABELS,
+    STUDENT,
+    TEACHER,
+    TEACHERS,
     TFIDF,
+    UNDISTILLED,
 )
+from alambique.run.manifest import MANIFEST, recorded_digest
 
 
 def write_predictions(path: Path, ids: tuple[str, ...], labels: np.ndarray, logits: np.ndarray) -> None:
@@ -41,9 +46,6 @@ def read_predictions(path: Path, ids: tuple[str, ...]) -> np.ndarray:
 
 
 PARAMETERS = "parameters.json"
-
-
-ALL = (*MODELS, TFIDF, MAJORITY)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
         raise RunFolderError(
             f"{folder} does not hold the predictions of {name} for the rows of this run. Run alambique distill again."
         ) from error
-    size = weight_bytes(run.path / name) if name in MODELS else None
+    size = None if name in (TFIDF, MAJORITY) else weight_bytes(run.path / name)
     if size == 0:
         raise RunFolderError(f"{run.path / name} holds no weights. Run alambique distill again.")
     return Predictions(name, logits, parameters, size)
@@ -94,15 +96,30 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
+def further_teachers(run: RunFolder) -> tuple[str, ...]:
+    """Names of the teachers beside ``teacher`` that the soft labels were made by, in their order: ``teachers/NAME``.
+
+    A teacher of an earlier recipe may stand in the folder too; it is not among them.
+    """
+    order = run.recorded_key(SOFT_LABELS).get("inputs", {}).get("teachers", [])
+    there = {f"{TEACHERS}/{path.parent.name}": path.parent for path in (run.path / TEACHERS).glob(f"*/{MANIFEST}")}
+    digests = {name: recorded_digest(folder) for name, folder in sorted(there.items())}
+    return tuple(
+        sorted((name for name in digests if digests[name] in order), key=lambda name: order.index(digests[name]))
+    )
+
+
 def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scored]:
-    """Every model's kept logits, by seed; the baselines are the same for all.
+    """Every model's kept logits, by seed, in the order of the report; the baselines are the same for all.
 
     Raises:
         RunFolderError: some are missing.
     """
     alone = len(recipe.seeds) == 1
-    baselines = {name: read_scored(run, name, splits) for name in ALL if name not in MODELS}
-    return {
-        seed: {name: read_scored(run.seed(seed, alone=alone), name, splits) for name in MODELS} | baselines
-        for seed in recipe.seeds
-    }
+    baselines = {name: read_scored(run, name, splits) for name in (TFIDF, MAJORITY)}
+    seeds = {}
+    for seed in recipe.seeds:
+        of_seed = run.seed(seed, alone=alone)
+        names = (TEACHER, *further_teachers(of_seed), STUDENT, UNDISTILLED)
+        seeds[seed] = {name: read_scored(of_seed, name, splits) for name in names} | baselines
+    return seeds

@@ -1,6 +1,7 @@
 """A recipe examined: its data and models loaded, checked, and each stage's time, memory and disk estimated."""
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,22 +18,24 @@ from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
+from alambique.export.trial import try_export
 from alambique.findings import Finding
 from alambique.inference.torch_model import to_device
 from alambique.models.speedups.front import Speedups
 from alambique.models.student_form import BuildContext
-from alambique.models.tokenizer import no_tokenizer_json
-from alambique.pipeline import read_with, surroundings
+from alambique.pipeline import surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
 from alambique.training.fit import unused_devices
+from alambique.training.tracking import check_tracker
 
 _SCORED = 64  # rows per batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
 _CHECKPOINTS = 3  # the best, the last, and the one being written; each with Adam's two moments
+_GRAPH_COPIES = 4  # of the weights: the model, its program, the graph and its file
 _OVERHEAD = 2.0  # seconds of a stage to load and save
 
 
@@ -83,6 +86,7 @@ def diagnose(
         UserInputError: the recipe, the data or a model is at fault.
     """
     reporter = reporter or Reporter()
+    check_tracker(recipe.compute.report_to)
     load = busy()  # before our own work counts
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
@@ -118,10 +122,11 @@ def diagnose(
             )
         students = _cost(to_device(student), student_tokenizer, recipe.student, recipe, splits)
         estimates = _estimates(recipe, splits, costs, students, process if device.type == "cpu" else 0)
+        exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
+        estimates += exported
+        findings += refused
         disk, free = _disk(recipe, costs, students), shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
-    unexportable = no_tokenizer_json(read_with(form, inits[0]), where="student")
-    findings += [unexportable] if unexportable is not None and recipe.export.formats else []
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     return Diagnosis(findings, estimates, disk, free, str(device), {split.name: len(split) for split in splits})
 
@@ -206,6 +211,27 @@ def _estimates(
         ("scoring", scored * (row + 2 * student.row), scoring_memory),
     ]
     return [Estimate(name, seeds * (seconds + _OVERHEAD), bytes_) for name, seconds, bytes_ in stages]
+
+
+def _try_export(
+    student: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    splits: Splits,
+    recipe: Recipe,
+    process: int,
+    reporter: Reporter,
+) -> tuple[list[Estimate], list[Finding]]:
+    """What the fp32 export takes, and why it will be refused; nothing where none is asked for."""
+    if not recipe.export.formats:
+        return [], []
+    reporter.say("doctor: tries the export of the untrained student")
+    begun = time.perf_counter()
+    task, max_length = TASKS[splits.task], recipe.data.max_length
+    refused = try_export(student, tokenizer, splits.valid, recipe.export, task, max_length=max_length)
+    if refused is not None:
+        return [], [refused]
+    memory = process + _GRAPH_COPIES * sum(weight.nbytes for weight in student.parameters())
+    return [Estimate("export", time.perf_counter() - begun + _OVERHEAD, memory)], []
 
 
 def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost) -> int:

@@ -29,6 +29,8 @@ COMMAND = {
     "more is examined",
     "other-head": "a finished teacher was trained for several labels per text or for numbers; nothing more is examined",
     "no-tokenizer-json": "the student's tokenizer is written in Python, so that no ONNX file can be made",
+    "not-exported": "the untrained student was exported to ONNX (fp32), and that fails or is not what PyTorch does; a run "
+    "trains it all the same, and makes no ONNX file",
     "disk-space": "the run needs more disk than is free",
     "memory": "a stage needs more memory than is free",
     "machine-busy": "other work runs on the machine, so the estimated times are uncertain",

@@ -1,6 +1,7 @@
 """A student that starts from a checkpoint of its own: a Hub id, a local folder, a package."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -45,6 +46,11 @@ class FromPretrained(StudentForm):
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
         """That of the checkpoint; None where a finished run is only looked at."""
         return self.own_tokenizer
+
+    @property
+    def weights(self) -> Path | None:
+        """The checkpoint's folder."""
+        return self.checkpoint.folder
 
     def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
         """The checkpoint's digest."""

@@ -7,6 +7,7 @@ To add a form, write its frozen class in a file of its own (``from_teacher.py`` 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -52,6 +53,11 @@ class StudentForm(ABC):
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
         """The form's own tokenizer; None if the student reads with its teacher's."""
+        return None
+
+    @property
+    def weights(self) -> Path | None:
+        """The folder of a checkpoint of its own that it starts from."""
         return None
 
     @abstractmethod

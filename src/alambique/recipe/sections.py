@@ -310,6 +310,9 @@ class Compute(Section):
     """`bf16`: bfloat16 where it is safe; `auto`: `bf16` on a GPU that supports it, else `fp32`."""
     compile: bool = False
     """true: train with `torch.compile`. Compilation takes minutes, and pays off in long trainings on a GPU."""
+    report_to: Literal["none", "tensorboard", "trackio", "wandb", "mlflow"] = "none"
+    """Tracker that loss and metrics of each training are sent to, as a run of its own; its package must be installed. Unless
+    its own environment variables say otherwise, it writes to `tracking/` in the run: `tensorboard --logdir RUN/tracking`."""
 
     def key(self) -> dict[str, Any]:
         """Values for the manifest keys of stages, as existing runs have them: ``plain`` is the negation of ``speedups``."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 import alambique
-from alambique.artefacts.predictions import ALL
+from alambique.artefacts.predictions import further_teachers
 from alambique.errors import RunFolderError
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
@@ -25,9 +25,11 @@ from alambique.run.layout import (
     MAJORITY,
     MODELS,
     ONNX,
+    PREDICTIONS,
     SEED_STAGES,
     STUDENT,
     TEACHER,
+    TFIDF,
 )
 from alambique.run.manifest import environment, recorded_digest
 
@@ -41,7 +43,7 @@ def collect_report(results: RunResults) -> Report:
     run, recipe, splits = results.run, results.recipe, results.splits
     seed_runs = [run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds]
     cost = _cost(run)
-    models = {name: _model(name, results, cost) for name in ALL}
+    models = {name: _model(name, results, cost) for name in results.seeds[results.best]}
     return Report(
         alambique=alambique.__version__,
         run_id=run.run_id(),
@@ -64,14 +66,14 @@ def collect_report(results: RunResults) -> Report:
 
 
 def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
-    """One model's entry. Calibration and cost are of the models we train; a baseline's stay null."""
+    """One model's entry. A baseline has no calibration and no cost; further teachers are not timed."""
     seeds, splits, task = list(results.seeds.values()), results.splits, results.task
     predictions = results.seeds[results.best][name]
     valid, test = (
         Quality.model_validate(figures(name, seeds, split, task, ordinal=splits.ordinal))
         for split in (splits.valid, splits.test)
     )
-    if name not in MODELS:
+    if name in (TFIDF, MAJORITY):
         return ModelReport(parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test)
     fitted = tuple(Calibration.model_validate(values) for values in calibration(name, seeds, splits, task))
     return ModelReport(
@@ -81,8 +83,8 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
         test=test,
         temperature=fitted[list(results.seeds).index(results.best)].temperature,
         calibration=fitted,
-        latency_ms=Latency.model_validate(cost[name]["latency_ms"]),
-        throughput_per_s=cost[name]["throughput_per_s"],
+        latency_ms=Latency.model_validate(cost[name]["latency_ms"]) if name in MODELS else None,
+        throughput_per_s=cost[name]["throughput_per_s"] if name in MODELS else None,
     )
 
 
@@ -100,20 +102,36 @@ def _export(run: RunFolder) -> ExportReport | None:
     facts = read_json(run.path / ONNX / EXPORT_FACTS)
     if not isinstance(facts, dict) or facts["student"] != recorded_digest(run.path / STUDENT):
         return None
-    refused = {name: model["problems"] for name, model in facts["models"].items() if model["file"] is None}
-    findings = [
-        DataFinding(
-            code=f"{name}_refused",
-            where="export",
-            message=f"The {name} export of the student does not match PyTorch on valid, so it is refused: "
-            f"{'; '.join(problems)}.",
-            advice="Ship another format, or set the limit that is named, if you can do with less.",
-        )
-        for name, problems in refused.items()
-    ]
+    findings = _refusals({name: model for name, model in facts["models"].items() if model["file"] is None})
     return ExportReport.model_validate(
         {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {"findings": findings}
     )
+
+
+def _refusals(models: dict[str, dict[str, Any]]) -> list[DataFinding]:
+    """What to know of formats that have no file: they could not be made, or are too far from PyTorch."""
+    findings = []
+    unmade: dict[str, list[str]] = {}  # formats by what is wrong; usually one reason for all
+    for name, model in models.items():
+        problems = "; ".join(model["problems"])
+        if model["parity"] is None:
+            unmade.setdefault(problems, []).append(name)
+            continue
+        findings.append(DataFinding(
+            code=f"{name}_refused",
+            where="export",
+            message=f"The {name} export of the student does not match PyTorch on valid, so it is refused: {problems}.",
+            advice="Ship another format, or set the limit that is named, if you can do with less.",
+        ))  # fmt: skip
+    for problems, names in unmade.items():
+        findings.append(DataFinding(
+            code="not_exported",
+            where="export",
+            message=f"The student is not exported ({', '.join(names)}): {problems}.",
+            advice="Its model in PyTorch is as good as it was. For ONNX, choose a student of another architecture; else set "
+            "export.formats to [].",
+        ))  # fmt: skip
+    return findings
 
 
 def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
@@ -129,7 +147,8 @@ def _timings(run: RunFolder, seed_runs: list[RunFolder]) -> dict[str, float]:
     timings[BENCHMARK] = run.seconds(BENCHMARK) or 0.0
     if run.seconds(ONNX) is not None:
         timings[ONNX] = run.seconds(ONNX) or 0.0
-    for name in SEED_STAGES:
+    further = further_teachers(seed_runs[0])
+    for name in (*SEED_STAGES, *further, *(f"{PREDICTIONS}/{name}" for name in further)):
         timings[name] = sum(seed_run.seconds(name) or 0.0 for seed_run in seed_runs)
     return timings
 

@@ -31,10 +31,10 @@ class ExportCandidate(Part):
 
     scheme: str
     """How the file was made, in words."""
-    bytes: int
-    """Size of the file, in bytes."""
-    parity: ExportParity
-    """Comparison with PyTorch."""
+    bytes: int | None
+    """Size of the file, in bytes; null if none could be made."""
+    parity: ExportParity | None
+    """Comparison with PyTorch; null if there was nothing to compare."""
     problems: tuple[str, ...]
     """Why it was refused; empty if it was accepted."""
 
@@ -46,10 +46,10 @@ class ExportedModel(Part):
     """Name of the file in `onnx/`; null if none was accepted."""
     scheme: str
     """How the file was made, in words; the last attempt if none was accepted."""
-    bytes: int
-    """Size of the file, in bytes."""
-    parity: ExportParity
-    """Comparison with PyTorch."""
+    bytes: int | None
+    """Size of the file, in bytes; null if none could be made."""
+    parity: ExportParity | None
+    """Comparison with PyTorch; null if there was nothing to compare."""
     problems: tuple[str, ...]
     """Why it was refused; empty if it was accepted."""
     tried: tuple[ExportCandidate, ...]
@@ -68,4 +68,4 @@ class ExportReport(Part):
     models: Mapping[str, ExportedModel]
     """By format: `onnx` (fp32), `int8`."""
     findings: tuple[DataFinding, ...]
-    """One for each format that was refused."""
+    """Why formats have no file: one for each that was refused, one for those that could not be made."""

@@ -63,9 +63,9 @@ class ModelReport(Part):
     calibration: tuple[Calibration, ...] | None = None
     """The fitted temperature of each seed, in the order of `seeds.all`; null for a baseline."""
     latency_ms: Latency | None = None
-    """Time for a single text, in milliseconds; null for a baseline."""
+    """Time for a single text, in milliseconds; null for baselines and further teachers."""
     throughput_per_s: float | None = None
-    """Texts per second in batches of 32; null for a baseline."""
+    """Texts per second in batches of 32; null for baselines and further teachers."""
 
     @property
     def median_latency_ms(self) -> float | None:

@@ -87,8 +87,8 @@ class Report(Part):
     data: DataReport
     """The rows."""
     models: Mapping[str, ModelReport]
-    """By name: `teacher`, `student`, `undistilled`, the baselines `tfidf` and `majority`; `teachers/NAME` for more
-    teachers."""
+    """By name: `teacher`, `student`, `undistilled`, the baselines `tfidf` and `majority`; `teachers/NAME` for further
+    teachers that labelled train."""
     verdict: Verdict | None = None
     """Whether distillation helped; null if it is not computed."""
     export: ExportReport | None = None
@@ -96,7 +96,7 @@ class Report(Part):
     seeds: Seeds
     """The seeds, and which of them is in `student/`."""
     timings: Mapping[str, float | None]
-    """Seconds by stage, summed over seeds."""
+    """Seconds by stage, summed over seeds; further teachers are stages too, as `teachers/NAME`."""
     environment: Environment
     """Versions of the packages, and the machine."""
 

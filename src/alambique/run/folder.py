@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -58,6 +58,7 @@ class RunFolder:
         fallback: "RunFolder | None" = None,
         say: Callable[[str], None] = _silent,
         may_write: bool = True,
+        whole: dict[Path, Artefact] | None = None,
     ) -> None:
         """See :meth:`create` and :meth:`existing`; this looks at nothing.
 
@@ -66,8 +67,10 @@ class RunFolder:
             fallback: where the same stage may stand already, from when the run had one seed, or several.
             say: told of artefacts that are damaged and made again.
             may_write: whether stages may be made; see :meth:`read_only`.
+            whole: where artefacts are noted whose files :meth:`stage` compared with their hashes.
         """
         self.path, self.fallback, self.say, self.may_write = path, fallback, say, may_write
+        self.whole = {} if whole is None else whole
 
     @classmethod
     @contextmanager
@@ -205,11 +208,8 @@ class RunFolder:
         path, other = self.path / SEEDS / str(seed), self.path
         if alone:
             path, other = other, path
-        return RunFolder(path, fallback=RunFolder(other, say=self.say), say=self.say, may_write=self.may_write)
-
-    def current(self, name: str, key: dict[str, Any]) -> Artefact | None:
-        """The artefact of a stage if it is whole and was made from ``key``, as JSON values; else None."""
-        return read_artefact(self.path / name, json.loads(json.dumps(key)))
+        fallback = RunFolder(other, say=self.say)
+        return RunFolder(path, fallback=fallback, say=self.say, may_write=self.may_write, whole=self.whole)
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
         """Skip a stage whose manifest still holds, or make it.
@@ -226,6 +226,7 @@ class RunFolder:
         key = json.loads(json.dumps(key))
         done = read_artefact(self.path / name, key)
         if done is not None:
+            self.whole[self.path / name] = done
             return done
         if not self.may_write:
             if (self.path / name / MANIFEST).is_file():
@@ -268,6 +269,8 @@ class RunFolder:
         Raises:
             CorruptArtefactError: it is absent or damaged.
         """
+        if not self.may_write and self.path / name in self.whole:  # nothing is written between the two looks
+            return self.whole[self.path / name]
         found = read_artefact(self.path / name, None)
         if found is None:
             raise _damaged(damage(self.path / name) or str(self.path / name))
@@ -287,8 +290,11 @@ class RunFolder:
             raise _damaged(wrong)
         return self.path / name
 
-    def check(self) -> None:
+    def check(self, whole: Collection[Path] = ()) -> None:
         """Look at every artefact that a report is made of, as far as it is there.
+
+        Args:
+            whole: folders of artefacts that were looked at just now, and are not again: large models take seconds.
 
         Raises:
             CorruptArtefactError: a file does not hold what its manifest says.
@@ -296,10 +302,10 @@ class RunFolder:
         scored = {path.relative_to(self.path).as_posix() for path in (self.path / PREDICTIONS).glob("*")}
         scored.discard(f"{PREDICTIONS}/{TEACHERS}")  # whose folders are among the seed's stages
         for name in sorted({DATA, BENCHMARK, ONNX, *self.seed_stages(), *scored}):
-            if (self.path / name).is_dir():
+            if (self.path / name).is_dir() and self.path / name not in whole:
                 self.require(name)
         for room in sorted((self.path / SEEDS).glob("*")):
-            RunFolder(room).check()
+            RunFolder(room).check(whole)
 
     def recorded_key(self, name: str) -> dict[str, Any]:
         """The key in the manifest of a stage, as JSON values; empty if there is no such manifest."""

@@ -117,7 +117,3 @@ class Stage(Generic[StageInputs]):
             RunFolderError: the run is only read (:meth:`RunFolder.read_only`), and the artefact is not current.
         """
         return run.stage(name or self.name, inputs.key(), lambda work: self.make(inputs, work, reporter))
-
-    def is_current(self, run: RunFolder, inputs: StageInputs, *, name: str | None = None) -> bool:
-        """Whether the artefact in the run is whole and was made from these inputs."""
-        return run.current(name or self.name, inputs.key()) is not None

@@ -13,13 +13,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import Split, Splits
-from alambique.errors import AlambiqueError, ModelError, ParityError
+from alambique.errors import AlambiqueError, ExportError, ParityError
 from alambique.evaluation.tasks import TASKS
 from alambique.export.onnx import INPUTS, OPSET, export_graph
-from alambique.export.parity import Parity, compare, int8_problems, onnx_problems, probe_problems, probe_rows
+from alambique.export.parity import Parity, compare, int8_problems, onnx_problems, probe_problems
+from alambique.export.probes import Probes
 from alambique.export.quantization.search import Candidate, Quantizer, first_that_passes
+from alambique.export.refusal import refused_by_a_library
+from alambique.export.trial import TOKENIZER
 from alambique.inference.onnx_model import OnnxModel
-from alambique.inference.torch_model import predict_logits
 from alambique.models.inputs import IDS, ModelInputs
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
@@ -38,7 +40,6 @@ from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 
 FORMATS = tuple(ONNX_FILES)
-TOKENIZER = "tokenizer.json"
 _BESIDE = (TOKENIZER, "tokenizer_config.json", "config.json")
 
 
@@ -77,7 +78,7 @@ def export_student(
         problems.
 
     Raises:
-        ModelError: the student has no ``tokenizer.json``.
+        ExportError: ``strict``, and a format cannot be made.
         ParityError: ``strict``, and a format does not pass.
     """
     wanted = tuple(formats)
@@ -116,37 +117,45 @@ def _make(inputs: ExportInputs, work: Path, reporter: Reporter, *, required: tup
 
 def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
     student = inputs.student.folder
-    if not (student / TOKENIZER).is_file():
-        raise ModelError(f"{STUDENT}: {student} has no {TOKENIZER}, which the exported model would need.")
     for name in _BESIDE:
         if (student / name).is_file():
             shutil.copyfile(student / name, work / name)
     model = load_finished(student, key=STUDENT)
     pairs, own_tokenizer = inputs.train.second_segments() is not None, load_tokenizer(student, key=STUDENT)
     given = ModelInputs.of_export(model, own_tokenizer, max_length=inputs.max_length, pairs=pairs)
-    gate = _Gate(inputs, model, own_tokenizer)
-    tokenizer, graph = work / TOKENIZER, work / ONNX_FILES["onnx"]
-    export_graph(model, graph, given)
-    exported = OnnxModel(graph, tokenizer, given)
-    parity = gate.parity(exported)
-    problems = onnx_problems(parity, inputs.limits) + probe_problems(gate.probe_drift(exported), inputs.limits)
-    exact = Candidate("fp32", graph.stat().st_size, parity, problems)
+    task, graph = TASKS[inputs.task], work / ONNX_FILES["onnx"]
     models: dict[str, Any] = {}
-    if "onnx" in inputs.formats:
-        models["onnx"] = _entry("onnx", [exact])
-    if "int8" in inputs.formats:
-        quantizer = Quantizer(graph, tokenizer, given, inputs.train.segments(), task=gate.task)
-        models["int8"] = _int8(work, gate, exact, quantizer)
+    try:
+        _need_tokenizer_json(student, own_tokenizer)
+        with refused_by_a_library(f"a {type(model).__name__} cannot be exported to ONNX", work):
+            gate = _Gate(inputs, model, own_tokenizer)
+            export_graph(model, graph, given)
+            exact = gate.exact(graph, OnnxModel(graph, work / TOKENIZER, given))
+    except ExportError as error:
+        exact = Candidate.of_none("fp32", error)
+        models = {name: _entry(name, [exact]) for name in inputs.formats}
+    else:
+        if "onnx" in inputs.formats:
+            models["onnx"] = _entry("onnx", [exact])
+        if "int8" in inputs.formats:
+            models["int8"] = _int8(work, gate, exact, given)
     facts = {
         "label_names": inputs.label_names, "pairs": pairs, "max_length": inputs.max_length,
         **_input_facts(given), "opset": OPSET,
-        "temperature": gate.task.fit_temperature(inputs.reference, inputs.valid.labels),
-        "student": inputs.student.digest, "models": models, **gate.task.key(),
+        "temperature": task.fit_temperature(inputs.reference, inputs.valid.labels),
+        "student": inputs.student.digest, "models": models, **task.key(),
     }  # fmt: skip
     if exact.problems or "onnx" not in inputs.formats:
-        graph.unlink()
+        graph.unlink(missing_ok=True)
     write_text(work / EXPORT_FACTS, json.dumps(facts, indent=2, ensure_ascii=False))
     return facts
+
+
+def _need_tokenizer_json(student: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    if not (student / TOKENIZER).is_file():
+        raise ExportError(
+            f"its tokenizer, a {type(tokenizer).__name__}, has no {TOKENIZER}, which the model would need"
+        )
 
 
 def _input_facts(given: ModelInputs) -> dict[str, Any]:
@@ -157,24 +166,18 @@ def _input_facts(given: ModelInputs) -> dict[str, Any]:
 
 
 class _Gate:
-    """Compares exported models with PyTorch on the whole of valid, in the batches that ``predict`` makes.
-
-    Some further texts, which valid may lack, are compared one by one and in a mixed batch: empty, short, and cut.
-    """
+    """Compares exported models with PyTorch on the whole of valid, in the batches that ``predict`` makes, and on probes."""
 
     def __init__(self, inputs: ExportInputs, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.limits, self.valid, self.reference = inputs.limits, inputs.valid, inputs.reference
-        self.task = TASKS[inputs.task]
-        self.probes = probe_rows(self.valid.segments(), max_length=inputs.max_length)
-        one_by_one = [predict_logits(model, tokenizer, [row], max_length=inputs.max_length) for row in self.probes]
-        self.expected = self.task.probabilities(np.concatenate(one_by_one))
+        self.train, self.task = inputs.train, TASKS[inputs.task]
+        self.probes = Probes(model, tokenizer, self.valid.segments(), self.task, max_length=inputs.max_length)
 
-    def probe_drift(self, model: OnnxModel) -> float:
-        """The largest difference of a probability from PyTorch's, on the further texts."""
-        mixed = model.logits(self.probes)
-        alone = np.concatenate([model.logits([row]) for row in self.probes])
-        drifts = [np.abs(self.task.probabilities(logits) - self.expected).max() for logits in (mixed, alone)]
-        return float(np.nan_to_num(max(drifts), nan=1.0))
+    def exact(self, graph: Path, model: OnnxModel) -> Candidate:
+        """The fp32 file, judged."""
+        parity = self.parity(model)
+        problems = onnx_problems(parity, self.limits) + probe_problems(self.probes.drift(model), self.limits)
+        return Candidate("fp32", graph.stat().st_size, parity, problems)
 
     def parity(self, model: OnnxModel) -> Parity:
         logits = model.logits(self.valid.segments())
@@ -185,9 +188,17 @@ class _Gate:
         return parity, int8_problems(parity, self.limits)
 
 
-def _int8(work: Path, gate: _Gate, exact: Candidate, quantizer: Quantizer) -> dict[str, Any]:
+def _int8(work: Path, gate: _Gate, exact: Candidate, given: ModelInputs) -> dict[str, Any]:
     """The entry of the int8 model, and its file if one passes; from an fp32 graph that is wrong none is made."""
-    content, tried = (None, [exact]) if exact.problems else first_that_passes(quantizer, gate.judge)
+    if exact.problems:
+        return _entry("int8", [exact])
+    try:
+        with refused_by_a_library("it cannot be made in whole numbers", work):
+            graph, tokenizer = work / ONNX_FILES["onnx"], work / TOKENIZER
+            quantizer = Quantizer(graph, tokenizer, given, gate.train.segments(), task=gate.task)
+        content, tried = first_that_passes(quantizer, gate.judge, work)
+    except ExportError as error:
+        content, tried = None, [Candidate.of_none("int8", error)]
     path = work / ONNX_FILES["int8"]
     path.unlink(missing_ok=True)
     if content is not None:
@@ -205,21 +216,32 @@ def refuse(facts: dict[str, Any], formats: Iterable[str]) -> None:
     """Name what was tried, with its figures, where none of it passed.
 
     Raises:
+        ExportError: a format of ``formats`` could not be made at all.
         ParityError: a format of ``formats`` has no file.
     """
-    failed = [name for name in formats if facts["models"][name]["file"] is None]
+    failed = {name: facts["models"][name] for name in formats if facts["models"][name]["file"] is None}
+    reasons = [problem for model in failed.values() for problem in model["problems"]]
+    if failed and not any(attempt["parity"] for model in failed.values() for attempt in (model, *model["tried"])):
+        raise ExportError(
+            f"The student is not exported ({', '.join(failed)}): {'; '.join(dict.fromkeys(reasons))}. Its model in PyTorch "
+            "is as good as it was."
+        )
     if failed:
-        told = "\n".join(f"{name}:\n{format_candidates(facts['models'][name])}" for name in failed)
+        attempts = "\n".join(f"{name}:\n{format_candidates(model)}" for name, model in failed.items())
         raise ParityError(
             "The exported student does not do on valid what it does in PyTorch, so it is not kept. This was tried:\n"
-            f"{told}\nIf you can do with less, set those keys: alambique distill RECIPE --out RUN --set export.KEY=VALUE "
-            "trains nothing again."
+            f"{attempts}\nIf you can do with less, set those keys: alambique distill RECIPE --out RUN --set "
+            "export.KEY=VALUE trains nothing again."
         )
 
 
 def format_candidates(model: dict[str, Any]) -> str:
     """What was tried of a format, a line each with what is wrong."""
     return "\n".join(
-        f"  {one['scheme']} ({one['bytes'] / 1e6:.1f} MB): {'; '.join(one['problems'])}"
-        for one in (*model["tried"], model)
+        f"  {attempt['scheme']} ({_megabytes(attempt['bytes'])}): {'; '.join(attempt['problems'])}"
+        for attempt in (*model["tried"], model)
     )
+
+
+def _megabytes(count: int | None) -> str:
+    return "no file" if count is None else f"{count / 1e6:.1f} MB"

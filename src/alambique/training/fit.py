@@ -38,6 +38,7 @@ from alambique.signals import StopRequest, defer_signals
 from alambique.training.checkpoints import latest_valid
 from alambique.training.dataset import TokenDataset, identity_collator
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
+from alambique.training.tracking import PROJECT, tracked
 
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
@@ -105,11 +106,12 @@ def fit(
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
     padding = model.config.to_dict().get("pad_token_id")
     checkpoints = work / SCRATCH / _CHECKPOINTS
-    with defer_signals(NOTICE) as request:
+    with defer_signals(NOTICE) as request, tracked(compute.report_to, work, seed=seed) as name:
         trainer, speedups = prepare(
             model, tokenizer, rows, settings=settings, compute=compute, seed=seed, checkpoints=checkpoints, step=step,
             distillation=distillation, section=section, request=request,
         )  # fmt: skip
+        trainer.args.run_name = name
         trainer.train_on(latest_valid(checkpoints))
     if speedups is not None:
         speedups.undo()
@@ -197,11 +199,11 @@ def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:
 def training_arguments(
     settings: Training, compute: Compute, folder: Path, seed: int, *, rows: int, metric: str
 ) -> TrainingArguments:
-    """Trainer's arguments for one device, without bars and reports.
+    """Trainer's arguments for one device, without bars.
 
     Args:
         settings: epochs and the like.
-        compute: precision and compilation.
+        compute: precision, compilation and tracker.
         folder: of the checkpoints.
         seed: of order and dropout.
         rows: of train.
@@ -230,7 +232,8 @@ def training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,  # a batch comes with what the model names and nothing else
         disable_tqdm=True,
-        report_to="none",
+        report_to=compute.report_to,
+        project=PROJECT,
         seed=seed,
     )
     if arguments.n_gpu > 1:  # else Trainer would train in DataParallel, each step on as many times the rows

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from onnx import ModelProto
 
+from alambique.errors import ExportError
 from alambique.evaluation.task import Task
 from alambique.export.parity import Parity
 from alambique.export.quantization.graph import linear_layers, load_graph
 from alambique.export.quantization.quantize import quantize
+from alambique.export.refusal import refused_by_a_library
 from alambique.inference.onnx_model import OnnxModel, TokenBatches
 from alambique.models.inputs import ModelInputs
 
@@ -27,20 +29,26 @@ class Candidate:
 
     Attributes:
         scheme: in words.
-        size: of the file, in bytes.
-        parity: on valid.
+        size: of the file, in bytes; None where none could be made.
+        parity: on valid; None where there was nothing to compare.
         problems: empty if it passes.
     """
 
     scheme: str
-    size: int
-    parity: Parity
+    size: int | None
+    parity: Parity | None
     problems: list[str]
+
+    @classmethod
+    def of_none(cls, scheme: str, error: ExportError) -> Self:
+        """A scheme of which no file could be made."""
+        return cls(scheme, None, None, [str(error)])
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
-            "scheme": self.scheme, "bytes": self.size, "parity": self.parity.as_dict(), "problems": self.problems,
+            "scheme": self.scheme, "bytes": self.size, "parity": self.parity and self.parity.as_dict(),
+            "problems": self.problems,
         }  # fmt: skip
 
 
@@ -108,22 +116,28 @@ class Quantizer:
 
 
 def first_that_passes(
-    quantizer: Quantizer, judge: Callable[[OnnxModel], tuple[Parity, list[str]]]
+    quantizer: Quantizer, judge: Callable[[OnnxModel], tuple[Parity, list[str]]], work: Path
 ) -> tuple[bytes | None, list[Candidate]]:
-    """Try the schemes in order.
+    """Try the schemes in order; one that ONNX Runtime cannot make or run is refused.
 
     Args:
         quantizer: makes the graphs.
         judge: the parity of a model on valid, and why it is refused.
+        work: the folder that is being written to.
 
     Returns:
         The content of the smallest file that passes, or None; and all that was tried.
     """
     tried = []
     for scheme in quantizer.schemes():
-        made = quantizer.make(scheme)
-        content = made.SerializeToString()
-        parity, problems = judge(quantizer.open(made))
+        try:
+            with refused_by_a_library("it cannot be made in whole numbers", work):
+                made = quantizer.make(scheme)
+                content = made.SerializeToString()
+                parity, problems = judge(quantizer.open(made))
+        except ExportError as error:
+            tried.append(Candidate.of_none(str(scheme), error))
+            continue
         tried.append(Candidate(str(scheme), len(content), parity, problems))
         if not problems:
             return content, tried

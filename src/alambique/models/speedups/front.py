@@ -11,7 +11,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from alambique.models.speedups.active_vocabulary import Vocabulary, restore_vocabulary, shrink_vocabulary
-from alambique.models.speedups.cls_last_layer import disable_cls_only, enable_cls_only, is_cls_only
+from alambique.models.speedups.cls_last_layer import disable_cls_only, enable_cls_only
 from alambique.models.speedups.fast_dropout import disable_fast_dropout, enable_fast_dropout
 
 
@@ -61,16 +61,3 @@ class Speedups:
         if self.vocabulary is not None:
             restore_vocabulary(self.model, self.vocabulary)
             self.vocabulary = None
-
-
-def require_outputs(model: PreTrainedModel, needs: Needs) -> None:
-    """Refuse a model that does not compute what is asked of it.
-
-    Raises:
-        ValueError: its last layer computes the first token alone.
-    """
-    if is_cls_only(model) and (needs.hidden_states or needs.attentions):
-        raise ValueError(
-            "the last layer of this model computes the first token alone, so its hidden states and attentions are not "
-            "complete; undo the speed-up first (alambique.models.speedups.front.Speedups.undo)"
-        )
