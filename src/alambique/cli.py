@@ -167,7 +167,8 @@ def export(
         ),
     ] = None,
     repo: Annotated[
-        str | None, typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.")
+        str | None,
+        typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.", callback=_refuse_bytes),
     ] = None,
     *,
     private: Annotated[bool, typer.Option("--private", help="A repository that is made now is private.")] = False,
