@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import random
 import socket
 import statistics
@@ -37,10 +38,11 @@ class Service(NamedTuple):
 
 
 @contextmanager
-def serving(run: Path) -> Iterator[Service]:
-    """Run the command on a free port."""
+def serving(run: Path, source: Path | None = None) -> Iterator[Service]:
+    """Run the command on a free port, from the sources in another folder if one is given."""
     command = [sys.executable, "-m", "alambique", "serve", str(run), "--port", "0", "--no-teacher", "--model", "int8"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    environment = os.environ if source is None else os.environ | {"PYTHONPATH": str(source)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             line = process.stderr.readline() if process.stderr else ""
             if "http://127.0.0.1:" not in line:
@@ -50,7 +52,7 @@ def serving(run: Path) -> Iterator[Service]:
             process.terminate()
 
 
-def latency(service: Service, run: Path, texts: list[str]) -> dict[str, float]:
+def latency(service: Service, run: Path, texts: list[str], blocks: int = BLOCKS) -> dict[str, float]:
     """Medians in milliseconds, blocks in turn: one text per request on an open connection; the same texts without HTTP.
 
     A block's first runs are not counted: they find caches full of what the other process did, which tells of neither.
@@ -66,7 +68,7 @@ def latency(service: Service, run: Path, texts: list[str]) -> dict[str, float]:
             connection.sendall(message)
             receive(connection)
 
-        for start in range(0, BLOCKS * BLOCK, BLOCK):
+        for start in range(0, blocks * BLOCK, BLOCK):
             part = [texts[place % len(texts)] for place in range(start, start + BLOCK)]
             batches = [model.encode([(text,)], 1)[0][1] for text in part]
             times["serve"] += timed(ask, [request(json.dumps({"text": text}).encode()) for text in part])
@@ -90,22 +92,24 @@ def timed(do: Callable[[Any], object], values: list[Any]) -> list[float]:
     return seconds[WARM_UP:]
 
 
-def load(service: Service, texts: list[str]) -> dict[str, Any]:
+def load(service: Service, texts: list[str], clients: int = CLIENTS, seconds: float = SECONDS) -> dict[str, Any]:
     """Answers by status, and memory of the service over time, with clients that each send one request after another."""
     answers: Counter[str] = Counter()
     memory: list[float] = []
-    asyncio.run(_load(service, texts, answers, memory))
+    asyncio.run(_load(service, texts, answers, memory, clients, seconds))
     third = max(1, len(memory) // 3)
     return {
-        "clients": CLIENTS, "seconds": SECONDS, "answers": dict(answers),
-        "answers_per_s": round(sum(answers.values()) / SECONDS),
+        "clients": clients, "seconds": seconds, "answers": dict(answers),
+        "answers_per_s": round(sum(answers.values()) / seconds),
         "memory_mb": [round(min(memory)), round(max(memory))],
         "memory_last_to_first_third": round(statistics.median(memory[-third:]) / statistics.median(memory[:third]), 3),
     }  # fmt: skip
 
 
-async def _load(service: Service, texts: list[str], answers: Counter[str], memory: list[float]) -> None:
-    ends = time.perf_counter() + SECONDS
+async def _load(
+    service: Service, texts: list[str], answers: Counter[str], memory: list[float], clients: int, seconds: float
+) -> None:
+    ends = time.perf_counter() + seconds
 
     async def client(number: int) -> None:
         chooser = random.Random(number)  # noqa: S311
@@ -127,7 +131,7 @@ async def _load(service: Service, texts: list[str], answers: Counter[str], memor
             memory.append(service.process.memory_info().rss / MEGABYTE)
             await asyncio.sleep(0.25)
 
-    await asyncio.gather(watch(), *(client(number) for number in range(CLIENTS)))
+    await asyncio.gather(watch(), *(client(number) for number in range(clients)))
 
 
 def malformed(service: Service) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def bad_body(maker: random.Random) -> bytes:
         json.dumps({"texts": ["a"] * 257}).encode(),
         json.dumps({"text": "a" * 8193}).encode(),
         b"[" * maker.randrange(1, 5000),
-        b'{"text": "\\ud800"}',
+        b'{"text": "\\ud8"}',
         b'{"text": NaN}',
         b"",
     )

@@ -1,8 +1,10 @@
 """The parts of the benchmarks that measure nothing: counts, weights, reading."""
 
+import argparse
 import importlib
 import json
 import random
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -37,7 +39,7 @@ def bench(monkeypatch):
     before = set(sys.modules)
     yield importlib.import_module
     for name in set(sys.modules) - before:
-        if name in (*SCRIPTS, "common", "service", "liar_time"):
+        if name in (*SCRIPTS, "common", "service", "services", "liar_time"):
             del sys.modules[name]
 
 
@@ -201,6 +203,20 @@ def test_a_request_carries_its_length(bench):
     head, _, body = module.request(b'{"text": "a"}').partition(b"\r\n\r\n")
     assert head.split(b"\r\n")[0] == b"POST /predict HTTP/1.1"
     assert module._length(head) == len(body) == 13
+
+
+def test_sources_are_folders_with_the_package(bench, tmp_path):
+    module, source = bench("services"), FOLDER.parent / "src"
+    assert module.named(f"now={source}") == ("now", source)
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=f"^{re.escape(str(tmp_path))} has no package alambique in it.$"
+    ):
+        module.named(f"now={tmp_path}")
+
+
+def test_rounds_are_summed_up_by_median_and_range(bench):
+    rounds = [{"answers": 10.0, "ms": 3.0}, {"answers": 40.0, "ms": 1.0}, {"answers": 20.0, "ms": 2.0}]
+    assert bench("services").summary(rounds) == {"answers": (10.0, 20.0, 40.0), "ms": (1.0, 2.0, 3.0)}
 
 
 def test_speeds_keep_three_figures(bench):

@@ -9,7 +9,7 @@ SOURCE = ROOT / "src" / "alambique"
 # from the foundation up: a room imports from lower floors only
 FLOORS = (
     {"errors"},
-    {"findings", "progress", "terminal", "signals", "cpu", "hub", "frontend", "losses"},
+    {"findings", "progress", "terminal", "signals", "streams", "cpu", "hub", "frontend", "losses"},
     {"recipe"},
     {"run"},
     {"artefacts"},

@@ -4,14 +4,15 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import alambique
 from alambique.errors import AlambiqueError, UserInputError
 from alambique.progress import make_reporter, quiet_libraries
-from alambique.signals import install_handlers
+from alambique.signals import install_handlers, restore_handlers
+from alambique.streams import decode_arguments, is_utf8, standard_streams
 from alambique.terminal import sanitise
 
 if TYPE_CHECKING:
@@ -23,11 +24,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _refuse_bytes(parameter: typer.CallbackParam, value: Any) -> Any:
+    """Values that are not UTF-8 text: they could be neither stored nor shown."""
+    values = value if isinstance(value, list | tuple) else [value]
+    for number, text in enumerate(values, 1):
+        if not is_utf8(str(text)):
+            name = parameter.metavar if parameter.param_type_name == "argument" else parameter.opts[0]
+            raise UserInputError(
+                f"{f'argument {number}' if parameter.name == 'texts' else f'{name} {text}'}: not UTF-8 text."
+            )
+    return value
+
+
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeats.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeats.", callback=_refuse_bytes),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", callback=_refuse_bytes)]
 SPLITS = ("valid", "test")
 EXPORTS = ("onnx", "int8", "web", "hub")
 INTERRUPTED = 130
@@ -43,7 +59,9 @@ def _shipped_names() -> list[str]:
 
 RecipeName = Annotated[
     str,
-    typer.Argument(metavar="RECIPE", help="A shipped recipe or a YAML file.", autocompletion=_shipped_names),
+    typer.Argument(
+        metavar="RECIPE", help="A shipped recipe or a YAML file.", autocompletion=_shipped_names, callback=_refuse_bytes
+    ),
 ]
 
 
@@ -80,7 +98,9 @@ def options(
 @app.command()
 def distill(
     recipe: RecipeName = "quickstart",
-    out: Annotated[Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.", callback=_refuse_bytes)
+    ] = None,
     sets: Set = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="Train with so many seeds, from 0.")
@@ -107,6 +127,7 @@ def recipes() -> None:
     """List the shipped recipes."""
     from alambique.recipe.recipe import shipped_recipes  # noqa: PLC0415
 
+    _require_output()
     for name, description in shipped_recipes().items():
         print(f"{name:<12} {description}")  # noqa: T201
 
@@ -150,6 +171,7 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Score teacher, student and twin again, from the saved models."""
+    _require_output()
     if split not in SPLITS:
         raise typer.BadParameter("must be valid or test", param_hint="--split")
     from alambique.commands import rescore  # noqa: PLC0415
@@ -175,7 +197,8 @@ def export(
         ),
     ] = None,
     repo: Annotated[
-        str | None, typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.")
+        str | None,
+        typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.", callback=_refuse_bytes),
     ] = None,
     *,
     private: Annotated[bool, typer.Option("--private", help="A repository that is made now is private.")] = False,
@@ -210,7 +233,7 @@ def export(
 def predict(
     run: Run,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard "
-                     "input. A tab parts the two texts of a pair.")] = None,
+                     "input. A tab parts the two texts of a pair.", callback=_refuse_bytes)] = None,
     model: Model = None,
     *,
     calibrated: Annotated[bool, typer.Option("--calibrated", help="Scale probabilities as fitted on valid.")] = False,
@@ -225,6 +248,9 @@ def predict(
     from alambique.inference.predict import predict as classify  # noqa: PLC0415
 
     _check_model(model)
+    _require_output()
+    if not texts and sys.stdin is None:
+        raise UserInputError("Standard input is closed. Give texts as arguments, or lines from a file or a pipe.")
     chunks = chunked(texts) if texts else waiting_lines(sys.stdin.buffer, CHUNK)
     for answer in classify(run, chunks, model=model, calibrated=calibrated):
         print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
@@ -264,6 +290,7 @@ def doctor(
     quiet: Quiet = False,
 ) -> None:
     """Check data and models, and estimate time and memory, before hours are spent; trains and writes nothing."""
+    _require_output()
     from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
     loaded = Recipe.load(recipe, tuple(sets or ()))
@@ -279,6 +306,12 @@ def report(run: Run) -> None:
     from alambique.commands import rewrite_report  # noqa: PLC0415
 
     _print_comparison(rewrite_report(run))
+
+
+def _require_output() -> None:
+    """For commands whose only result is what they print."""
+    if sys.__stdout__ is None:
+        raise UserInputError("Standard output is closed: there is nowhere to write the results to.")
 
 
 def _check_model(model: str | None) -> None:
@@ -300,15 +333,32 @@ def _print_comparison(report: "Report") -> None:
 def main() -> None:
     """Run the command and exit: 0 done, 2 the input is at fault, 130 interrupted, 1 anything else."""
     install_handlers()
+    decode_arguments(sys.orig_argv)
+    with standard_streams():
+        try:
+            _run()
+        except AlambiqueError as error:
+            print(f"alambique: {sanitise(str(error))}", file=sys.stderr)  # noqa: T201
+            sys.exit(error.exit_status)
+        except KeyboardInterrupt:
+            _exit_interrupted()
+        except SystemExit as stop:
+            if stop.code == INTERRUPTED:
+                _exit_interrupted()
+            raise
+
+
+def _run() -> None:
     try:
         app()
-    except AlambiqueError as error:
-        print(f"alambique: {sanitise(str(error))}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_status)
-    except SystemExit as stop:
-        if stop.code == INTERRUPTED:
-            print(f"alambique: interrupted{_how_to_go_on(sys.argv[1:])}", file=sys.stderr)  # noqa: T201
-        raise
+    finally:
+        sys.stdout.flush()  # not by Python at its end, which would show a traceback of an error
+
+
+def _exit_interrupted() -> None:
+    restore_handlers()
+    print(f"alambique: interrupted{_how_to_go_on(sys.argv[1:])}", file=sys.stderr)  # noqa: T201
+    sys.exit(INTERRUPTED)
 
 
 def _how_to_go_on(arguments: list[str]) -> str:

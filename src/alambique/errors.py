@@ -97,6 +97,10 @@ class AddressError(AlambiqueError):
     """The address to serve on is not available: a port in use, or a host that is not this machine."""
 
 
+class OutputError(AlambiqueError):
+    """Standard output cannot be written: the disk of the file that it goes to is full, for example."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or the name of its type where it has none; 300 characters at most."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -5,13 +5,15 @@ in the terminal does not reach it. It stays ignored here: SIGTERM alone stops su
 """
 
 import _thread
+import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, cast
+from typing import IO, Any, cast
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _RETRY_AFTER = 0.05  # seconds
@@ -44,6 +46,35 @@ def install_handlers() -> None:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _interrupt)
         sys.unraisablehook = _retry_interrupt
+
+
+def restore_handlers() -> None:
+    """Let SIGINT and SIGTERM end the process at once, without a traceback, while it is at its end anyway."""
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+
+
+def wait_for_input(stream: IO[bytes]) -> None:
+    """Wait until there is something to read, or a signal for the main thread; what is not a file of the system is ready.
+
+    A signal that comes just before a read has begun would not end it: Python looks for signals before and after, not in it.
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        return
+    try:
+        descriptor = stream.fileno()
+    except OSError:
+        return
+    woken, wake = socket.socketpair()
+    with woken, wake:
+        wake.setblocking(False)  # noqa: FBT003
+        before = signal.set_wakeup_fd(wake.fileno())
+        try:
+            select.select([descriptor, woken.fileno()], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def _retry_interrupt(dropped: "sys.UnraisableHookArgs") -> None:

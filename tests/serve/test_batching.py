@@ -9,7 +9,7 @@ import pytest
 from served import classifier, counting
 
 from alambique.serve import batching
-from alambique.serve.batching import Alone, Batcher
+from alambique.serve.batching import Batcher, SoloModel
 from alambique.serve.limits import RequestProblem
 from alambique.serve.server import run_alone
 
@@ -41,7 +41,7 @@ class Noted:
 
 def ran(scenario, model, capacity=1024, workers=1, alone=None):
     async def whole():
-        lone = None if alone is None else Alone(classifier(alone), characters=3)
+        lone = None if alone is None else SoloModel(classifier(alone), characters=3)
         batcher = Batcher(lambda: classifier(model), capacity=capacity, workers=workers, alone=lone)
         try:
             return await asyncio.wait_for(scenario(batcher), 30)
@@ -208,7 +208,7 @@ def waiting(batcher):
 
 @pytest.mark.parametrize("awake", [60, 0])
 def test_a_short_request_that_is_alone_runs_on_the_event_loop_and_wakes_no_core(monkeypatch, awake):
-    monkeypatch.setattr(batching, "AWAKE", awake)
+    monkeypatch.setattr(batching, "WARM_WINDOW_S", awake)
     shared, alone = Noted(), Noted()
 
     async def scenario(batcher):

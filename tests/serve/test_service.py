@@ -15,7 +15,7 @@ from served import classifier, command, counting, raw, serving
 
 from alambique.inference.predict import predict
 from alambique.serve.app import HEADERS
-from alambique.serve.batching import Alone
+from alambique.serve.batching import SoloModel
 from alambique.serve.limits import Limits
 
 HEAD = "POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -39,6 +39,25 @@ def test_one_text_and_many(client):
     assert answer["predictions"][1] == ONE
     status, _, answer = client.predict({"text": "1", "calibrated": True})
     assert answer["scores"] == pytest.approx({"zero": 0.29289, "one": 0.41421, "two": 0.29289}, abs=1e-5)
+
+
+def test_inputs_are_answered_as_by_the_endpoints_of_hugging_face(client):
+    ranked = [{"label": "one", "score": 0.5}, {"label": "zero", "score": 0.25}, {"label": "two", "score": 0.25}]
+    assert client.predict({"inputs": "1"})[2] == ranked
+    assert client.predict({"inputs": ["1"]})[2] == [ranked]
+    answer = client.predict({"inputs": ["2", "1"], "parameters": {"top_k": 1, "function_to_apply": "softmax"}})[2]
+    assert answer == [[{"label": "two", "score": 0.5}], [{"label": "one", "score": 0.5}]]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"', "utf_8; version=1", "'UTF-8'", "utf-8-sig"])
+def test_any_spelling_of_utf8_and_a_byte_order_mark_are_taken(client, charset):
+    for mark in (b"", b"\xef\xbb\xbf"):
+        answer = client("POST", "/predict", mark + b'{"text": "1"}', f"Application/JSON; charset={charset}")
+        assert (answer[0], answer[2]) == (200, ONE)
+
+
+def test_half_a_character_is_read_as_in_data_files(client):
+    assert client("POST", "/predict", b'{"text": "1 \\ud83d"}')[0] == 200
 
 
 def test_pairs_and_a_teacher_opened_when_it_is_asked_for():
@@ -163,7 +182,7 @@ BODIES = st.one_of(
     st.integers(1, 1000).map(lambda depth: b'{"text":' + b"[" * depth),
     st.integers(1, 1000).map(lambda digits: b'{"text": ' + b"9" * digits + b"}"),
     st.sampled_from(
-        [b'{"text": 1e999}', b'{"text": "\\udc00"}', b'{"text": -}', b"\xef\xbb\xbf{}", b"\x00", b"[]", b'""']
+        [b'{"text": 1e999}', b'{"text": "\\udc0"}', b'{"text": -}', b"\xef\xbb\xbf{}", b"\x00", b"[]", b'""']
     ),
 )
 
@@ -193,7 +212,7 @@ def test_a_model_that_fails_is_our_fault_and_no_detail_leaves(characters):
     def broken(segments):
         raise ValueError("/home/me/secret")
 
-    with serving(classifier(broken), alone=Alone(classifier(broken), characters)) as client:
+    with serving(classifier(broken), alone=SoloModel(classifier(broken), characters)) as client:
         for _ in range(3):
             status, headers, answer = client.predict({"text": "1"})
             assert (status, answer) == (500, {"detail": "The service failed."})
@@ -204,11 +223,13 @@ def test_openapi_says_what_the_service_takes(client):
     document = client("GET", "/openapi.json")[2]
     assert sorted(document["paths"]) == ["/healthz", "/predict"]
     predict_ = document["paths"]["/predict"]["post"]
-    one, many = predict_["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    one, many, inputs = predict_["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
     assert one["properties"]["text"] == {"type": "string", "maxLength": 1000}
     assert many["properties"]["texts"] == {
         "type": "array", "items": {"type": "string", "maxLength": 1000}, "minItems": 1, "maxItems": 4,
     }  # fmt: skip
+    assert inputs["properties"]["inputs"] == {"anyOf": [one["properties"]["text"], many["properties"]["texts"]]}
+    assert sorted(inputs["properties"]["parameters"]["properties"]) == ["function_to_apply", "top_k"]
     assert sorted(predict_["responses"]) == ["200", "400", "408", "413", "415", "422", "503"]
     page = client("GET", "/docs")[2].decode()
     assert "<code>POST /predict</code>" in page
@@ -228,6 +249,7 @@ def test_health_says_what_is_served(client):
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_answers_what_was_accepted(exported, number):
     with command(exported[0], "--no-teacher") as (process, client):
@@ -248,6 +270,21 @@ def test_a_stop_answers_what_was_accepted(exported, number):
         assert json.loads(answer.split(b"\r\n\r\n")[1]) == wanted
         assert process.wait(30) == 0
         assert process.stderr.read() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_in_the_background_of_a_script_sigint_stays_ignored(exported):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with command(exported[0], "--no-teacher") as (process, client):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.3)  # more than the server takes to look
+            assert client.predict({"text": "lovely lamp"})[0] == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            assert process.stderr.read() == ""
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def refused(port):

@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from alambique.errors import DataError
 from alambique.inference.classifier import open_classifier
+from alambique.signals import wait_for_input
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -76,10 +77,19 @@ def waiting_lines(stream: IO[bytes], most: int) -> Iterator[list[str]]:
 def _arrived(stream: "BufferedReader") -> Iterator[list[bytearray]]:
     """Yield the whole lines of what has arrived, without their ends, as soon as there is one."""
     rest = bytearray()
-    while data := stream.read1(_BLOCK):  # what is there, and no more is waited for
+    while data := _read(stream):
         rest += data
         if b"\n" in data:
             *lines, rest = rest.split(b"\n")
             yield lines
     if rest:
         yield [rest]
+
+
+def _read(stream: "BufferedReader") -> bytes:
+    """Read what is there, and wait for no more."""
+    try:
+        wait_for_input(stream)
+        return stream.read1(_BLOCK)
+    except OSError as error:
+        raise DataError(f"standard input cannot be read: {error.strerror or error}.") from error

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.requests import ClientDisconnect
@@ -16,9 +17,9 @@ from alambique.errors import AlambiqueError
 from alambique.frontend import SERVE_FILES, media_type, read
 from alambique.inference.classifier import Classifier
 from alambique.serve.api_docs import docs_page
-from alambique.serve.batching import Alone, Batcher
+from alambique.serve.batching import Batcher, SoloModel
 from alambique.serve.limits import Limits, RequestProblem
-from alambique.serve.requests import STUDENT, TEACHER, BodyReader, parse
+from alambique.serve.requests import STUDENT, TEACHER, Asked, BodyReader, parse
 from alambique.serve.schema import operation
 
 HEADERS = {
@@ -58,7 +59,7 @@ def build_app(
     limits: Limits | None = None,
     *,
     workers: int = 1,
-    alone: Alone | None = None,
+    alone: SoloModel | None = None,
 ) -> ASGIApp:
     """The service of one student.
 
@@ -84,11 +85,11 @@ def build_app(
         title="Alambique", version=alambique.__version__, docs_url=None, redoc_url=None, lifespan=lifespan,
         description="A distilled text classifier.",
     )  # fmt: skip
-    app.add_exception_handler(RequestProblem, _told)
-    app.add_exception_handler(Exception, _told)  # it is logged with its traceback nevertheless
+    app.add_exception_handler(RequestProblem, _problem_response)
+    app.add_exception_handler(Exception, _problem_response)  # it is logged with its traceback nevertheless
     predict = _add_predict(app, student, batchers, limits)
     _add_pages(app, _health(student, limits, teacher=open_teacher is not None))
-    return SecurityHeaders(_PredictFirst(app, predict))
+    return SecurityHeaders(PredictRoute(app, predict))
 
 
 def _add_predict(
@@ -110,15 +111,21 @@ def _add_predict(
         except AlambiqueError as error:
             raise RequestProblem(500, f"The {asked.model} cannot be used; the service's log says why.") from error
         model = batcher.classifier or student
-        rows = model.probabilities_of(batched.logits, calibrated=asked.calibrated)
-        answers = [model.answer(row) for row in rows]
         timing = f"queue;dur={1000 * batched.waited:.3f}, model;dur={1000 * batched.ran:.3f}"
-        return _json({"predictions": answers} if asked.many else answers[0], {"Server-Timing": timing})
+        return _json(_answer(asked, model, batched.logits), {"Server-Timing": timing})
 
     return predict
 
 
-class _PredictFirst:
+def _answer(asked: Asked, model: Classifier, logits: np.ndarray) -> Any:
+    if asked.ranking is not None:
+        ranked = asked.ranking.answers(model, logits, calibrated=asked.calibrated)
+        return ranked if asked.many else ranked[0]
+    answers = [model.answer(row) for row in model.probabilities_of(logits, calibrated=asked.calibrated)]
+    return {"predictions": answers} if asked.many else answers[0]
+
+
+class PredictRoute:
     """Answers /predict before the framework looks for who does.
 
     What FastAPI does around a function that wants only the request takes a tenth of a small student's time. Its route
@@ -126,9 +133,11 @@ class _PredictFirst:
     """
 
     def __init__(self, app: ASGIApp, predict: Callable[[Request], Awaitable[Response]]) -> None:
+        """Before ``app``."""
         self.app, self.predict = app, predict
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection's request."""
         if scope["type"] != "http" or scope["path"] != "/predict" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return
@@ -136,11 +145,11 @@ class _PredictFirst:
         try:
             response = await self.predict(request)
         except RequestProblem as problem:
-            response = await _told(request, problem)
+            response = await _problem_response(request, problem)
         except ClientDisconnect:  # nobody waits for an answer
             return
         except Exception as error:
-            await (await _told(request, error))(scope, receive, send)
+            await (await _problem_response(request, error))(scope, receive, send)
             raise  # the server logs it
         await response(scope, receive, send)
 
@@ -180,10 +189,10 @@ def _health(student: Classifier, limits: Limits, *, teacher: bool) -> dict[str, 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
-def _json(content: dict[str, Any], headers: dict[str, str] | None = None, status: int = 200) -> Response:
+def _json(content: Any, headers: dict[str, str] | None = None, status: int = 200) -> Response:
     return Response(_encode(content).encode(), status, headers, "application/json")
 
 
-async def _told(_: Request, error: Exception) -> Response:
+async def _problem_response(_: Request, error: Exception) -> Response:
     problem = error if isinstance(error, RequestProblem) else RequestProblem(500, "The service failed.")
     return _json({"detail": problem.message}, problem.headers, problem.status)

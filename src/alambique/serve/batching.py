@@ -19,8 +19,10 @@ from alambique.inference.classifier import Classifier, Segments
 from alambique.inference.onnx_model import BATCH
 from alambique.serve.limits import busy
 
-AWAKE = 0.002  # seconds after a run on the event loop; by trial, all cores were faster after a pause of 1 ms, slower after 5
-TOGETHER = 128  # texts that run at a time, over up to four threads; more would only make the first wait for the last
+WARM_WINDOW_S = (
+    0.002  # after a run on the event loop; by trial, all cores were faster after a pause of 1 ms, slower after 5
+)
+MAX_BATCH_TEXTS = 128  # that run at a time, over up to four threads; more would only make the first wait for the last
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,14 @@ class _Job:
     def __init__(self, texts: int, parts: int) -> None:
         self.loop = asyncio.get_running_loop()
         self.answer: asyncio.Future[Batched] = self.loop.create_future()
-        self.texts, self.left, self.gone = texts, parts, False
+        self.texts, self.left, self.cancelled = texts, parts, False
         self.answer.add_done_callback(self._leave)
         self.since, self.begun = time.perf_counter(), float("inf")
         self.logits: np.ndarray | None = None
         self.error: Exception | None = None
 
     def _leave(self, answer: "asyncio.Future[Batched]") -> None:
-        self.gone = answer.cancelled()
+        self.cancelled = answer.cancelled()
 
     def add(self, places: Sequence[int], logits: np.ndarray) -> None:
         if self.logits is None:
@@ -83,7 +85,7 @@ class _Batch:
 
 
 @dataclass(frozen=True)
-class Alone:
+class SoloModel:
     """The same model with all cores, for what comes while nothing else runs.
 
     Attributes:
@@ -103,7 +105,7 @@ class Batcher:
     """Queue and threads of one model."""
 
     def __init__(
-        self, open_model: Callable[[], Classifier], *, capacity: int, workers: int = 1, alone: Alone | None = None
+        self, open_model: Callable[[], Classifier], *, capacity: int, workers: int = 1, alone: SoloModel | None = None
     ) -> None:
         """Open nothing yet.
 
@@ -116,7 +118,7 @@ class Batcher:
         self._open, self._capacity, self._alone = open_model, capacity, alone
         self._held = self._running = 0  # texts; batches
         self._ran_alone = float("-inf")  # when the event loop last ran something
-        self._together = max(BATCH, TOGETHER // workers)
+        self._together = max(BATCH, MAX_BATCH_TEXTS // workers)
         self._queue: deque[_Part] = deque()
         self._changing, self._opening = threading.Lock(), threading.Lock()
         # a locked gate for each thread that has nothing to do; the last to stop is the first to go on, its caches are warm
@@ -168,7 +170,7 @@ class Batcher:
                 batch = self._next() if self._alone.on_loop(self._queue[0].segments) else None
             self._wake(len(self._queue))
         if batch is not None:
-            awake = time.perf_counter() - self._ran_alone < AWAKE
+            awake = time.perf_counter() - self._ran_alone < WARM_WINDOW_S
             done, ended = self._run(batch, all_cores=awake)
             self._ran_alone = ended
             _deliver(done, ended)
@@ -201,7 +203,7 @@ class Batcher:
         texts = 0
         while self._queue and (not parts or texts + len(self._queue[0].segments) <= self._together):
             part = self._queue.popleft()
-            if part.job.gone:  # nobody waits for it
+            if part.job.cancelled:  # nobody waits for it
                 self._held -= len(part.segments)
                 continue
             parts.append(part)

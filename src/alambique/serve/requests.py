@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,18 @@ from typing import Any
 from pydantic_core import from_json
 
 from alambique.serve.limits import Limits, RequestProblem, busy
+from alambique.serve.ranking import FUNCTIONS, Ranking
 
 STUDENT, TEACHER = "student", "teacher"
-_KEYS = {"text", "texts", "model", "calibrated"}
+_TEXTS = ("inputs", "text", "texts")  # where texts stand; one of them
+_KEYS = {*_TEXTS, "model", "calibrated", "parameters"}
+_PARAMETERS = {"function_to_apply", "top_k"}
+_UTF8 = {"utf8", "utf8sig", "u8"}  # its names, in small letters without punctuation
+_MARK = b"\xef\xbb\xbf"
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
 _SHOWN = 40  # characters of what was sent, in a message
 _SEGMENTS = 2  # of a pair
 
@@ -25,12 +35,14 @@ class Asked:
         many: whether a list of texts was sent.
         model: ``student`` or ``teacher``.
         calibrated: divide the logits by the temperature fitted on valid.
+        ranking: of the labels, where texts were sent as ``inputs``.
     """
 
     segments: list[tuple[str, ...]]
     many: bool
     model: str
     calibrated: bool
+    ranking: Ranking | None = None
 
 
 class BodyReader:
@@ -73,8 +85,9 @@ class BodyReader:
 def _check_type(headers: Any) -> None:
     """A page of another origin cannot send this type without asking first, and is told no: that is the point of it."""
     kind, _, options = headers.get("content-type", "").lower().partition(";")
-    charset = options.replace(" ", "").replace('"', "")
-    if kind.strip() != "application/json" or charset not in ("", "charset=utf-8"):
+    named = (option.partition("=") for option in options.split(";"))
+    charset = next((value for name, _, value in named if name.strip() == "charset"), "utf-8")
+    if kind.strip() != "application/json" or re.sub(r"[^a-z0-9]", "", charset) not in _UTF8:
         raise RequestProblem(415, "The Content-Type must be application/json, in UTF-8.")
     if headers.get("content-encoding", "identity") != "identity":
         raise RequestProblem(415, "The body must be sent without Content-Encoding.")
@@ -91,33 +104,70 @@ def parse(body: bytes, limits: Limits, *, pairs: bool) -> Asked:
     Raises:
         RequestProblem: 400, it is not JSON; 422, it is not what is taken here.
     """
-    try:
-        sent = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise RequestProblem(400, f"The body is not JSON: {error}.") from error
+    sent = _from_json(body.removeprefix(_MARK))
     if not isinstance(sent, dict):
         raise _wrong("body", "an object", sent)
     unknown = sorted(set(sent) - _KEYS)
     if unknown:
         raise RequestProblem(422, f"{_shown(unknown[0])} is not a key; the keys are {', '.join(sorted(_KEYS))}.")
-    if ("text" in sent) == ("texts" in sent):
-        raise RequestProblem(422, "Send either text or texts.")
+    named = [name for name in _TEXTS if name in sent]
+    if len(named) != 1:
+        raise RequestProblem(422, "Send either text or texts, or inputs for an answer in Hugging Face's form.")
     model, calibrated = sent.get("model", STUDENT), sent.get("calibrated", False)
     if model not in (STUDENT, TEACHER):
         raise _wrong("model", f'"{STUDENT}" or "{TEACHER}"', model)
     if not isinstance(calibrated, bool):
         raise _wrong("calibrated", "true or false", calibrated)
-    many = "texts" in sent
-    texts = sent["texts"] if many else [sent["text"]]
+    key = named[0]
+    many = key == "texts" or (key == "inputs" and isinstance(sent[key], list))
+    texts = sent[key] if many else [sent[key]]
     if not isinstance(texts, list):
-        raise _wrong("texts", "a list", texts)
+        raise _wrong(key, "a list", texts)
     if not 1 <= len(texts) <= limits.texts:
-        raise RequestProblem(422, f"texts holds {len(texts)} texts; from 1 to {limits.texts} can be sent.")
+        raise RequestProblem(422, f"{key} holds {len(texts)} texts; from 1 to {limits.texts} can be sent.")
+    read = _input if key == "inputs" and pairs else _segments
     segments = [
-        _segments(value, f"texts[{place}]" if many else "text", limits, pairs=pairs)
-        for place, value in enumerate(texts)
+        read(value, f"{key}[{place}]" if many else key, limits, pairs=pairs) for place, value in enumerate(texts)
     ]
-    return Asked(segments, many, model, calibrated)
+    return Asked(segments, many, model, calibrated, _ranking(sent, key))
+
+
+def _from_json(body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        mended = _ESCAPE.sub(lambda escape: b"\\ufffd" if escape["half"] else escape[0], body)
+        if mended != body:  # half a character, as JavaScript writes a text that was cut within one
+            return _from_json(mended)
+        raise RequestProblem(400, f"The body is not JSON: {error}.") from error
+
+
+def _ranking(sent: dict[str, Any], key: str) -> Ranking | None:
+    parameters = sent.get("parameters")
+    if parameters is not None and key != "inputs":
+        raise RequestProblem(422, "parameters can be sent with inputs only.")
+    if key != "inputs" or parameters is None:
+        return Ranking() if key == "inputs" else None
+    if not isinstance(parameters, dict):
+        raise _wrong("parameters", "an object", parameters)
+    unknown = sorted(set(parameters) - _PARAMETERS)
+    if unknown:
+        raise RequestProblem(
+            422, f"parameters: {_shown(unknown[0])} is not a key; the keys are {', '.join(sorted(_PARAMETERS))}."
+        )
+    top_k, function = parameters.get("top_k"), parameters.get("function_to_apply")
+    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
+        raise _wrong("parameters.top_k", "a whole number from 1", top_k)
+    if function is not None and function not in tuple(FUNCTIONS):
+        raise _wrong("parameters.function_to_apply", " or ".join(f'"{name}"' for name in FUNCTIONS), function)
+    return Ranking(top_k, function)
+
+
+def _input(value: Any, place: str, limits: Limits, *, pairs: bool) -> tuple[str, ...]:
+    """Two texts, as :func:`_segments` reads them or as the pipeline of Transformers does."""
+    if isinstance(value, dict) and set(value) == {"text", "text_pair"}:
+        value = [value["text"], value["text_pair"]]
+    return _segments(value, place, limits, pairs=pairs)
 
 
 def _segments(value: Any, place: str, limits: Limits, *, pairs: bool) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from alambique.serve.limits import Limits
+from alambique.serve.ranking import FUNCTIONS
 from alambique.serve.requests import STUDENT, TEACHER
 
 PROBLEMS = {
@@ -17,7 +18,7 @@ PROBLEMS = {
 
 def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...]) -> dict[str, Any]:
     """Request body and answers of /predict, as FastAPI's ``openapi_extra`` takes them."""
-    one = _text(limits, pairs=pairs)
+    one, input_ = _text(limits, pairs=pairs), _input(limits, pairs=pairs)
     example: Any = ["a first text", "a second text"] if pairs else "a text to classify"
     options = {
         "model": {"enum": [STUDENT, TEACHER], "default": STUDENT},
@@ -25,19 +26,19 @@ def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...]) -> dict[s
             "type": "boolean", "default": False, "description": "Divide the logits by the temperature fitted on valid.",
         },
     }  # fmt: skip
-    many = {"type": "array", "items": one, "minItems": 1, "maxItems": limits.texts}
+    bodies = {"text": one, "texts": _many(one, limits), "inputs": {"anyOf": [input_, _many(input_, limits)]}}
     body = {
         "oneOf": [
             {
                 "type": "object",
                 "required": [name],
-                "properties": {name: value, **options},
+                "properties": {name: value, **options, **({"parameters": _PARAMETERS} if name == "inputs" else {})},
                 "additionalProperties": False,
             }
-            for name, value in (("text", one), ("texts", many))
+            for name, value in bodies.items()
         ]
     }
-    answer = _answer(labels)
+    answer, ranked = _answer(labels), _ranked(labels)
     answers = {
         "type": "object", "required": ["predictions"], "properties": {"predictions": {"type": "array", "items": answer}},
     }  # fmt: skip
@@ -54,15 +55,20 @@ def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...]) -> dict[s
                             "summary": "Many texts, answered in their order",
                             "value": {"texts": [example, example]},
                         },
+                        "inputs": {
+                            "summary": "As Hugging Face's endpoints take it, and answered as they do",
+                            "value": {"inputs": [example, example], "parameters": {"top_k": 1}},
+                        },
                     },
                 }
             },
         },
         "responses": {
             "200": {
-                "description": "One prediction for `text`, a list of them for `texts`. The header `Server-Timing` has the "
+                "description": "One prediction for `text`, a list of them for `texts`; for `inputs` the labels with "
+                "their scores, the best first: a list, or a list of such lists. The header `Server-Timing` has the "
                 "milliseconds in the queue and in the model.",
-                "content": {"application/json": {"schema": {"oneOf": [answer, answers]}}},
+                "content": {"application/json": {"schema": {"oneOf": [answer, answers, ranked, _array(ranked)]}}},
             },
             **{
                 str(status): {"description": text, "content": {"application/json": {"schema": detail}}}
@@ -72,12 +78,54 @@ def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...]) -> dict[s
     }
 
 
+_PARAMETERS = {
+    "type": ["object", "null"],
+    "properties": {
+        "top_k": {"type": ["integer", "null"], "minimum": 1, "description": "Labels per text; all by default."},
+        "function_to_apply": {
+            "enum": [*FUNCTIONS, None],
+            "description": "From logits to scores; by default the probabilities of the model.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _many(text: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    return {**_array(text), "minItems": 1, "maxItems": limits.texts}
+
+
+def _input(limits: Limits, *, pairs: bool) -> dict[str, Any]:
+    segment = {"type": "string", "maxLength": limits.characters}
+    if not pairs:
+        return segment
+    both = {
+        "type": "object", "required": ["text", "text_pair"], "properties": {"text": segment, "text_pair": segment},
+        "additionalProperties": False,
+    }  # fmt: skip
+    return {"oneOf": [both, *_text(limits, pairs=True)["oneOf"]]}
+
+
 def _text(limits: Limits, *, pairs: bool) -> dict[str, Any]:
     segment = {"type": "string", "maxLength": limits.characters}
     if not pairs:
         return segment
     both = {"type": "array", "items": segment, "minItems": 2, "maxItems": 2}
     return {"oneOf": [both, {**segment, "description": "A tab parts the two."}]}
+
+
+def _ranked(labels: tuple[str, ...]) -> dict[str, Any]:
+    return _array(
+        {
+            "type": "object",
+            "required": ["label", "score"],
+            "properties": {"label": {"enum": list(labels)}, "score": {"type": "number"}},
+        }
+    )
 
 
 def _answer(labels: tuple[str, ...]) -> dict[str, Any]:

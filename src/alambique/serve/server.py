@@ -6,8 +6,9 @@ import signal
 import socket
 import sys
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from alambique.inference.onnx_model import BATCH, rows_together
 from alambique.run.layout import TEACHER
 from alambique.run.manifest import MANIFEST
 from alambique.serve.app import build_app
-from alambique.serve.batching import Alone
+from alambique.serve.batching import SoloModel
 from alambique.serve.limits import Limits
+from alambique.signals import SIGNALS
 
 BACKLOG = 2048
 LOOP_SECONDS = 0.005  # that one run may keep the event loop from anything else, where nothing disturbs it
@@ -66,16 +68,29 @@ def serve(
     app = build_app(student, open_it, limits, workers=workers, alone=alone)
     listener = listen(host, port)
     with listener:
-        # before uvicorn sets its own: stopped, it raises the signal once more, and the default would end with 143
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        shown = f"[{host}]" if ":" in host else host
-        listening(f"http://{shown}:{listener.getsockname()[1]}")
         config = uvicorn.Config(
             app, log_level="error", access_log=False, lifespan="on", server_header=False, ws="none",
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         )  # fmt: skip
-        uvicorn.Server(config).run(sockets=[listener])
+        server = _Server(config)
+        for number in SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, server.handle_exit)
+        shown = f"[{host}]" if ":" in host else host
+        listening(f"http://{shown}:{listener.getsockname()[1]}")
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Leaves the handlers of signals as they are.
+
+    Uvicorn's would hear a SIGINT that is ignored, as in the background of a script, and once it has stopped it raises the
+    signal again, which would end the process with another status than 0.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def warm(model: Classifier, threads: int = 1) -> Classifier:
@@ -92,11 +107,11 @@ def _with_all_cores(folder: Path, student: Classifier) -> Classifier:
     return student if available_cores() == 1 else warm(open_classifier(folder, student.backend, spin=SPIN))
 
 
-def run_alone(on_one_core: Classifier, on_all_cores: Classifier) -> Alone:
+def run_alone(on_one_core: Classifier, on_all_cores: Classifier) -> SoloModel:
     """Measure how long a text may be to keep the event loop for about :data:`LOOP_SECONDS`, whichever of both runs it."""
     seconds = max(_seconds(on_one_core), _seconds(on_all_cores))
     # what a run takes grows with its tokens, or faster
-    return Alone(on_all_cores, int(CHARACTERS * on_one_core.max_length * LOOP_SECONDS / seconds))
+    return SoloModel(on_all_cores, int(CHARACTERS * on_one_core.max_length * LOOP_SECONDS / seconds))
 
 
 def _seconds(model: Classifier) -> float:
@@ -121,8 +136,9 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise AddressError(f"--host: {host} is not an address of this machine ({error.strerror}).") from error
+    except (OSError, UnicodeError) as error:  # the second: no name, as too long a part of one
+        why = f" ({error.strerror})" if isinstance(error, OSError) else ""
+        raise AddressError(f"--host: {host} is not an address of this machine{why}.") from error
     listener = socket.socket(family, kind, proto)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
