@@ -5,12 +5,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from trainings import split, train_in
-from transformers import TrainingArguments
+from transformers import (
+    BartConfig,
+    BartForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    TrainingArguments,
+)
 
+from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.models.labels import label_config
 from alambique.models.speedups import front
 from alambique.recipe.sections import Compute, Distillation, Training
-from alambique.training.fit import half_precision, training_arguments, unused_devices
+from alambique.training.fit import half_precision, refuse_several_processes, training_arguments, unused_devices
+from conftest import LABELS
 
 
 @pytest.fixture
@@ -127,3 +136,37 @@ def test_idle_gpus_are_counted(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
     assert unused_devices() == 2
+
+
+def test_one_of_several_processes_is_refused_before_anything_is_written(monkeypatch):
+    refuse_several_processes()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    refuse_several_processes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserInputError) as caught:
+        refuse_several_processes()
+    assert str(caught.value) == (
+        "distill is one process, and this is one of 2 (WORLD_SIZE). Start it without torchrun or accelerate launch; it uses "
+        "one GPU."
+    )
+
+
+def test_roberta_keeps_the_padding_token_that_its_positions_begin_after(tokenizer, tmp_path):
+    """Trainer would write the tokenizer's into the config; loaded again, the model would read other positions."""
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=40, type_vocab_size=1, pad_token_id=1, **label_config(LABELS),
+    )  # fmt: skip
+    work = train_in(tmp_path / "run", RobertaForSequenceClassification(config), tokenizer)
+    assert json.loads((work / "config.json").read_text())["pad_token_id"] == 1
+
+
+def test_a_model_that_gives_more_than_logits_is_scored_by_its_logits(tokenizer, tmp_path):
+    config = BartConfig(
+        vocab_size=len(tokenizer), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=40, pad_token_id=0,
+        eos_token_id=tokenizer.sep_token_id, decoder_start_token_id=tokenizer.sep_token_id, **label_config(LABELS),
+    )  # fmt: skip
+    work = train_in(tmp_path / "run", BartForSequenceClassification(config), tokenizer)
+    history = json.loads((work / "history.json").read_text())
+    assert [0 <= entry["eval_macro_f1"] <= 1 for entry in history if "eval_macro_f1" in entry] == [True] * 3

@@ -20,11 +20,13 @@ class Surroundings:
         label_names: the classes.
         max_length: where texts are cut, in tokens.
         teacher_config: of the teacher before it is trained; its architecture and layers are what counts.
+        pairs: whether rows have two segments.
     """
 
     label_names: tuple[str, ...]
     max_length: int
     teacher_config: PreTrainedConfig
+    pairs: bool = False
 
 
 @dataclass(frozen=True)

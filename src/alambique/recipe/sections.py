@@ -122,7 +122,8 @@ class Data(Section):
     revision: str | None = None
     """Revision of a Hub data set; null: the Hub's Parquet conversion, else the main branch."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seed for splitting a missing valid or test off train (a tenth of train each, stratified) and for `data.max_rows`."""
+    """Seed for splitting a missing valid or test off train (a tenth of train each, stratified, each text drawn by a hash of
+    itself) and for `data.max_rows`."""
 
     @field_validator("text", "label_order", "metadata", "columns")
     @classmethod

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,8 +25,10 @@ from transformers.trainer_utils import EvalPrediction
 from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
+from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
+from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.front import Speedups
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
@@ -100,6 +103,7 @@ def fit(
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
+    padding = model.config.to_dict().get("pad_token_id")
     checkpoints = work / SCRATCH / _CHECKPOINTS
     with defer_signals(NOTICE) as request:
         trainer, speedups = prepare(
@@ -109,6 +113,8 @@ def fit(
         trainer.train_on(latest_valid(checkpoints))
     if speedups is not None:
         speedups.undo()
+    if model.config.model_type in POSITIONS_AFTER_PADDING:
+        model.config.pad_token_id = padding  # Trainer put the tokenizer's there; loaded again, positions would differ
     model.save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     save_tokenizer(tokenizer, work)
@@ -230,6 +236,20 @@ def training_arguments(
     if arguments.n_gpu > 1:  # else Trainer would train in DataParallel, each step on as many times the rows
         arguments._n_gpu = 1  # noqa: SLF001 - has no public name
     return arguments
+
+
+def refuse_several_processes() -> None:
+    """Refuse to be one of several processes: each would make the same run, in the same folder.
+
+    Raises:
+        UserInputError: ``torchrun`` or ``accelerate launch`` started several.
+    """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes.isdigit() and int(processes) > 1:
+        raise UserInputError(
+            f"distill is one process, and this is one of {processes} (WORLD_SIZE). Start it without torchrun or accelerate "
+            "launch; it uses one GPU."
+        )
 
 
 def unused_devices() -> int:
