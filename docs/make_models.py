@@ -1,6 +1,7 @@
-"""Write docs/models.md by trying each architecture: ``python docs/make_models.py [NAME]...``.
+"""Make docs/models.md by trying each architecture: ``python docs/make_models.py > docs/models.md``.
 
-Each takes a minute or two. With names, such as ``RoBERTa`` or ``"BERT, cased"``, the other rows of the page stay.
+Each takes a minute or two. With names, such as ``python docs/make_models.py RoBERTa "BERT, cased"``, those rows of the page
+are written again and the others stay.
 """
 
 import re
@@ -19,7 +20,7 @@ Rows = dict[str, dict[str, str]]
 HEAD = """\
 # Models
 
-<!-- Made by: python docs/make_models.py (an hour; with names of architectures, it makes their rows alone). -->
+<!-- Made by: python docs/make_models.py > docs/models.md (an hour; given names, it writes their rows again). -->
 
 A teacher or a student can be any encoder that Transformers has a sequence classifier for, with safetensors and a
 tokenizer: `bert` and its many relatives, decoders such as GPT-2, and more. Nothing is looked up by name, except where
@@ -65,19 +66,23 @@ by `predict`, the service and the exported files.
 
 
 def main() -> None:
-    """Try the architectures named, or all, and write the page after each."""
-    wanted = sys.argv[1:] or list(NAMES)
+    """Try all architectures and print the page; or try those named and change their rows in it, after each."""
+    wanted = sys.argv[1:]
     unknown = sorted(set(wanted) - set(NAMES))
     if unknown:
         sys.exit(f"There is no architecture {unknown[0]!r}. There are: {'; '.join(NAMES)}.")
-    rows = parsed(PAGE.read_text("utf-8")) if PAGE.is_file() else {}
+    rows = parsed(PAGE.read_text("utf-8")) if wanted and PAGE.is_file() else {}
     for architecture in ARCHITECTURES:
-        if architecture.name in wanted:
+        if not wanted or architecture.name in wanted:
             with tempfile.TemporaryDirectory() as folder:
                 rows[architecture.name] = cells(architecture, Path(folder))
-            PAGE.write_text(rendered(rows), "utf-8")
-            refused = [column for column, cell in rows[architecture.name].items() if cell != WORKS]
-            print(architecture.name, "–", f"not: {', '.join(refused)}" if refused else "all works", flush=True)
+            if wanted:
+                PAGE.write_text(rendered(rows), "utf-8")
+            others = [column for column, cell in rows[architecture.name].items() if cell != WORKS]
+            result = f"not: {', '.join(others)}" if others else "all works"
+            print(architecture.name, "–", result, file=sys.stderr, flush=True)
+    if not wanted:
+        sys.stdout.buffer.write(rendered(rows).encode())  # UTF-8, wherever it is written
 
 
 def rendered(rows: Mapping[str, Mapping[str, str]]) -> str:
