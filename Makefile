@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 FAULTS_SECONDS ?= 240
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format docs quickstart faults ci
+.PHONY: help setup test lint format docs models quickstart faults ci
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,9 @@ docs: ## write the generated pages again
 	$(BIN)/python -m alambique.doctor.reference > docs/findings.md
 	$(BIN)/python docs/make_api.py > docs/api.md
 	$(BIN)/python -m alambique.report.schema > docs/report.schema.json
+
+models: ## try every architecture and write docs/models.md again, about an hour
+	$(BIN)/python docs/make_models.py > docs/models.md
 
 quickstart: ## run the embedded recipe into runs/quickstart, about 80 seconds
 	$(BIN)/alambique distill

@@ -18,20 +18,21 @@ from alambique.losses.prediction import LOSSES, Loss, PredictionLoss
 from alambique.recipe.recipe import Recipe, shipped_recipes
 from alambique.recipe.reference import _choices, _rows, meaning, page
 from alambique.recipe.sections import DEFAULT_STUDENT, Distillation, Student, Training
-from conftest import rows
+from conftest import LABELS, rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_example_script_distils(tmp_path, tiny_bert, tiny_distilbert, tokenizer):
-    tiny_bert().save_pretrained(tmp_path / "teacher")
+@pytest.mark.parametrize("labels", [LABELS, ("0", "1", "2")])  # a CSV reader makes numbers of the latter
+def test_the_example_script_distils(tmp_path, tiny_bert, tiny_distilbert, tokenizer, labels):
+    tiny_bert(labels=labels).save_pretrained(tmp_path / "teacher")
     tokenizer.save_pretrained(tmp_path / "teacher")
     tiny_distilbert().save_pretrained(tmp_path / "start")
     with (tmp_path / "train.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, ["text", "label"])
         writer.writeheader()
-        writer.writerows(rows(40, 3))
+        writer.writerows({**row, "label": labels[LABELS.index(row["label"])]} for row in rows(40, 3))
     script = ROOT / "docs" / "examples" / "own_trainer.py"
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "1"}
     subprocess.run(

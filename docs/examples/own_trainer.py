@@ -18,7 +18,7 @@ student = AutoModelForSequenceClassification.from_pretrained(
 tokenizer = AutoTokenizer.from_pretrained(teacher_name)
 data = load_dataset("csv", data_files=file, split="train")
 data = data.map(lambda rows: tokenizer(rows["text"], truncation=True, max_length=128), batched=True)
-data = data.map(lambda row: {"labels": teacher.config.label2id[row["label"]]}, remove_columns=["text", "label"])
+data = data.map(lambda row: {"labels": teacher.config.label2id[str(row["label"])]}, remove_columns=["text", "label"])
 trainer = DistillationTrainer(
     model=student,
     teacher_model=teacher,

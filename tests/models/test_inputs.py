@@ -103,6 +103,14 @@ def test_funnel_is_given_as_many_tokens_as_its_blocks_need():
     assert torch.isfinite(model(**batch).logits).all()
 
 
+def test_canine_is_given_as_many_characters_as_it_takes_for_one():
+    options = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_hidden_layers": 1}
+    model = of_config("canine", **options, downsampling_rate=4, num_hash_buckets=16, num_hash_functions=2)
+    assert shortest(model.config) == 4
+    tokens = tokens_of({"input_ids": [[97, 98]]}, {"input_ids": 0}, left=False)
+    assert torch.isfinite(model(**ModelInputs.of(model).tensors(tokens, np.array([0]))).logits).all()
+
+
 @pytest.mark.parametrize(
     ("architecture", "options", "length"),
     [

@@ -4,7 +4,13 @@ import sys
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, Qwen2Config, RobertaConfig
+from transformers import (
+    AutoModelForSequenceClassification,
+    CanineConfig,
+    CanineTokenizer,
+    Qwen2Config,
+    RobertaConfig,
+)
 
 from alambique.errors import ModelError
 from alambique.hub import NoNetworkError
@@ -106,6 +112,22 @@ def test_no_tokenizer(saved):
     (saved / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelError, match="has no tokenizer that can be loaded"):
         load_tokenizer(saved, key="k")
+
+
+@pytest.mark.parametrize("named", ["BertTokenizer", "PreTrainedTokenizerFast"])
+def test_a_tokenizer_without_its_vocabulary(saved, named):
+    (saved / "tokenizer.json").unlink()
+    (saved / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": named}))
+    with pytest.raises(ModelError) as caught:
+        load_tokenizer(saved, key="k")
+    assert str(caught.value) == f"k: {saved} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER)."
+
+
+def test_a_tokenizer_that_needs_no_vocabulary(tmp_path):
+    CanineConfig().save_pretrained(tmp_path)
+    CanineTokenizer(model_max_length=64).save_pretrained(tmp_path)
+    ids = load_tokenizer(tmp_path, key="k")("ab")["input_ids"]
+    assert ids == [0xE000, ord("a"), ord("b"), 0xE001]
 
 
 def test_the_only_model_in_a_folder_of_checkpoints_is_taken(saved, tmp_path):

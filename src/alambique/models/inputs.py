@@ -184,9 +184,14 @@ def padding_side(config: "PreTrainedConfig") -> str:
 
 
 def shortest(config: "PreTrainedConfig") -> int:
-    """Tokens that a batch needs: Funnel halves a sequence between its blocks, and fails where nothing is left."""
-    blocks = config.to_dict().get("block_sizes")
-    return 2 ** (len(blocks) - 1) + 1 if isinstance(blocks, list | tuple) and len(blocks) > 1 else SHORTEST
+    """Tokens that a batch needs: Funnel halves a sequence between its blocks, CANINE takes so many characters for one.
+
+    Both fail where nothing is left.
+    """
+    stated = config.to_dict()
+    blocks, rate = stated.get("block_sizes"), stated.get("downsampling_rate")
+    halved = 2 ** (len(blocks) - 1) + 1 if isinstance(blocks, list | tuple) and len(blocks) > 1 else 0
+    return max(SHORTEST, halved, rate if isinstance(rate, int) else 0)
 
 
 def greatest_length(config: "PreTrainedConfig") -> int | None:

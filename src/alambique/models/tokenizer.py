@@ -110,18 +110,25 @@ def tokenizer_digest(folder: Path) -> str:
 def load_tokenizer(folder: Path, *, key: str) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint, made to agree with the model beside it as :func:`agreeing` does.
 
+    One that reads characters or bytes (CANINE, ByT5) has no vocabulary.
+
     Raises:
         ModelError: there is none, or it has no padding token and nothing that can stand for it.
     """
-    # without any of these transformers makes an empty tokenizer, which reads every word as unknown
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
-        raise ModelError(f"{key}: {folder} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER).")
+    lacking = ModelError(f"{key}: {folder} has no tokenizer; save it there with tokenizer.save_pretrained(FOLDER).")
+    vocabulary = any((folder / name).is_file() for name in _VOCABULARIES)
+    if not vocabulary and not (folder / "tokenizer_config.json").is_file():
+        raise lacking
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:
+        if not vocabulary:
+            raise lacking from error
         raise ModelError(f"{key}: {folder} has no tokenizer that can be loaded ({first_line(error)}).") from error
+    if not vocabulary and tokenizer.vocab_files_names:  # an empty tokenizer, which reads every word as unknown
+        raise lacking
     if (folder / "config.json").is_file():
         config = load_config(folder, key=key)
         tokenizer = agreeing(tokenizer, config, forward_names(config))
