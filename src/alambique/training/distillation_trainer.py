@@ -124,7 +124,7 @@ class DistillationTrainer(Trainer):
             ValueError: in training, soft labels have weight and there are none.
         """
         labels = inputs.get("labels")
-        outputs = model(**self._student_inputs.select(inputs))
+        outputs = self.student_outputs(model, self._student_inputs.select(inputs))
         teacher_logits = self._soft_labels(inputs)
         weight = self.hard_label_weight
         if teacher_logits is None and weight < 1:
@@ -151,6 +151,10 @@ class DistillationTrainer(Trainer):
         if counts is not None:
             loss = loss * counts.parts
         return (loss, outputs) if return_outputs else loss
+
+    def student_outputs(self, model: nn.Module, inputs: dict[str, Any]) -> Any:
+        """What the student gives for a batch of its own inputs; the loss reads the logits."""
+        return model(**inputs)
 
     def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
         if TEACHER_LOGITS in inputs or self.teacher_model is None:
