@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from trainings import split, train_in
-from transformers import TrainingArguments
+from trainings import SETTINGS, split, train_in
+from transformers import RobertaConfig, RobertaForSequenceClassification, TrainingArguments
 
 from alambique.evaluation.single_label import SINGLE_LABEL
+from alambique.models.labels import label_config
 from alambique.models.speedups import front
 from alambique.recipe.sections import Compute, Distillation, Training
+from alambique.training import resumable_trainer
 from alambique.training.fit import half_precision, training_arguments, unused_devices
+from conftest import LABELS
 
 
 @pytest.fixture
@@ -51,6 +54,40 @@ def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained
         # the plain model's key biases have gradients of rounding errors alone, which Adam makes steps of
         tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
         torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_a_model_of_another_architecture_trains_in_parts_to_the_same_weights(tokenizer, tmp_path, monkeypatch):
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0, **label_config(LABELS),
+    )  # fmt: skip
+    model = RobertaForSequenceClassification(config)
+    monkeypatch.setattr(resumable_trainer, "_PART_COST", 1)
+    batches = []
+    real = resumable_trainer.cut_by_length
+    monkeypatch.setattr(resumable_trainer, "cut_by_length", lambda batch: batches.append(real(batch)) or batches[-1])
+    spared, plain = (
+        load_file(train_in(tmp_path / name, model, tokenizer, compute=compute) / "model.safetensors")
+        for name, compute in (("spared", Compute()), ("plain", Compute(speedups=False)))
+    )
+    assert len(batches) == 24  # of the steps of the first training alone
+    assert max(map(len, batches)) > 1
+    for name, weight in plain.items():
+        tolerance = 5e-2 if name.endswith("key.bias") else 1e-3
+        torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_a_step_of_8_rows_equals_one_of_2_times_4(trained):
+    once, twice = (
+        load_file(trained(str(size), dropout=0.0, settings=settings) / "model.safetensors")
+        for size, settings in (
+            (8, SETTINGS),
+            (4, SETTINGS.model_copy(update={"batch_size": 4, "gradient_accumulation": 2})),
+        )
+    )
+    for name, weight in once.items():
+        tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
+        torch.testing.assert_close(twice[name], weight, atol=tolerance, rtol=1e-3, msg=name)
 
 
 def test_only_words_that_occur_are_in_training(trained, tokenizer, monkeypatch):
