@@ -29,6 +29,7 @@ from alambique.artefacts.splits import run_data
 from alambique.evaluation.tasks import TASKS
 from alambique.export.parity import compare, int8_problems
 from alambique.inference.onnx_model import OnnxModel
+from alambique.models.inputs import ModelInputs
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
@@ -52,7 +53,7 @@ def main() -> None:
         files = {name: folder / ONNX_FILES[name] for name in ("onnx", OURS)} | {"quantize_dynamic": default}
         files |= {path.name: path for path in options.files}
         models = {
-            name: OnnxModel(path, folder / "tokenizer.json", max_length=facts["max_length"], pad_id=facts["pad_id"])
+            name: OnnxModel(path, folder / "tokenizer.json", ModelInputs.recorded(facts))
             for name, path in files.items()
         }
         found = {name: {"bytes": path.stat().st_size} for name, path in files.items()}

@@ -19,6 +19,7 @@ import onnxruntime
 import psutil
 
 from alambique.inference.onnx_model import OnnxModel
+from alambique.models.inputs import ModelInputs
 from alambique.run.integrity import read_json
 from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES
 
@@ -55,7 +56,7 @@ def latency(service: Service, run: Path, texts: list[str]) -> dict[str, float]:
     A block's first runs are not counted: they find caches full of what the other process did, which tells of neither.
     """
     path, facts = run / ONNX / ONNX_FILES["int8"], read_json(run / ONNX / EXPORT_FACTS)
-    model = OnnxModel(path, run / ONNX / "tokenizer.json", max_length=facts["max_length"], pad_id=facts["pad_id"])
+    model = OnnxModel(path, run / ONNX / "tokenizer.json", ModelInputs.recorded(facts))
     untuned = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     times: dict[str, list[float]] = {name: [] for name in ("serve", "model", "session", "untuned_session")}
     with socket.create_connection(("127.0.0.1", service.port)) as connection:

@@ -19,8 +19,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "alambique.distillation_loss",
         "alambique.losses.prediction.kl_divergence",
         "alambique.losses.prediction.mean_squared_error",
-        "alambique.losses.prediction.PredictionLoss",
-        "alambique.losses.prediction.LossInputs",
+        "alambique.losses.contract.PredictionLoss",
+        "alambique.losses.contract.LossInputs",
     ),
     "Use a trained student": (
         "alambique.inference.classifier.open_classifier",

@@ -18,7 +18,9 @@ from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.requests import parse
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-SCRIPTS = ("epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "order")
+SCRIPTS = (
+    "epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "last_layer", "order",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -45,6 +47,16 @@ def test_each_script_has_help_with_its_command_and_a_full_size(bench, monkeypatc
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_results_name_the_command_of_each_script(script):
     assert f"python benchmarks/{script}.py" in (FOLDER / "RESULTS.md").read_text("utf-8")
+
+
+def test_each_architecture_of_the_last_layer_is_one_that_it_is_made_faster_for(bench, monkeypatch):
+    script = bench("last_layer")
+    for size in script.SHAPES.values():
+        monkeypatch.setitem(size, "n_layers" if "dim" in size else "num_hidden_layers", 1)
+    for name in script.SHAPES:
+        assert enable_cls_only(script.build(name)), name
+    model = script.build("distilbert")
+    assert all(milliseconds > 0 for milliseconds in script.times(model, script.example(), 1))
 
 
 def test_flops_of_a_tiny_row_worked_out_by_hand(bench):

@@ -86,7 +86,7 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
     assert (
         "distillation.loss",
         "kl",
-        "`kl` or `mse`, or a mapping of `name` and options",
+        "`dist`, `dkd`, `emd`, `js`, `kl`, `mse` or `reverse_kl`, or a mapping of `name` and options",
         meaning(Distillation, "loss"),
     ) in lines
     assert (
@@ -108,8 +108,16 @@ def keys_of(section, prefix=""):
 
 def test_the_recipe_page_has_a_line_for_every_loss():
     lines = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", page(), re.MULTILINE)
+    weight = "a number of at least 0 and at most 1000"
+    options = {
+        "dkd": f"`alpha` (default 1.0), {weight}: Weight of the target class against all others; "
+        f"`beta` (default 8.0), {weight}: Weight of the distribution over the other classes",
+        "dist": f"`beta` (default 1.0), {weight}: Weight of the correlation within a row; "
+        f"`gamma` (default 1.0), {weight}: Weight of the correlation within a class",
+        "js": "`beta` (default 0.5), a number above 0 and below 1: Weight of the teacher in the mixture m, between 0 and 1",
+    }
     assert [line for line in lines if line[0] in LOSSES] == [
-        (name, "none", kind.__doc__.splitlines()[0]) for name, kind in LOSSES.items()
+        (name, options.get(name, "none"), kind.__doc__.splitlines()[0]) for name, kind in LOSSES.items()
     ]
 
 
@@ -129,9 +137,12 @@ def test_options_of_a_loss_are_in_its_line():
     assert _choices(Holder, "loss", "x.loss").splitlines()[-1] == (
         "| `scaled` | `alpha` (default 1.5), a number above 0 | KL divergence, scaled. |"
     )
-    assert ("`x.loss`", "scaled", "`kl`, `mse` or `scaled`, or a mapping of `name` and options", "") in _rows(
-        Holder, "x."
-    )
+    assert (
+        "`x.loss`",
+        "scaled",
+        "`dist`, `dkd`, `emd`, `js`, `kl`, `mse`, `reverse_kl` or `scaled`, or a mapping of `name` and options",
+        "",
+    ) in _rows(Holder, "x.")
 
 
 def test_a_key_without_a_text_has_no_meaning():

@@ -30,6 +30,7 @@ REASONS = {
     "evaluation/task": "the base of tasks, all of which are held to it: tests/evaluation/test_tasks.py",
     "export/quantization/graph": "a step of quantize: tests/export/quantization/test_quantize.py",
     "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
+    "losses/contract": "the base of losses, all of which are held to it: tests/losses/test_prediction.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
     "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
@@ -40,6 +41,7 @@ REASONS = {
     "report/parts": "a part of the schema: tests/report/test_schema.py",
     "report/results": "what the report is made from: tests/test_pipeline.py",
     "report/verdict_report": "a part of the schema: tests/report/test_schema.py",
+    "run/work": "the life of a stage's folder: tests/run/test_folder.py",
     "run/layout": "names alone; the exact files of a run are listed by tests/test_pipeline.py",
     "serve/api_docs": "asked for over HTTP: tests/serve/test_service.py",
     "serve/app": "asked over HTTP: tests/serve/test_service.py",
@@ -49,7 +51,6 @@ REASONS = {
     "stages/benchmark": "a stage of a run: tests/test_pipeline.py",
     "stages/data": "a stage of a run: tests/test_pipeline.py",
     "stages/predictions": "a stage of a run: tests/test_pipeline.py",
-    "stages/student": "a stage of a run: tests/test_pipeline.py",
     "stages/tokens": "a stage of a run: tests/test_pipeline.py",
     "training/dataset": "rows as a training reads them: tests/training/test_fit.py",
 }

@@ -9,6 +9,7 @@ from alambique import Recipe, distill
 from alambique.artefacts.predictions import ALL, read_predictions
 from alambique.artefacts.soft_labels import read_soft_labels
 from alambique.artefacts.splits import read_splits
+from alambique.data.sampling import split_off_by_order
 from alambique.errors import DataError, ModelError, WeakTeacherError
 from conftest import Stages
 
@@ -49,6 +50,21 @@ def weights(folder):
 
 TRAINED = ["teacher (seed 0)", "scoring teacher", "soft labels", "student (seed 0)", "scoring student",
            "undistilled (seed 0)", "scoring undistilled"]  # fmt: skip
+
+
+def test_a_run_whose_splits_were_drawn_by_the_order_of_the_rows_stays_done(
+    tiny_recipe, data_folder, tmp_path, monkeypatch
+):
+    raw = tiny_recipe(data={"source": str(data_folder / "train.jsonl")}, teacher={"allow_weak": True})
+    with monkeypatch.context() as earlier:
+        earlier.setattr("alambique.data.sampling.split_off", split_off_by_order)
+        before, _ = run(raw, tmp_path / "run")
+    after, begun = run(raw, tmp_path / "run")
+    assert (begun, after["models"]) == ([], before["models"])
+    _, begun = run(raw, tmp_path / "new")
+    assert "teacher (seed 0)" in begun
+    drawn = [json.loads((tmp_path / name / "data" / "manifest.json").read_text())["key"] for name in ("run", "new")]
+    assert drawn[0]["inputs"] != drawn[1]["inputs"]
 
 
 def test_the_whole_story_then_nothing_then_only_the_student(tiny_recipe, tmp_path):

@@ -26,7 +26,7 @@ class AlambiqueError(Exception):
 
 
 class UserInputError(AlambiqueError):
-    """The input is at fault; a run folder that this command created is removed."""
+    """The input is at fault; a run folder that this command created is removed if no stage was finished in it."""
 
     exit_status = 2
 
@@ -41,6 +41,22 @@ class DataError(UserInputError):
 
 class ModelError(UserInputError):
     """A checkpoint is missing, incomplete, or does not fit the data."""
+
+
+class MisfitError(ModelError):
+    """A model that cannot be used for what it is like; the doctor reports it as a finding.
+
+    Args:
+        code: short and stable, as a finding has it.
+        where: the key of the recipe.
+        problem: what is wrong, as a sentence.
+        advice: what to do.
+    """
+
+    def __init__(self, code: str, where: str, problem: str, advice: str) -> None:
+        """See the class."""
+        super().__init__(f"{where}: {problem} {advice}")
+        self.code, self.where, self.problem, self.advice = code, where, problem, advice
 
 
 class RunFolderError(UserInputError):

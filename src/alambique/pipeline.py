@@ -13,19 +13,20 @@ from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
 from alambique.models.student_form import StudentForm, Surroundings
+from alambique.models.tokenizer import no_tokenizer_json
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import DATA, MODELS, STUDENT, TEACHER, UNDISTILLED
 from alambique.stages import benchmark, data
 from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
 from alambique.stages.soft_labels import SoftLabelInputs, make_soft_labels
-from alambique.stages.student import StudentStart, make_student, recorded_student, resolve_student
+from alambique.stages.student import StudentStart, check_loss, make_student, recorded_student, resolve_student
 from alambique.stages.teacher import TeacherInit, make_teacher, recorded_teachers, refuse_weak, resolve_teachers
 from alambique.stages.tokens import TokenInputs, tokenize_splits
-from alambique.training.fit import unused_devices
+from alambique.training.fit import refuse_several_processes, unused_devices
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -69,7 +70,8 @@ def distill(
         The content of report.json.
 
     Raises:
-        UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed.
+        UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed if
+            no stage was finished in it. Or this is one of several processes.
         WeakTeacherError: the new teacher does not beat the majority class; it stays on disk.
 
     Example:
@@ -86,11 +88,16 @@ def distill(
         True
     """
     reporter = reporter or Reporter()
+    refuse_several_processes()
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
-        splits = load_splits(recipe.data, locate(recipe.data))
+        splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
+        check_loss(recipe.distillation, recipe.student, splits)
         teacher_inits = teachers(recipe, splits)
         student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
         run.write_recipe(recipe)
+        unexportable = no_tokenizer_json(read_with(student, teacher_inits[0]), where="student")
+        if unexportable is not None and recipe.export.formats:
+            reporter.say(f"{unexportable.message} {unexportable.advice}")
         idle = unused_devices()
         if idle:
             reporter.say(f"{idle} more GPUs are here; training uses one")
@@ -161,7 +168,13 @@ def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
 
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
     """What the form of student is checked against."""
-    return Surroundings(splits.label_names, recipe.data.max_length, *teacher.architecture)
+    pairs = splits.train.second_segments() is not None
+    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs)
+
+
+def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenizerBase":
+    """The student's tokenizer: its own, or its teacher's."""
+    return student.tokenizer or cast("PreTrainedTokenizerBase", teacher.tokenizer)
 
 
 def tokenize(

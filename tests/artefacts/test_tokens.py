@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alambique.artefacts.tokens import Tokens, read_tokens, tokenize_rows, write_tokens
+from alambique.artefacts.tokens import Tokens, fill_empty, read_tokens, tokenize_rows, tokens_of, write_tokens
 from alambique.errors import CorruptArtefactError
 from alambique.models.tokenizer import save_tokenizer, tokenizer_key
 from conftest import rows
@@ -122,3 +122,44 @@ def test_the_callers_tokenizer_is_as_it_was(tokenizer):
     assert tokenizer.backend_tokenizer.truncation["max_length"] == 3
     assert tokenizer.backend_tokenizer.padding is None
     tokenizer.backend_tokenizer.no_truncation()
+
+
+def test_inputs_that_are_0_throughout_are_named_and_made_where_asked(tokenizer, tmp_path):
+    write_tokens(tokenizer, [TEXTS], tmp_path, max_length=12)
+    mapped = read_tokens(tmp_path)
+    assert (set(mapped.columns), mapped.zeros) == ({"input_ids"}, ("token_type_ids",))
+    assert set(mapped.batch(np.array([0, 1]), NAMES)) == {"input_ids", "attention_mask"}
+    for rows_ in (np.array([0]), np.array([0, 1])):
+        made = mapped.rows(0, 5).batch(rows_, NAMES, zeros=True)
+        assert made["token_type_ids"].shape == made["input_ids"].shape
+        assert not made["token_type_ids"].any()
+
+
+def test_padding_of_zeros_is_the_tokenizers():
+    tokens = Tokens(SMALL.columns, SMALL.starts, {"input_ids": 0, "token_type_ids": 3}, zeros=("token_type_ids",))
+    assert tokens.batch(np.array([1, 0]), NAMES, zeros=True)["token_type_ids"].tolist() == [[0, 3, 3], [0, 0, 0]]
+
+
+def test_a_batch_has_a_most_number_of_tokens():
+    assert [batch.tolist() for batch in SMALL.batches(3, most_tokens=4)] == [[0], [2, 1]]
+    assert [batch.tolist() for batch in SMALL.batches(3, most_tokens=4, shortest=4)] == [[0], [2], [1]]
+    assert [batch.tolist() for batch in SMALL.batches(2)] == [[0, 2], [1]]
+
+
+def test_a_row_without_tokens_is_one_padding_token_that_counts_as_text():
+    rows_ = {"input_ids": [[], [5, 6]], "token_type_ids": [[], [0, 1]]}
+    fill_empty(rows_, {"input_ids": 9, "token_type_ids": 3})
+    tokens = tokens_of(rows_, {"input_ids": 9, "token_type_ids": 3}, left=False)
+    batch = tokens.batch(np.array([0, 1]), NAMES)
+    assert batch["input_ids"].tolist() == [[9, 9], [5, 6]]
+    assert batch["attention_mask"].tolist() == [[1, 0], [1, 1]]
+    assert batch["token_type_ids"].tolist() == [[0, 3], [0, 1]]
+    assert tokens.largest == {"input_ids": 9, "token_type_ids": 1}
+
+
+def test_one_row_alone_is_what_it_is_in_a_batch():
+    pair = SMALL.batch(np.array([0, 0]), NAMES)
+    assert {name: values[0].tolist() for name, values in pair.items()} == {
+        name: values[0].tolist() for name, values in SMALL.batch(np.array([0]), NAMES).items()
+    }
+    assert SMALL.batch(np.array([1]), NAMES, shortest=3)["input_ids"].tolist() == [[8, 0, 0]]

@@ -7,7 +7,13 @@ import shutil
 import torch
 from case import DATA, LABELS, Case, rows
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 from alambique.models.labels import label_config
 from alambique.models.tokenizer import train_wordpiece
@@ -32,6 +38,14 @@ def model(folder, *, labels=LABELS, tokenizer=True, layers=1):
     BertForSequenceClassification(config).save_pretrained(folder)
     if tokenizer:
         words.save_pretrained(folder)
+
+
+def shared_layers(folder):
+    """A tiny ALBERT, whose layers have the same weights."""
+    model(folder)
+    config = AlbertConfig(vocab_size=200, embedding_size=8, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+                          intermediate_size=32, max_position_embeddings=64, **label_config(tuple(LABELS)))  # fmt: skip
+    AlbertForSequenceClassification(config).save_pretrained(folder)
 
 
 def changed_config(**keys):
@@ -142,6 +156,23 @@ def no_padding(folder):
     (folder / "special_tokens_map.json").unlink(missing_ok=True)
 
 
+def adapter(folder):
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+
+
+def checkpoints(folder):
+    for name in ("checkpoint-500", "checkpoint-1000"):
+        model(folder / name)
+
+
+def more_tokens(folder):
+    model(folder)
+    words = PreTrainedTokenizerFast.from_pretrained(folder)
+    words.add_tokens(["lampshade", "doorbell"])
+    words.save_pretrained(folder)
+
+
 def teacher(maker, *sets, finished=False):
     text = f"{HEAD}teacher: {{model: brought, epochs: 1, fine_tune: {'false' if finished else 'true'}}}\n{STUDENT}"
     return Case(("distill", "my.yaml", *(part for one in sets for part in ("--set", one))),
@@ -186,6 +217,9 @@ FORMS = {
     "tokenizer-no-json": then("tokenizer.json", b"{"),
     "tokenizer-empty": then("tokenizer.json", b"{}"),
     "tokenizer-without-padding": no_padding,
+    "tokenizer-larger-than-embeddings": more_tokens,
+    "adapter": adapter,
+    "checkpoints-within": checkpoints,
     "folder-empty": None,
 }
 CASES = {
@@ -204,6 +238,14 @@ CASES = {
     "finished-labels-twice": teacher(
         changed_config(id2label={"0": "bad", "1": "bad", "2": "good"}, label2id={"bad": 0}), finished=True
     ),
+    "finished-labels-that-fold-to-one": teacher(
+        lambda folder: model(folder, labels=("Bad", "bad", "good")), finished=True
+    ),
+    "finished-labels-from-1": teacher(
+        changed_config(id2label={"1": "bad", "2": "fair", "3": "good"}, label2id={"bad": 1}), finished=True
+    ),
+    "finished-multi-label": teacher(changed_config(problem_type="multi_label_classification"), finished=True),
+    "finished-regression": teacher(changed_config(problem_type="regression"), finished=True),
     "finished-labels-not-numbered": teacher(changed_config(id2label={"a": "bad", "b": "fair"}), finished=True),
     "finished-labels-null": teacher(changed_config(id2label=None, num_labels=None), finished=True),
     "finished-labels-escape": teacher(
@@ -213,4 +255,6 @@ CASES = {
     "longer-than-positions": teacher(model, "data.max_length=65"),
     "student-of-too-many-layers": teacher(model, "student.from_teacher={layers: 2}"),
     "student-of-missing-layer": teacher(model, "student.from_teacher={layers: [1]}"),
+    "student-of-shared-layers": teacher(shared_layers, "student.from_teacher={architecture: same, layers: 1}"),
+    "distilbert-of-an-albert": teacher(shared_layers, "student.from_teacher={layers: 1}"),
 }

@@ -127,7 +127,7 @@ CASES = {
     "layers-huge": student("{from_teacher: {layers: 100000000000}}"),
     "layers-of-a-distilbert-teacher": recipe(
         HEAD + "teacher: {from_scratch: {architecture: distilbert, layers: 2, width: 16, heads: 2}}\n"
-        "student: {from_teacher: {layers: 1}}\n"
+        "student: {from_teacher: {architecture: bert, layers: 1}}\n"
     ),
     "scratch-teacher-not-tuned": recipe(
         HEAD + "teacher: {from_scratch: {layers: 1, width: 16, heads: 2}, fine_tune: false}\n"

@@ -1,7 +1,10 @@
 """Labels as they come out of files: grouped, ordered, numbered; and what no labels can be."""
 
+import json
+
 import pytest
-from loading import load, message, parquet, rows_of, texts_with, three_splits
+from datasets import Dataset
+from loading import load, message, parquet, rows_of, texts_with, three_splits, write_csv
 
 
 def test_labels_that_yaml_would_change_stay_text(tmp_path):
@@ -105,6 +108,104 @@ def test_integer_labels_are_sorted_by_value(tmp_path):
     assert splits.label_names == ("-1", "0", "2", "10")
     assert not splits.ordinal
     assert splits.train.labels.tolist() == [3, 2, 0, 1, 2]
+
+
+def test_integers_of_one_value_are_sorted_by_their_text(tmp_path):
+    assert load(three_splits(tmp_path, texts_with(["1", "010", "01", "001", "10"]))).label_names == (
+        "001", "01", "1", "010", "10",
+    )  # fmt: skip
+
+
+def json_splits(folder, labels):
+    lines = [json.dumps({"text": f"text {i}", "label": label}) for i, label in enumerate(labels)]
+    for name, few in (("train", lines), ("valid", lines[:2]), ("test", lines[:2])):
+        (folder / f"{name}.jsonl").write_text("\n".join(few))
+    return folder
+
+
+def test_text_of_json_stays_and_numbers_of_json_are_numbers(tmp_path):
+    assert load(json_splits(tmp_path, ["1.0", "2.0", "3.0"])).label_names == ("1.0", "2.0", "3.0")
+    assert load(json_splits(tmp_path, ["1.0", "1.1", "2.0"])).label_names == ("1.0", "1.1", "2.0")
+    assert load(json_splits(tmp_path, [1.0, 2, 3.0])).label_names == ("1", "2", "3")
+
+
+def test_text_of_parquet_stays(tmp_path):
+    for name in ("train", "valid", "test"):
+        Dataset.from_dict({"text": ["a", "b", "c"], "label": ["1.0", "2.0", "3.0"]}).to_parquet(
+            tmp_path / f"{name}.parquet"
+        )
+    assert load(tmp_path).label_names == ("1.0", "2.0", "3.0")
+
+
+def test_whole_numbers_of_csv_lose_their_point_only_if_all_are_whole(tmp_path):
+    assert load(three_splits(tmp_path, texts_with(["1.0", "2.0", "10.0", "3"]))).label_names == ("1", "2", "3", "10")
+    assert load(three_splits(tmp_path, texts_with(["1.0", "1.5", "2.0"]))).label_names == ("1.0", "1.5", "2.0")
+    assert load(three_splits(tmp_path, texts_with(["1.0", "2.0", "none"]))).label_names == ("1.0", "2.0", "none")
+
+
+def test_all_text_files_of_the_source_decide(tmp_path):
+    three_splits(tmp_path, texts_with(["1.0", "2.0", "2.5"]), [("a b", "1.0"), ("c d", "2.0")])
+    splits = load(tmp_path)
+    assert (splits.label_names, splits.test.labels.tolist()) == (("1.0", "2.0", "2.5"), [0, 1])
+    json_splits(tmp_path, ["1.0", "2.0"])  # text, which the CSV file of test then means too
+    files = {
+        "train": str(tmp_path / "train.jsonl"),
+        "test": str(write_csv(tmp_path / "t.csv", [("a", "1.0"), ("b", "2.0")])),
+    }
+    assert load({**files, "valid": str(tmp_path / "valid.jsonl")}).label_names == ("1.0", "2.0")
+    json_splits(tmp_path, [1, 2.0])
+    assert load({**files, "valid": str(tmp_path / "valid.jsonl")}).label_names == ("1", "2")
+
+
+def test_few_shot_train_rows_are_confirmed_by_valid_and_test(tmp_path):
+    labels = [f"intent {i}" for i in range(40)]
+    write_csv(tmp_path / "train.csv", texts_with(labels))
+    for name in ("valid", "test"):
+        write_csv(tmp_path / f"{name}.csv", texts_with(labels * 2))
+    splits = load(tmp_path)
+    assert (len(splits.label_names), len(splits.train), len(splits.test)) == (40, 40, 80)
+
+
+def test_thousands_of_classes(tmp_path):
+    labels = [f"product {i % 3000}" for i in range(6000)]
+    splits = load(three_splits(tmp_path, texts_with(labels)))
+    assert (len(splits.label_names), len(splits.train)) == (3000, 6000)
+
+
+def test_more_classes_than_a_classifier_can_have(tmp_path, monkeypatch):
+    monkeypatch.setattr("alambique.data.labels.MOST_CLASSES", 1030)
+    three_splits(tmp_path, texts_with([f"user {i % 1031}" for i in range(3000)]))
+    assert message(tmp_path) == (
+        f"{tmp_path / 'train.csv'}: column 'label', which data.label names, has 1,031 different values; a classifier can "
+        "have 1,030. Is it the column of labels? data.label_groups can merge them."
+    )
+
+
+@pytest.mark.parametrize(("label", "difference"), [("False", "case"), ("false\u00ad", "invisible characters")])
+def test_a_label_that_train_spells_in_another_way(tmp_path, label, difference):
+    three_splits(tmp_path, texts_with(["true", "false"]), [("a b", label)])
+    shown = repr(label) if label == "False" else r"'false\xad'"
+    assert message(tmp_path) == (
+        f"{tmp_path / 'test.csv'}, line 2: label {label!r} does not occur in the train split, so nothing can learn it. "
+        f"Train has false, true. {shown} and 'false' differ by {difference} alone: to make them one label, name every label "
+        "in data.label_groups."
+    )
+
+
+def test_a_first_row_of_a_rare_class_is_not_a_header(tmp_path):
+    rows = [
+        ("a text of more than three words", "whale"),
+        *((f"one more text of row {i}", "xy"[i % 2]) for i in range(30)),
+    ]
+    (tmp_path / "t.csv").write_text("".join(f"{text},{label}\n" for text, label in rows))
+    assert load(tmp_path / "t.csv", columns=["text", "label"]).label_names == ("whale", "x", "y")
+    (tmp_path / "t.csv").write_text(
+        "".join(f"{text},{label}\n" for text, label in [("the sentence", "class"), *rows[1:]])
+    )
+    assert message(tmp_path / "t.csv", columns=["text", "label"]) == (
+        f"{tmp_path / 't.csv'}: label 'class' stands in the first row and nowhere else, so that row looks like a header. "
+        "Leave data.columns out, which is for files without one."
+    )
 
 
 def test_labels_that_only_look_like_integers_are_sorted_as_text(tmp_path):

@@ -1,10 +1,13 @@
 """Findings about rows, each by its exact numbers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import yaml
 
 from alambique.artefacts.splits import Split, Splits
-from alambique.data.lint import lint
+from alambique.data.lint import lint, look_alike_labels
 from alambique.findings import Finding
 
 NAMES = ("bad", "fair", "good")
@@ -55,6 +58,76 @@ def test_rows_of_test_that_train_has_too():
         "shared-with-train", "test", "2 of 4 rows of test have a text that is also in train.",
         "Their score measures memory; remove them from train.", 2, 0.5, ("test-1", "test-3"),
     )  # fmt: skip
+
+
+def test_copies_that_differ_by_form_alone():
+    train = [*CLEAN["train"], ("caf\u00e9 x", 1), ("a  lamp ", 0)]
+    test = [*CLEAN["test"], ("A lamp", 1), ("cafe\u0301 x", 1), ("a door", 2)]
+    assert [(f.code, f.message) for f in findings(train=train, test=test)] == [
+        ("duplicate-texts",
+         "1 of 5 rows of train repeat a text of the same split (1 of them but for case, blanks or Unicode form)."),
+        ("shared-with-train",
+         "3 of 6 rows of test have a text that is also in train (2 of them but for case, blanks or Unicode form)."),
+    ]  # fmt: skip
+
+
+def test_rows_that_a_model_tells_apart_by_form_or_metadata_do_not_conflict():
+    train = [("same", 0), ("Same", 1), ("other", 2)]
+    assert [f.code for f in findings(train=train)] == ["duplicate-texts"]
+    rows = split_of("train", [("same", 0), ("same", 1), ("same", 1)])
+    parties = dataclasses.replace(rows, metadata=("party: red", "party: blue", "party: blue"))
+    clean = [split_of(name, CLEAN[name]) for name in ("valid", "test")]
+    lengths = dict.fromkeys(("train", "valid", "test"), ())
+    seen = [
+        {
+            f.code
+            for f in lint(Splits(split, *clean, NAMES), lengths=lengths, max_length=9, metadata=())
+            if f.where == "train"
+        }
+        for split in (rows, parties)
+    ]
+    assert seen == [
+        {"duplicate-texts", "conflicting-labels", "absent-classes"}, {"duplicate-texts", "absent-classes"},
+    ]  # fmt: skip
+
+
+def labelled(names, labels):
+    split = split_of("train", [(f"text {i}", label) for i, label in enumerate(labels)])
+    return Splits(split, dataclasses.replace(split, name="valid"), dataclasses.replace(split, name="test"), names)
+
+
+def test_labels_that_look_alike():
+    names = ("good", "good\u200b", "cafe\u0301", "caf\u00e9", "Bad", "bad", "fair")
+    (found,) = look_alike_labels(labelled(names, [0, 0, 1, 2, 3, 4, 5, 5, 6]))
+    assert found == Finding(
+        "look-alike-labels", "data.label",
+        "Labels that look alike are different classes. They differ: 'good' (6 rows) and 'good\\u200b' (3 rows) by invisible "
+        "characters; 'cafe\\u0301' (3 rows) and 'caf\u00e9' (3 rows) by Unicode form; 'Bad' (3 rows) and 'bad' (6 rows) by "
+        "case.",
+        'If they mean the same, merge them, as in data.label_groups: {"good": "good", "good\\u200b": "good", '
+        '"cafe\\u0301": "caf\u00e9", "caf\u00e9": "caf\u00e9", "Bad": "bad", "bad": "bad", "fair": "fair"}, which names '
+        "every label.",
+        6,
+    )  # fmt: skip
+    merged = yaml.safe_load(found.advice[found.advice.index("{") : found.advice.index("}") + 1])
+    assert merged == dict(zip(names, ("good", "good", "caf\u00e9", "caf\u00e9", "bad", "bad", "fair"), strict=True))
+    assert look_alike_labels(labelled(tuple(set(merged.values())), [0, 1, 2, 3])) == []
+
+
+def test_a_mapping_of_many_labels_is_not_written_out():
+    names = (*(f"intent {letter}" for letter in "abcdefghijkl"), "Intent a")
+    (found,) = look_alike_labels(labelled(names, list(range(13))))
+    assert found.advice.endswith(
+        'label_groups: {"intent a": "intent a", "Intent a": "intent a", …}, which names every label.'
+    )
+
+
+def test_a_quote_in_a_label_is_escaped():
+    names = ('a "b"\\', 'A "b"\\')
+    (found,) = look_alike_labels(labelled(names, [0, 0, 1]))
+    assert yaml.safe_load(found.advice[found.advice.index("{") : found.advice.rindex("}") + 1]) == dict.fromkeys(
+        names, names[0]
+    )
 
 
 def test_valid_is_compared_with_train_too():

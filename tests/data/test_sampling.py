@@ -1,13 +1,19 @@
 """Stratified samples: quotas by largest remainder, fixed by the seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alambique.artefacts.splits import Split, row_ids
-from alambique.data.sampling import split_off, stratified_sample
+from alambique.data.sampling import complete, split_off, split_off_by_order, stratified_sample
 from alambique.errors import DataError
+from alambique.recipe.recipe import Recipe
+
+OLD_TEST = ["19", "23", "24", "26", "36", "42", "46", "56", "80"]
+OLD_VALID = ["1", "15", "59", "61", "74", "81", "83", "84"]
 
 
 def labels_of(*counts):
@@ -121,3 +127,81 @@ def test_a_class_of_hardly_any_texts_stays_in_train():
     rest, new = split_off(train, "valid", 0.1, 0)
     assert new.labels.tolist() == [0, 0, 0]
     assert rest.labels.tolist() == [0] * 25 + [1] * 2
+
+
+def rows_by_class(count):
+    return split_of([f"text {i}" for i in range(count)], [0 if i % 3 else 1 for i in range(count)])
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    train = rows_by_class(300)
+    shuffled = train.take(np.random.default_rng(1).permutation(300))
+    for name in ("test", "valid"):
+        assert set(split_off(train, name, 0.1, 0)[1].ids) == set(split_off(shuffled, name, 0.1, 0)[1].ids)
+
+
+def test_conflicting_labels_of_a_text_do_not_bring_the_order_back():
+    train = split_of([f"text {i % 40}" for i in range(120)], [(i % 40 + (i >= 80)) % 2 for i in range(120)])
+    chosen = set(split_off(train, "test", 0.2, 0)[1].texts)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(120)
+        assert set(split_off(train.take(order), "test", 0.2, 0)[1].texts) == chosen
+
+
+def test_a_row_that_is_added_changes_two_texts_of_a_draw_at_most():
+    longer = rows_by_class(331)
+    for size in range(300, 330):
+        before, after = (set(split_off(longer.take(range(n)), "test", 0.1, 0)[1].texts) for n in (size, size + 1))
+        assert len(before - after) <= 2  # it takes a place itself, or moves a row from one class's share to the other's
+
+
+def test_every_text_can_be_drawn():
+    train = rows_by_class(30)
+    drawn = {text for seed in range(120) for text in split_off(train, "test", 0.1, seed)[1].texts}
+    assert drawn == set(train.texts)
+
+
+def test_texts_that_differ_by_form_alone_stay_together():
+    words = [f"Caf\u00e9 {i % 10}" if i < 10 else f"cafe\u0301  {i % 10}" for i in range(20)]
+    rest, new = split_off(split_of(words, [i % 2 for i in range(20)]), "test", 0.2, 0)
+    assert (len(rest), len(new)) == (16, 4)
+    assert {text[-1] for text in rest.texts}.isdisjoint(text[-1] for text in new.texts)
+
+
+def test_a_class_that_no_text_has_most_often_stays_in_train():
+    texts = [f"text {i % 12}" for i in range(36)] + ["text 3"]
+    labels = [i % 2 for i in range(12)] * 3 + [2]
+    for seed in range(20):  # with some, text 3 would be moved
+        rest, new = split_off(split_of(texts, labels), "test", 0.34, seed)
+        assert set(rest.labels.tolist()) == {0, 1, 2}
+        assert len(rest) + len(new) == 37
+
+
+def data_of(**keys):
+    return Recipe.from_dict({"data": {"source": "x", "text": "text", "label": "label", **keys}}).data
+
+
+def digests(splits):
+    return {name: split.digest for name, split in splits.items()}
+
+
+def test_a_run_that_was_split_by_the_order_of_its_rows_keeps_its_splits():
+    train, data = rows_by_class(90), data_of(split_seed=3)
+    rest, test = split_off_by_order(train, "test", 0.1, 3)
+    rest, valid = split_off_by_order(rest, "valid", 0.1, 3)
+    # as version 0.1.0 drew them
+    assert [text.removeprefix("text ") for text in test.texts] == OLD_TEST
+    assert [text.removeprefix("text ") for text in valid.texts] == OLD_VALID
+    before = digests({"train": rest, "valid": valid, "test": test})
+    assert digests(complete({"train": train}, data, before)[0]) == before
+    new = digests(complete({"train": train}, data)[0])
+    assert new != before
+    assert digests(complete({"train": train}, data, {**before, "test": "of other rows"})[0]) == new
+    assert digests(complete({"train": train}, data_of(split_seed=4), before)[0]) not in (before, new)
+
+
+def test_splits_that_are_given_are_taken_as_they_are():
+    train = rows_by_class(60)
+    given = {name: replace(train.take(range(first, first + 20)), name=name)
+             for name, first in (("train", 0), ("valid", 20), ("test", 40))}  # fmt: skip
+    assert complete(given, data_of()) == (given, [])

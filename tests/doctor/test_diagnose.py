@@ -131,3 +131,18 @@ def test_findings_about_the_machine_come_last(tiny_recipe, monkeypatch):
     diagnosis = diagnose(Recipe.from_dict(tiny_recipe(seeds=[0, 1])))
     assert [finding.code for finding in diagnosis.findings][-3:] == ["disk-space", "memory", "machine-busy"]
     assert (diagnosis.device, diagnosis.free, diagnosis.rows) == ("cpu", 1000, {"train": 160, "valid": 48, "test": 48})
+
+
+def test_a_model_that_cannot_be_used_is_a_finding(tiny_recipe, tiny_bert, tokenizer, tmp_path):
+    tiny_bert().save_pretrained(tmp_path / "brought")
+    grown = type(tokenizer)(tokenizer_object=tokenizer.backend_tokenizer, pad_token="[PAD]")  # noqa: S106
+    grown.add_tokens(["lampshade"])
+    grown.save_pretrained(tmp_path / "brought")
+    teacher = {"model": str(tmp_path / "brought"), "from_scratch": None}
+    diagnosis = diagnose(Recipe.from_dict(tiny_recipe() | {"teacher": teacher}))
+    assert [(finding.code, finding.where) for finding in diagnosis.findings] == [
+        ("vocabulary-mismatch", "teacher.model")
+    ]
+    assert diagnosis.findings[0].message.startswith("The tokenizer of ")
+    assert diagnosis.estimates == []
+    assert diagnosis.rows == {"train": 160, "valid": 48, "test": 48}

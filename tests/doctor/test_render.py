@@ -48,3 +48,19 @@ Estimates on this machine (cuda:0), measured on a few batches
   all              59 s     1.0 GB memory
   disk             0 MB needed, 0 MB free here"""
     )
+
+
+def test_a_model_that_cannot_be_used_has_no_estimates():
+    finding = Finding("model-cannot-run", "teacher.model", "It fails.", "Choose another.")
+    assert (
+        as_text(Diagnosis([finding], [], 0, 1, "", {"train": 1}))
+        == """\
+Rows: 1 train
+
+Findings: 1
+  model-cannot-run (teacher.model)
+    It fails.
+    Choose another.
+
+No estimates: the model cannot be used as it is."""
+    )

@@ -8,6 +8,7 @@ import torch
 from alambique.export.onnx import export_graph
 from alambique.inference.onnx_model import OnnxModel
 from alambique.inference.torch_model import predict_logits
+from alambique.models.inputs import ModelInputs
 from conftest import rows
 
 TEXTS = [(row["text"],) for row in rows(13, 9)] + [("lamp",), ("",)]
@@ -18,8 +19,9 @@ def exported_model(tokenizer, tmp_path):
     tokenizer.save_pretrained(tmp_path)
 
     def build(model, *, token_types=False):
-        export_graph(model, tmp_path / "model.onnx", token_types=token_types, max_length=24)
-        return OnnxModel(tmp_path / "model.onnx", tmp_path / "tokenizer.json", max_length=24, pad_id=0)
+        inputs = ModelInputs.of_export(model, tokenizer, max_length=24, pairs=token_types)
+        export_graph(model, tmp_path / "model.onnx", inputs)
+        return OnnxModel(tmp_path / "model.onnx", tmp_path / "tokenizer.json", inputs)
 
     return build
 

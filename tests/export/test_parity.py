@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alambique.export.parity import compare, int8_problems, onnx_problems
+from alambique.export.parity import compare, int8_problems, onnx_problems, probe_problems, probe_rows
 from alambique.recipe.sections import Export
 
 LABELS = np.array([0, 1, 1, 0])
@@ -73,3 +73,16 @@ def test_logits_that_are_no_numbers_are_the_greatest_drift():
     parity = compare(logits, REFERENCE, LABELS, margin=0.05)
     assert parity.max_drift == 1.0
     assert parity.mean_drift == pytest.approx(2 / 8, abs=1e-6)
+
+
+def test_further_texts_are_empty_short_and_cut():
+    rows = probe_rows([("lamp",), ("a lovely lamp",)], max_length=9)
+    assert [row[0] for row in rows[:4]] == ["", "a", "a", "a lovely lamp"]
+    assert len(rows[4][0].split()) > 9
+    pairs = probe_rows([("", "door")], max_length=9)
+    assert {len(row) for row in pairs} == {2}
+    assert ("", "") in pairs
+    assert probe_problems(1e-5, Export()) == []
+    assert probe_problems(0.5, Export()) == [
+        "a probability of an empty, short or cut text drifts by 0.5 (export.onnx_max_drift is 0.0001)"
+    ]

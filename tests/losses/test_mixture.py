@@ -62,7 +62,10 @@ def test_no_gradient_reaches_the_teacher():
     [
         ({"temperature": 0}, "temperature must be above 0, not 0"),
         ({"hard_label_weight": 1.5}, "hard_label_weight must be from 0 to 1, not 1.5"),
-        ({"loss": "kd"}, "loss must be 'kl' or 'mse', not 'kd'"),
+        (
+            {"loss": "kd"},
+            "loss must be 'kl', 'mse', 'dkd', 'dist', 'js', 'reverse_kl' or 'emd', not 'kd'. Did you mean dkd?",
+        ),
         ({"teacher_logits": None}, "teacher_logits are missing, and hard_label_weight is below 1"),
         ({"labels": None}, "labels are missing, and hard_label_weight is above 0"),
         (

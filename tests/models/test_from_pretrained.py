@@ -1,5 +1,6 @@
 import pytest
 import torch
+from transformers import BertConfig
 
 from alambique.errors import ModelError
 from alambique.models.from_pretrained import FromPretrained
@@ -18,7 +19,7 @@ def checkpoint(tiny_distilbert, tokenizer, tmp_path):
 
 
 def resolve(folder, max_length=24):
-    surroundings = Surroundings(LABELS, max_length, teacher_architecture="bert", teacher_layers=2)
+    surroundings = Surroundings(LABELS, max_length, teacher_config=BertConfig())
     return FromPretrained.resolve(Student(model=str(folder)), surroundings)
 
 

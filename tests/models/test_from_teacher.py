@@ -1,9 +1,14 @@
+import copy
+
 import pytest
 import torch
+from transformers import RobertaConfig, RobertaForSequenceClassification
 
 from alambique.errors import ModelError
-from alambique.models.from_teacher import choose_layers, student_from_teacher
-from alambique.recipe.sections import FromTeacher
+from alambique.models.from_teacher import FromTeacherLayers, choose_layers, student_from_teacher
+from alambique.models.labels import label_config
+from alambique.models.student_form import BuildContext, Surroundings, form_key
+from alambique.recipe.sections import FromTeacher, Student
 
 LABELS = ("bad", "fair", "good")
 IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 11, 12, 3, 0]])
@@ -89,6 +94,68 @@ def test_the_seed_decides_the_head_and_nothing_else(tiny_bert):
     assert differing == {"pre_classifier.weight", "classifier.weight"}
 
 
-def test_only_bert_gives_layers(tiny_distilbert):
-    with pytest.raises(ModelError, match="needs a BERT teacher; this one is distilbert"):
-        student_from_teacher(tiny_distilbert(), FromTeacher(layers=1), LABELS, seed=0)
+@pytest.fixture
+def roberta(tokenizer):
+    """A classifier that is not a BERT."""
+    torch.manual_seed(5)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=66, type_vocab_size=1, pad_token_id=0, **label_config(LABELS),
+    )  # fmt: skip
+    return RobertaForSequenceClassification(config).eval()
+
+
+def test_the_same_architecture_with_fewer_layers(roberta):
+    student = student_from_teacher(roberta, FromTeacher(architecture="same", layers=2), LABELS, seed=0)
+    assert type(student) is RobertaForSequenceClassification
+    assert student.config.num_hidden_layers == 2
+    assert student.config.id2label == {0: "bad", 1: "fair", 2: "good"}
+    for place, layer in enumerate((0, 2)):
+        mine, theirs = student.roberta.encoder.layer[place], roberta.roberta.encoder.layer[layer]
+        assert all(weight.equal(mine.state_dict()[name]) for name, weight in theirs.state_dict().items())
+    assert student.classifier.out_proj.weight.equal(roberta.classifier.out_proj.weight)
+
+
+def test_same_of_a_bert_is_a_shallower_bert(tiny_bert):
+    same, bert = (
+        student_from_teacher(tiny_bert(layers=3), FromTeacher(architecture=architecture, layers=2), LABELS, seed=0)
+        for architecture in ("same", "bert")
+    )
+    assert type(same) is type(bert)
+    assert all(weight.equal(bert.state_dict()[name]) for name, weight in same.state_dict().items())
+
+
+def test_distilbert_of_a_distilbert_is_a_shallower_one(tiny_distilbert):
+    teacher = tiny_distilbert(layers=3)
+    student = student_from_teacher(teacher, FromTeacher(layers=3), LABELS, seed=0).eval()
+    with torch.no_grad():
+        assert torch.equal(student(IDS, MASK).logits, teacher(IDS, MASK).logits)
+
+
+@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+def test_another_architecture_is_made_from_bert_alone(roberta, architecture):
+    with pytest.raises(ModelError) as caught:
+        student_from_teacher(roberta, FromTeacher(architecture=architecture, layers=1), LABELS, seed=0)
+    assert str(caught.value) == (
+        f"student.from_teacher.architecture is {architecture}, which is made from a BERT teacher; this one is roberta. "
+        "Set it to same for a shallower roberta."
+    )
+
+
+def test_what_cannot_be_made_is_refused_before_the_teacher_is_loaded(roberta):
+    section = Student(from_teacher={"architecture": "same", "layers": 5})
+    with pytest.raises(ModelError, match="asks for 5, but the teacher has 4 layers, numbered 0 to 3"):
+        FromTeacherLayers.resolve(section, Surroundings(LABELS, 24, roberta.config))
+
+
+def test_the_form_reads_with_the_teachers_tokenizer_and_leaves_its_config_alone(roberta, tokenizer):
+    before = copy.deepcopy(roberta.config.to_dict())
+    section = Student(from_teacher={"architecture": "same", "layers": [1, 3]})
+    form = FromTeacherLayers.resolve(section, Surroundings(LABELS, 24, roberta.config))
+    assert form.key(teacher="d", teacher_tokenizer="t") == form_key(
+        from_teacher={"architecture": "same", "layers": [1, 3]}, teacher="d", tokenizer="t"
+    )
+    student, own = form.build(BuildContext(lambda: roberta, tokenizer, LABELS, seed=0))
+    assert own.get_vocab() == tokenizer.get_vocab()
+    assert student.config.num_hidden_layers == 2
+    assert roberta.config.to_dict() == before

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alambique.errors import ModelError
-from alambique.models.labels import label_config, label_names_of, match_labels, reorder_labels
+from alambique.models.labels import label_config, label_names_of, match_labels, plain_names, reorder_labels
 from conftest import LABELS
 
 
@@ -27,6 +27,10 @@ def test_names_come_by_index_however_the_config_orders_them(tiny_bert):
         (["a", "b", "c"], ("c", "a", "b"), [2, 0, 1]),
         (["Pants on Fire", "TRUE"], ("true", "pants-on_fire"), [1, 0]),
         (["LABEL_0", "LABEL_1"], ("1", "0"), [1, 0]),
+        (["Spam", "spam", "ham"], ("Spam", "ham", "spam"), [0, 2, 1]),  # the very same names
+        (["3", "label_3"], ("label_3", "3"), [1, 0]),
+        (["1.0", "2.0", "-3.0"], ("2", "-3", "1"), [1, 2, 0]),
+        (["1.0", "1.5"], ("1.5", "1"), [1, 0]),
     ],
 )
 def test_labels_match_by_name(own, wanted, order):
@@ -39,6 +43,38 @@ def test_labels_that_do_not_match():
     assert str(caught.value) == (
         "teacher.model: the teacher's labels are positive, negative, the data's bad, good: they do not match by name. "
         "Map the data's names to the teacher's with data.label_groups, or set teacher.fine_tune to true."
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted", "twins"),
+    [
+        (["US", "us"], ("US", "Us"), "US and us"),
+        (["a b", "c"], ("a-b", "A_B"), "a-b and A_B"),
+        (["3", "label_3"], ("3", "03"), "3 and label_3"),
+    ],
+)
+def test_names_that_could_be_matched_in_two_ways_are_refused(own, wanted, twins):
+    with pytest.raises(ModelError) as caught:
+        match_labels(own, wanted)
+    assert str(caught.value) == (
+        f"teacher.model: the teacher's labels are {', '.join(own)}, the data's {', '.join(wanted)}: {twins} differ at most "
+        "by case, spaces, hyphens or underscores, so they cannot be matched by name. Write the data's names into id2label "
+        "of the teacher's config.json."
+    )
+
+
+def test_names_in_a_config_become_text(tiny_bert):
+    config = tiny_bert().config
+    config.id2label, config.label2id = {0: 0, 1: 1, 2: True}, {"0": 0, "1": 1}
+    plain_names(config, key="teacher.model (brought)")
+    assert (config.id2label, config.label2id) == ({0: "0", 1: "1", 2: "True"}, {"0": 0, "1": 1, "True": 2})
+    config.id2label = {1: "a", 2: "b", 3: "c"}
+    with pytest.raises(ModelError) as caught:
+        plain_names(config, key="teacher.model (brought)")
+    assert str(caught.value) == (
+        "teacher.model (brought): id2label of its config.json numbers its classes 1, 2, 3; they must be numbered from 0 on, "
+        "in the order of the logits."
     )
 
 

@@ -1,10 +1,14 @@
+import json
+import shutil
 import sys
 
 import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, Qwen2Config, RobertaConfig
 
 from alambique.errors import ModelError
 from alambique.hub import NoNetworkError
-from alambique.models.pretrained import find_pretrained, load_to_train
+from alambique.models.pretrained import find_pretrained, load_finished, load_to_train, settle_padding
 from alambique.models.tokenizer import load_tokenizer
 
 
@@ -102,3 +106,63 @@ def test_no_tokenizer(saved):
     (saved / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelError, match="has no tokenizer that can be loaded"):
         load_tokenizer(saved, key="k")
+
+
+def test_the_only_model_in_a_folder_of_checkpoints_is_taken(saved, tmp_path):
+    above = tmp_path / "trained"
+    above.mkdir()
+    saved.rename(above / "checkpoint-500")
+    (above / "runs").mkdir()
+    found = find_pretrained(str(above), key="teacher.model")
+    assert (found.name, found.folder) == (str(above), above / "checkpoint-500")
+
+
+def test_of_several_checkpoints_one_must_be_named(saved, tmp_path):
+    above = tmp_path / "trained"
+    for name in ("checkpoint-1", "checkpoint-2"):
+        shutil.copytree(saved, above / name)
+    with pytest.raises(ModelError) as caught:
+        find_pretrained(str(above), key="teacher.model")
+    assert str(caught.value) == (
+        f"teacher.model: {above} has no config.json, but 2 folders in it are models: checkpoint-1, checkpoint-2. Give one "
+        f"of them, as in --set teacher.model={above}/checkpoint-2"
+    )
+
+
+def test_an_adapter_is_not_a_model(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError) as caught:
+        find_pretrained(str(tmp_path), key="teacher.model")
+    assert str(caught.value) == (
+        f"teacher.model: {tmp_path} is an adapter of PEFT (adapter_config.json), not a whole model. Merge it once, and give "
+        "the new folder: "
+        "AutoPeftModelForSequenceClassification.from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and "
+        "its tokenizer with tokenizer.save_pretrained(NEW)."
+    )
+
+
+def test_a_config_that_asks_for_tuples_and_hidden_states_is_read_for_logits(saved, tokenizer):
+    path = saved / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "return_dict": False, "output_hidden_states": True}))
+    outputs = load_finished(saved, key="k")(input_ids=torch.tensor([[2, 3]]))
+    assert outputs.logits.shape == (1, 3)
+    assert outputs.hidden_states is None
+
+
+def test_a_decoder_gets_the_tokenizers_padding_token_and_roberta_keeps_its_own(tokenizer):
+    small = {
+        "vocab_size": 40,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "intermediate_size": 8,
+    }
+    qwen = AutoModelForSequenceClassification.from_config(
+        Qwen2Config(**small, num_key_value_heads=1, pad_token_id=None)
+    )
+    settle_padding(qwen, tokenizer)
+    assert qwen.config.pad_token_id == tokenizer.pad_token_id == 0
+    roberta = AutoModelForSequenceClassification.from_config(RobertaConfig(**small, pad_token_id=1))
+    settle_padding(roberta, tokenizer)
+    assert roberta.config.pad_token_id == 1  # its positions begin after it

@@ -4,6 +4,7 @@ from dataclasses import FrozenInstanceError, dataclass
 
 import pytest
 import torch
+from transformers import BertConfig
 
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
 from conftest import LABELS
@@ -53,6 +54,6 @@ def test_a_form_without_key_or_build_cannot_be_made():
 
 
 def test_what_a_form_is_given_does_not_change():
-    surroundings = Surroundings(LABELS, max_length=24, teacher_architecture="bert", teacher_layers=2)
+    surroundings = Surroundings(LABELS, max_length=24, teacher_config=BertConfig())
     with pytest.raises(FrozenInstanceError):
         surroundings.max_length = 25

@@ -602,7 +602,8 @@ def test_all_mistakes_at_once():
         "  student.warmup: must be less than 1.0, not 1.\n"
         "  student.from_teacher.layers: must name each layer once, in rising order.\n"
         "  student.batchsize: unknown key. Did you mean student.batch_size?\n"
-        "  distillation.loss: must be 'kl' or 'mse', not 'mle'. Did you mean mse?\n"
+        "  distillation.loss: must be 'kl', 'mse', 'dkd', 'dist', 'js', 'reverse_kl' or 'emd', not 'mle'. Did you mean "
+        "mse?\n"
         "  distillation.hard_label_weight: must be at most 1.0, not 1.5.\n"
         "  distillation.temprature: unknown key. Did you mean distillation.temperature?\n"
         "  seeds.1: must be at least 0, not -1.\n"
@@ -650,6 +651,9 @@ def with_data(**changed):
          "data.encoding: 'base64' is not a text encoding that Python knows; try utf-8, latin-1 or cp1252."),
         ({**LEAST, "teacher": {"from_scratch": {"layers": 1, "width": 4, "heads": 2}, "fine_tune": False}},
          "teacher.fine_tune: must be true for a teacher made from_scratch: it has learnt nothing yet."),
+        ({**LEAST, "distillation": {"loss": {"name": "dkd", "beta": -1}}},
+         "distillation.loss.beta: must be at least 0.0, not -1."),
+        ({**LEAST, "distillation": {"loss": {"name": "js", "gama": 1}}}, "distillation.loss.gama: unknown key."),
         ({**LEAST, "student": {"from_scratch": {"layers": 1, "width": 4}}},
          "student.from_scratch.heads: is missing and has no default."),
         ({**LEAST, "student": {"from_scratch": {"layers": 1, "width": 4, "heads": 1, "vocabulary": 100}}},

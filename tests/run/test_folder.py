@@ -2,10 +2,17 @@ import json
 
 import pytest
 
-from alambique.errors import CorruptArtefactError, DataError, RunFolderError, WeakTeacherError
+from alambique.errors import (
+    AlambiqueError,
+    CorruptArtefactError,
+    DataError,
+    OutOfMemoryError,
+    RunFolderError,
+    WeakTeacherError,
+)
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
-from alambique.run.layout import SEED_STAGES
+from alambique.run.layout import BENCHMARK, DATA, ONNX, SEED_STAGES, SEEDS, STUDENT, TEACHER, TOKENS
 
 
 @pytest.fixture
@@ -133,17 +140,15 @@ def test_what_an_interrupted_attempt_left_is_handed_on_for_the_same_key_only(tmp
 
 @pytest.mark.parametrize("moment", ["before the manifest", "after it", "old one aside"])
 def test_a_kill_between_making_and_moving_costs_nothing_that_was_made(tmp_path, monkeypatch, moment):
-    import alambique.run.folder as module
-
     run, calls = RunFolder(tmp_path), []
     run.stage("teacher", {"seed": 0}, make(calls, "old"))
-    name = {"before the manifest": "write_manifest", "after it": "_publish", "old one aside": "sync"}[moment]
+    name = {"before the manifest": "work.write_manifest", "after it": "folder.publish", "old one aside": "work.sync"}
 
     def kill(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(module, name, kill)
+        patch.setattr(f"alambique.run.{name[moment]}", kill)
         run.stage("teacher", {"seed": 1}, make(calls, "new"))
     if moment != "old one aside":
         assert (tmp_path / "teacher" / "result.txt").read_text() == "old"
@@ -300,11 +305,40 @@ def test_a_file_is_refused(tmp_path):
 
 
 def test_the_users_error_takes_a_new_folder_away_again(tmp_path, recipe):
+    def half(work):
+        (work / "rows.part").write_text("half")
+        raise DataError("x")
+
     with pytest.raises(DataError), RunFolder.create(tmp_path / "a" / "b") as run:
         run.write_recipe(recipe)
-        run.stage("data", {}, make([]))
-        raise DataError("x")
+        run.stage("data", {}, half)
     assert list(tmp_path.iterdir()) == []
+
+
+def every_error(base=AlambiqueError):
+    return [base, *(error for each in base.__subclasses__() for error in every_error(each))]
+
+
+@pytest.mark.parametrize("error", [*every_error(), RuntimeError, OSError, MemoryError, KeyboardInterrupt, SystemExit])
+def test_what_a_finished_stage_made_is_never_thrown_away(tmp_path, recipe, error):
+    for name in (DATA, f"{TOKENS}/{TEACHER}", BENCHMARK, ONNX, *SEED_STAGES, f"{SEEDS}/0/{STUDENT}"):
+        path = tmp_path / name.replace("/", "-")
+        with pytest.raises((error, OutOfMemoryError)), RunFolder.create(path) as run:
+            run.write_recipe(recipe)
+            run.stage(name, {}, make([]))
+            raise error("x")
+        assert files(path) == sorted(["recipe.yaml", f"{name}/manifest.json", f"{name}/result.txt"])
+
+
+def test_nor_is_one_whose_folder_could_not_be_moved_to_its_place(tmp_path, recipe, monkeypatch):
+    def refuse(*_):
+        raise RunFolderError("x")
+
+    monkeypatch.setattr("alambique.run.folder.publish", refuse)
+    with pytest.raises(RunFolderError), RunFolder.create(tmp_path / "run") as run:
+        run.write_recipe(recipe)
+        run.stage(TEACHER, {}, make([]))
+    assert (tmp_path / "run" / ".work" / TEACHER / "result.txt").read_text() == "made"
 
 
 def test_an_empty_folder_that_was_there_stays(tmp_path, recipe):

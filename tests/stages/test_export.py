@@ -15,6 +15,7 @@ from alambique.export.parity import compare, int8_problems
 from alambique.export.quantization import search as remedies
 from alambique.export.quantization.graph import linear_layers, load_graph
 from alambique.inference.onnx_model import OnnxModel
+from alambique.models.inputs import ModelInputs
 from alambique.recipe.sections import Export
 from alambique.run.folder import RunFolder
 
@@ -32,7 +33,7 @@ def _traced_once(exported, monkeypatch):
     """Tracing takes seconds, and gives the same graph each time: after the first run it is copied."""
     graph = exported[0] / "onnx" / "model.onnx"
     monkeypatch.setattr(
-        "alambique.stages.export.export_graph", lambda model, path, **_: path.write_bytes(graph.read_bytes())
+        "alambique.stages.export.export_graph", lambda model, path, inputs: path.write_bytes(graph.read_bytes())
     )
 
 
@@ -66,11 +67,17 @@ def test_distill_exports_files_whose_figures_can_be_measured_again(exported, val
         "label_names": ["bad", "fair", "good"], "pairs": False, "max_length": 24, "pad_id": 0, "opset": 18,
         "inputs": ["input_ids", "attention_mask"],
     }  # fmt: skip
+    assert facts["model_inputs"] == {
+        "names": ["attention_mask", "input_ids"], "shortest": 2, "max_length": 24, "truncation_side": "right",
+        "padding_side": "right", "padding": {"input_ids": 0}, "dtype": "int64",
+    }  # fmt: skip
     assert list(facts["models"]) == ["onnx", "int8"]
     for entry in facts["models"].values():
         path = folder / "onnx" / entry["file"]
         assert entry["bytes"] == path.stat().st_size
-        logits = OnnxModel(path, folder / "onnx" / "tokenizer.json", max_length=24, pad_id=0).logits(valid.segments())
+        logits = OnnxModel(path, folder / "onnx" / "tokenizer.json", ModelInputs.recorded(facts)).logits(
+            valid.segments()
+        )
         parity = compare(logits, reference, valid.labels, margin=0.05)
         assert entry["parity"] == parity.as_dict()
         assert entry["problems"] == entry["tried"] == []
@@ -90,7 +97,10 @@ def test_a_damaged_int8_file_that_loads_fails_the_gate(exported, valid):
     splits, _ = run_data(RunFolder.existing(folder))
     reference = read_scored(RunFolder.existing(folder), "student", splits).logits["valid"]
     content = damaged((folder / "onnx" / "model_int8.onnx").read_bytes()).SerializeToString()
-    logits = OnnxModel(content, folder / "onnx" / "tokenizer.json", max_length=24, pad_id=0).logits(valid.segments())
+    facts = json.loads((folder / "onnx" / "export.json").read_text())
+    logits = OnnxModel(content, folder / "onnx" / "tokenizer.json", ModelInputs.recorded(facts)).logits(
+        valid.segments()
+    )
     problems = int8_problems(compare(logits, reference, valid.labels, margin=0.05), Export())
     assert problems[0].startswith("probabilities drift by ")
 

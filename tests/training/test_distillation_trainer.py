@@ -1,4 +1,5 @@
 import copy
+import json
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from datasets import Dataset
 from transformers import DataCollatorWithPadding, TrainerCallback, TrainingArguments
 
 from alambique import DistillationTrainer, distillation_loss
+from alambique.losses.prediction import LOSSES
 from conftest import LABELS, rows
 
 
@@ -73,6 +75,21 @@ def test_accumulated_micro_batches_equal_one_batch(trainer, dataset, tiny_bert, 
     assert whole.keys() == parts.keys()
     for name, gradient in whole.items():
         torch.testing.assert_close(parts[name], gradient, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in LOSSES.items() if not kind.needs_batch])
+def test_every_loss_of_rows_is_the_same_in_micro_batches(trainer, dataset, tiny_bert, tiny_distilbert, name):
+    train, student, options = dataset(14, tiny_bert()), tiny_distilbert(), {"loss": name, "label_order": range(3)}
+    whole_loss, whole = first_step(trainer, student, train, size=16, **options)
+    parts_loss, parts = first_step(trainer, student, train, size=4, accumulate=4, **options)
+    assert parts_loss == pytest.approx(whole_loss, abs=1e-5)
+    for key, gradient in whole.items():
+        torch.testing.assert_close(parts[key], gradient, atol=1e-5, rtol=1e-5)
+
+
+def test_a_loss_of_batches_is_refused_in_micro_batches(trainer, dataset, tiny_bert, tiny_distilbert):
+    with pytest.raises(ValueError, match="^loss: dist compares the rows of a batch with each other, so gradient_acc"):
+        trainer(tiny_distilbert(), dataset(16, tiny_bert()), size=4, accumulate=4, loss="dist")
 
 
 def test_cached_and_live_logits_train_alike(trainer, dataset, tiny_bert, tiny_distilbert):
@@ -198,3 +215,56 @@ def test_the_teachers_labels_must_be_the_students(trainer, dataset, tiny_bert, t
 def test_bad_parameters_are_refused_before_anything_is_built(tiny_distilbert):
     with pytest.raises(ValueError, match="temperature must be above 0"):
         DistillationTrainer(model=tiny_distilbert(), temperature=0.0)
+
+
+def test_a_student_that_gives_tuples_learns_and_is_scored_as_one_that_does_not(trainer, dataset, tiny_bert):
+    train, results = dataset(teacher=tiny_bert(3)), []
+    for return_dict in (True, False):
+        student = tiny_bert()
+        student.config.return_dict = return_dict
+        made = trainer(student, train, eval_dataset=train)
+        made.train()
+        results.append((made.evaluate()["eval_loss"], made.predict(train).predictions))
+    assert results[0][0] == results[1][0]
+    assert results[0][1].shape == (16, 3)
+    assert (results[0][1] == results[1][1]).all()
+
+
+def test_a_student_whose_forward_names_nothing_is_given_the_batch(trainer, dataset, tiny_bert):
+    class Wrapped(torch.nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.config, self.seen = inner, inner.config, set()
+
+        def forward(self, **batch):
+            self.seen |= set(batch)
+            return self.inner(**batch)
+
+    wrapped = Wrapped(tiny_bert())
+    trainer(wrapped, dataset(teacher=tiny_bert(3))).train()
+    assert wrapped.seen == {"input_ids", "attention_mask", "token_type_ids"}
+
+
+def test_what_would_be_ignored_or_misread_is_refused(trainer, dataset, tiny_bert, tokenizer, tmp_path):
+    train = dataset(teacher=tiny_bert(3))
+    with pytest.raises(ValueError, match="compute_loss_func would be ignored: give the soft loss as loss"):
+        trainer(tiny_bert(), train, compute_loss_func=lambda *_, **__: None)
+    probabilities = train.remove_columns("labels").add_column("labels", [[0.2, 0.3, 0.5]] * 16)
+    with pytest.raises(ValueError, match="labels must be class indices"):
+        trainer(tiny_bert(), probabilities).train()
+
+    tiny_bert().save_pretrained(tmp_path / "teacher")
+    tokenizer.save_pretrained(tmp_path / "teacher")
+    teacher = type(tiny_bert()).from_pretrained(tmp_path / "teacher")
+    trainer(tiny_bert(), dataset(), teacher_model=teacher)  # its own tokenizer
+    words = json.loads((tmp_path / "teacher" / "tokenizer.json").read_text())
+    ids = words["model"]["vocab"]
+    ids["lamp"], ids["door"] = ids["door"], ids["lamp"]
+    (tmp_path / "teacher" / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(ValueError, match="a live teacher") as caught:
+        trainer(tiny_bert(), dataset(), teacher_model=teacher)
+    assert str(caught.value) == (
+        f"a live teacher reads the student's token ids, but the tokenizer in its folder {tmp_path / 'teacher'} numbers its "
+        "tokens otherwise than processing_class: label the rows with the teacher's own tokenizer first, and give the logits "
+        "as a column 'teacher_logits'"
+    )

@@ -5,15 +5,24 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from trainings import SETTINGS, split, train_in
-from transformers import RobertaConfig, RobertaForSequenceClassification, TrainingArguments
+from transformers import (
+    BartConfig,
+    BartForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    TrainingArguments,
+)
 
+from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.models.labels import label_config
 from alambique.models.speedups import front
 from alambique.recipe.sections import Compute, Distillation, Training
 from alambique.training import resumable_trainer
-from alambique.training.fit import half_precision, training_arguments, unused_devices
+from alambique.training.fit import half_precision, refuse_several_processes, training_arguments, unused_devices
 from conftest import LABELS
+
+TEACHER_LOGITS = np.random.default_rng(0).normal(size=(60, len(LABELS))).astype(np.float32)
 
 
 @pytest.fixture
@@ -56,7 +65,9 @@ def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained
         torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
 
 
-def test_a_model_of_another_architecture_trains_in_parts_to_the_same_weights(tokenizer, tmp_path, monkeypatch):
+@pytest.mark.parametrize("loss", ["kl", "dist"])
+def test_a_model_of_another_architecture_trains_in_parts_to_the_same_weights(loss, tokenizer, tmp_path, monkeypatch):
+    """Its logits are put together before the loss: dist compares all rows of a step with each other."""
     config = RobertaConfig(
         vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
         hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0, **label_config(LABELS),
@@ -65,15 +76,28 @@ def test_a_model_of_another_architecture_trains_in_parts_to_the_same_weights(tok
     monkeypatch.setattr(resumable_trainer, "_PART_COST", 1)
     batches = []
     real = resumable_trainer.cut_by_length
-    monkeypatch.setattr(resumable_trainer, "cut_by_length", lambda batch: batches.append(real(batch)) or batches[-1])
+    monkeypatch.setattr(resumable_trainer, "cut_by_length", lambda *batch: batches.append(real(*batch)) or batches[-1])
+    distilled = {"distillation": Distillation(loss=loss), "teacher_logits": TEACHER_LOGITS}
     spared, plain = (
-        load_file(train_in(tmp_path / name, model, tokenizer, compute=compute) / "model.safetensors")
+        load_file(train_in(tmp_path / name, model, tokenizer, compute=compute, **distilled) / "model.safetensors")
         for name, compute in (("spared", Compute()), ("plain", Compute(speedups=False)))
     )
     assert len(batches) == 24  # of the steps of the first training alone
     assert max(map(len, batches)) > 1
     for name, weight in plain.items():
         tolerance = 5e-2 if name.endswith("key.bias") else 1e-3
+        torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_a_loss_over_the_batch_sees_all_rows_of_a_step(trained):
+    """Real tokens alone are computed, of all rows at once, so their correlation within a class is over the whole step."""
+    dist = {"distillation": Distillation(loss="dist", hard_label_weight=0), "teacher_logits": TEACHER_LOGITS}
+    spared, plain = (
+        load_file(trained(name, dropout=0.0, compute=compute, **dist) / "model.safetensors")
+        for name, compute in (("spared", Compute()), ("plain", Compute(speedups=False)))
+    )
+    for name, weight in plain.items():
+        tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
         torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
 
 
@@ -164,3 +188,37 @@ def test_idle_gpus_are_counted(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
     assert unused_devices() == 2
+
+
+def test_one_of_several_processes_is_refused_before_anything_is_written(monkeypatch):
+    refuse_several_processes()
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    refuse_several_processes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserInputError) as caught:
+        refuse_several_processes()
+    assert str(caught.value) == (
+        "distill is one process, and this is one of 2 (WORLD_SIZE). Start it without torchrun or accelerate launch; it uses "
+        "one GPU."
+    )
+
+
+def test_roberta_keeps_the_padding_token_that_its_positions_begin_after(tokenizer, tmp_path):
+    """Trainer would write the tokenizer's into the config; loaded again, the model would read other positions."""
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=40, type_vocab_size=1, pad_token_id=1, **label_config(LABELS),
+    )  # fmt: skip
+    work = train_in(tmp_path / "run", RobertaForSequenceClassification(config), tokenizer)
+    assert json.loads((work / "config.json").read_text())["pad_token_id"] == 1
+
+
+def test_a_model_that_gives_more_than_logits_is_scored_by_its_logits(tokenizer, tmp_path):
+    config = BartConfig(
+        vocab_size=len(tokenizer), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=40, pad_token_id=0,
+        eos_token_id=tokenizer.sep_token_id, decoder_start_token_id=tokenizer.sep_token_id, **label_config(LABELS),
+    )  # fmt: skip
+    work = train_in(tmp_path / "run", BartForSequenceClassification(config), tokenizer)
+    history = json.loads((work / "history.json").read_text())
+    assert [0 <= entry["eval_macro_f1"] <= 1 for entry in history if "eval_macro_f1" in entry] == [True] * 3

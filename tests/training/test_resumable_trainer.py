@@ -170,6 +170,8 @@ def test_a_batch_is_cut_into_parts_without_their_padding():
     assert long["input_ids"].equal(ids[39:])
     (left, _) = cut_by_length({"input_ids": ids, "attention_mask": mask.flip(1)})
     assert left["input_ids"].equal(ids[:39, 57:])
+    wide, _ = cut_by_length({"input_ids": ids, "attention_mask": mask}, 5)  # as Funnel needs
+    assert wide["input_ids"].equal(ids[:39, :5])
 
 
 def test_a_batch_that_would_gain_less_than_a_part_costs_is_not_cut():

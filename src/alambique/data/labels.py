@@ -2,21 +2,27 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 import numpy as np
 
 from alambique.data.files import Table
 from alambique.data.liar import GROUPS, ORDERS
+from alambique.data.spelling import look_alikes, shown
 from alambique.errors import DataError
 from alambique.recipe.sections import Data
 from alambique.terminal import is_unsafe
 
-MOST_CLASSES = 1000
+MOST_CLASSES = 10_000  # the memory of logits and of the head; data sets of products have some thousands
+FEW_CLASSES = 20  # so many may stand once each
 _LONGEST = 250  # characters of a label
 _SHOWN = 60
-_WHOLE = re.compile(r"^(-?\d+)\.0$")  # 1.0 in a CSV file is the 1 of a JSON or Parquet file
+_HEADER_WORDS = 3  # per cell of a header
+_WHOLE = re.compile(r"^(-?\d+)(?:\.0)?$")
+_TYPED = frozenset({".json", ".jsonl", ".ndjson", ".parquet", ".arrow"})  # these files say what is text
 
 
 @dataclass(frozen=True)
@@ -34,51 +40,107 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
     Raises:
         DataError: a label is missing, unknown, or only outside train; or there is one class, or far too many.
     """
-    cells = {split: _names(table, data.label) for split, table in tables.items()}
+    cells = _cells(tables, data.label)
     grouped = _grouped(cells, tables, data, liar=liar)
     train = Counter(grouped["train"])
-    for split, names in grouped.items():
-        for name, line in zip(names, tables[split].lines, strict=True):
-            if name not in train:
-                raise DataError(
-                    f"{tables[split].where}, line {line}: label {name!r} does not occur in the train split, so nothing "
-                    f"can learn it. Train has {_some(sorted(train))}."
-                )
-    where = tables["train"].where
-    for name in train:
-        if len(name) > _LONGEST or any(map(is_unsafe, name)) or "\ufffd" in name:
-            line = tables["train"].lines[grouped["train"].index(name)]
-            what = (
-                f"is longer than {_LONGEST} characters"
-                if len(name) > _LONGEST
-                else "has a character that cannot be shown"
-            )
-            raise DataError(
-                f"{where}, line {line}: label {_short(name)} {what}. Is {data.label!r} the column of labels?"
-            )
-    if len(train) == 1:
-        raise DataError(
-            f"{where}: every row has the label {next(iter(train))!r}; a classifier needs two classes or more."
-        )
-    first = grouped["train"][0]
-    if data.columns and train[first] == 1 and tables["train"].lines[0] == 1:
-        raise DataError(
-            f"{where}: label {first!r} stands in the first row and nowhere else, so that row looks like a header. Leave "
-            "data.columns out, which is for files without one."
-        )
-    if len(train) > min(MOST_CLASSES, max(20, len(grouped["train"]) // 2)):
-        raise DataError(
-            f"{where}: column {data.label!r}, which data.label names, has {len(train)} different values in "
-            f"{len(grouped['train'])} rows. Is it the text column?"
-        )
+    _check_known(grouped, tables, train)
+    _check_names(grouped["train"], train, tables["train"], data)
+    _check_header(grouped, tables["train"], data)
+    _check_number(grouped, tables["train"], data)
     ordered, ordinal = _ordered(set(train), tables["train"], data, liar=liar)
     index = {name: i for i, name in enumerate(ordered)}
     labels = {split: np.array([index[name] for name in found], dtype=np.int64) for split, found in grouped.items()}
     return EncodedLabels(ordered, ordinal, labels)
 
 
+def _check_known(grouped: Mapping[str, list[str]], tables: Mapping[str, Table], train: Mapping[str, int]) -> None:
+    for split, names in grouped.items():
+        for name, line in zip(names, tables[split].lines, strict=True):
+            if name not in train:
+                raise DataError(
+                    f"{tables[split].where}, line {line}: label {name!r} does not occur in the train split, so nothing "
+                    f"can learn it. Train has {_some(sorted(train))}.{_look_alike(name, train)}"
+                )
+
+
+def _look_alike(name: str, known: Iterable[str]) -> str:
+    for other in known:
+        for group in look_alikes((name, other)):
+            return (
+                f" {shown(name)} and {shown(other)} differ by {group.difference} alone: to make them one label, name "
+                "every label in data.label_groups."
+            )
+    return ""
+
+
+def _check_names(names: list[str], counts: Mapping[str, int], train: Table, data: Data) -> None:
+    for name in counts:
+        if len(name) > _LONGEST or any(map(is_unsafe, name)) or "\ufffd" in name:
+            line = train.lines[names.index(name)]
+            fault = (
+                f"is longer than {_LONGEST} characters"
+                if len(name) > _LONGEST
+                else "has a character that cannot be shown"
+            )
+            raise DataError(
+                f"{train.where}, line {line}: label {_short(name)} {fault}. Is {data.label!r} the column of labels?"
+            )
+    if len(counts) == 1:
+        raise DataError(
+            f"{train.where}: every row has the label {next(iter(counts))!r}; a classifier needs two classes or more."
+        )
+
+
+def _check_header(grouped: Mapping[str, list[str]], train: Table, data: Data) -> None:
+    """Refuse a first row that looks like a header: its label is nowhere else, and its texts are of a few words."""
+    first = grouped["train"][0]
+    alone = sum(names.count(first) for names in grouped.values()) == 1
+    texts = [train.columns[name] for name in data.text]
+    brief = all(_words(cells[0]) <= _HEADER_WORDS for cells in texts)
+    longer = any(sorted(map(_words, cells))[len(cells) // 2] > _HEADER_WORDS for cells in texts)
+    if data.columns and train.lines[0] == 1 and alone and (brief or not longer):
+        raise DataError(
+            f"{train.where}: label {first!r} stands in the first row and nowhere else, so that row looks like a header. "
+            "Leave data.columns out, which is for files without one."
+        )
+
+
+def _words(cell: str | None) -> int:
+    return len((cell or "").split())
+
+
+def _check_number(grouped: Mapping[str, list[str]], train: Table, data: Data) -> None:
+    """Refuse values that hardly repeat, as those of a text column; valid and test count, which few-shot train rows need."""
+    different, rows = len(set(grouped["train"])), sum(map(len, grouped.values()))
+    if different > max(FEW_CLASSES, rows // 2):
+        raise DataError(
+            f"{train.where}: column {data.label!r}, which data.label names, has {different} different values in "
+            f"{len(grouped['train'])} rows. Is it the text column?"
+        )
+    if different > MOST_CLASSES:
+        raise DataError(
+            f"{train.where}: column {data.label!r}, which data.label names, has {different:,} different values; a "
+            f"classifier can have {MOST_CLASSES:,}. Is it the column of labels? data.label_groups can merge them."
+        )
+
+
 def _short(name: str) -> str:
     return repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}…"
+
+
+def _cells(tables: Mapping[str, Table], column: str) -> dict[str, list[str]]:
+    """Label of each row, by split; ``1.0`` in text files is ``1`` if all labels of these files are whole numbers.
+
+    What a JSON or Parquet file says is text stays as it is.
+    """
+    cells = {split: _names(table, column) for split, table in tables.items()}
+    untyped = [split for split, table in tables.items() if not _TYPED.intersection(Path(table.where).suffixes)]
+    whole = all(_WHOLE.match(name) for split in untyped for name in cells[split])
+    long = any(_WHOLE.sub(r"\1", name) != name for split in cells if split not in untyped for name in cells[split])
+    if whole and not long:
+        for split in untyped:
+            cells[split] = [_WHOLE.sub(r"\1", name) for name in cells[split]]
+    return cells
 
 
 def _names(table: Table, column: str) -> list[str]:
@@ -88,7 +150,7 @@ def _names(table: Table, column: str) -> list[str]:
         if cell is None or not cell.strip():
             raise DataError(f"{table.where}, line {line}: the label (column {column!r}) is empty.")
         if class_names is None:
-            names.append(_WHOLE.sub(r"\1", cell.strip()))
+            names.append(cell.strip())
         elif not 0 <= int(cell) < len(class_names):
             raise DataError(f"{table.where}, line {line}: label {cell} is none of 0 to {len(class_names) - 1}.")
         else:
@@ -135,7 +197,7 @@ def _ordered(present: set[str], train: Table, data: Data, *, liar: bool) -> tupl
     if data.label in train.class_names and data.label_groups is None:
         return tuple(name for name in train.class_names[data.label] if name in present), False
     if all(name.removeprefix("-").isdecimal() for name in present):
-        return tuple(sorted(present, key=int)), False
+        return tuple(sorted(present, key=lambda name: (int(name), name))), False
     return tuple(sorted(present)), False
 
 

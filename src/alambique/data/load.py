@@ -1,7 +1,7 @@
 """From ``data.source`` to :class:`Splits`: find the files, read them, name the labels, make what is missing."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +12,11 @@ from alambique.data import quickstart
 from alambique.data.files import SUFFIXES, Table, join, read_table
 from alambique.data.labels import encode_labels
 from alambique.data.liar import HUB_NAMES, is_liar
-from alambique.data.sampling import split_off, stratified_sample
+from alambique.data.sampling import complete
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
 from alambique.recipe.sections import Data
 
-SPLIT_OFF_SHARE = 0.1
 _WORDS = {"train": "train", "valid": "valid", "validation": "valid", "dev": "valid", "val": "valid", "test": "test"}
 _IN_PATH = re.compile(r"(?:^|[/_.-])(train|validation|valid|val|dev|test)(?=[/_.-]|$)")
 _HUB_DATA = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json"]
@@ -52,8 +51,13 @@ def locate(data: Data) -> ReadTables:
     return _reader(_hub_files(found.folder, data), data)
 
 
-def load_splits(data: Data, read_tables: ReadTables) -> Splits:
+def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, str] | None = None) -> Splits:
     """Read, check and label every row; split off what is missing; sample if asked.
+
+    Args:
+        data: the recipe's section.
+        read_tables: as :func:`locate` gives it.
+        recorded: the digest of each split of a run that goes on (:func:`alambique.data.sampling.complete`).
 
     Raises:
         DataError: the message names the file, the row or the column, and what to do.
@@ -75,21 +79,8 @@ def load_splits(data: Data, read_tables: ReadTables) -> Splits:
     _check_variety(tables["train"], data)
     encoded = encode_labels(tables, data, liar=liar)
     splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}
-    for name in ("test", "valid"):
-        if name not in splits:
-            splits["train"], splits[name] = split_off(splits["train"], name, SPLIT_OFF_SHARE, data.split_seed)
-            notes.append(
-                f"The source has no labelled {name} split: {len(splits[name])} rows were split off train, stratified by "
-                f"label, with data.split_seed {data.split_seed}."
-            )
-    if data.max_rows is not None:
-        for name in SPLIT_NAMES:
-            chosen = stratified_sample(splits[name].labels, data.max_rows, data.split_seed)
-            if len(chosen) < len(splits[name]):
-                notes.append(
-                    f"{name}: a stratified sample of {len(chosen)} of {len(splits[name])} rows (data.max_rows)."
-                )
-                splits[name] = splits[name].take(chosen)
+    splits, changes = complete(splits, data, recorded)
+    notes += changes
     train, valid, test = (splits[name] for name in SPLIT_NAMES)
     return Splits(train, valid, test, encoded.names, ordinal=encoded.ordinal, notes=tuple(notes))
 

@@ -9,7 +9,7 @@ from alambique.doctor.batches import IDS, LABELS, MASK, TYPES, Row, evaluating, 
 from alambique.doctor.codes import Code
 from alambique.doctor.setup import Setup
 from alambique.findings import Finding
-from alambique.models.inputs import ModelInputs
+from alambique.models.inputs import ModelInputs, token_types
 
 NO_TYPES = Code(
     "dropped-token-types",
@@ -39,7 +39,7 @@ def check(setup: Setup) -> list[Finding]:
     """Compare a batch with each of its rows as the teacher's tokenizer gives it, alone and so without padding."""
     teacher, source = setup.teacher, setup.teacher_reader
     probe = _with_short_row(sample(setup.splits.train, _PROBED))
-    reads_types = TYPES in ModelInputs.of(teacher).names and teacher.config.to_dict().get("type_vocab_size", 0) > 1
+    reads_types = TYPES in ModelInputs.of(teacher).column_names and (token_types(teacher.config) or 0) > 1
     native = source.encode(probe, return_token_type_ids=reads_types, return_attention_mask=True)
     encoded = source.encode(probe)
     batch = source.batch(encoded)

@@ -15,16 +15,18 @@ from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine
+from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
 from alambique.findings import Finding
 from alambique.inference.torch_model import to_device
 from alambique.models.speedups.front import Speedups
 from alambique.models.student_form import BuildContext
-from alambique.pipeline import surroundings
+from alambique.models.tokenizer import no_tokenizer_json
+from alambique.pipeline import read_with, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
-from alambique.stages.student import resolve_student
+from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
 from alambique.training.fit import unused_devices
 
@@ -49,7 +51,7 @@ class Diagnosis:
 
     Attributes:
         findings: gravest first.
-        estimates: a line a stage.
+        estimates: a line a stage; empty where a model cannot be used.
         disk: bytes the run needs at its peak.
         free: bytes free on the disk of the current folder.
         device: where the models run.
@@ -85,8 +87,13 @@ def diagnose(
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
-        inits = teachers(recipe, splits)
-        form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+        check_loss(recipe.distillation, recipe.student, splits)
+        try:
+            inits = teachers(recipe, splits)
+            form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+        except MisfitError as error:  # nothing can be computed with such a model
+            problem = error.problem[0].upper() + error.problem[1:]
+            return _unfit(Finding(error.code, error.where, problem, error.advice), splits)
         process = resident()
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
         tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
@@ -115,8 +122,15 @@ def diagnose(
         estimates = _estimates(recipe, splits, costs, students, process if device.type == "cpu" else 0)
         disk, free = _disk(recipe, costs, students), shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
+    unexportable = no_tokenizer_json(read_with(form, inits[0]), where="student")
+    findings += [unexportable] if unexportable is not None and recipe.export.formats else []
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     return Diagnosis(findings, estimates, disk, free, str(device), {split.name: len(split) for split in splits})
+
+
+def _unfit(finding: Finding, splits: Splits) -> Diagnosis:
+    rows = {split.name: len(split) for split in splits}
+    return Diagnosis([finding], [], 0, shutil.disk_usage(Path.cwd()).free, "", rows)
 
 
 def _giving(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:

@@ -15,15 +15,21 @@ HEAD = """\
 
 `alambique doctor` and `examine` ([doctor.md](doctor.md)) give each finding a code, which scripts may rely on."""
 LINT = {
-    "duplicate-texts": "rows repeat a text of the same split",
+    "look-alike-labels": "labels differ by case, blanks, Unicode form, invisible characters or the form of a number alone",
+    "duplicate-texts": "rows repeat a text of the same split; case, blanks and Unicode form do not count",
     "conflicting-labels": "rows have a text that stands in the same split with another label",
-    "shared-with-train": "rows of valid or test have a text that train has",
+    "shared-with-train": "rows of valid or test have a text that train has; case, blanks and Unicode form do not count",
     "empty-texts": "rows have no text",
     "cut-texts": "texts are longer than the length limit and lose their end",
     "absent-classes": "a split has no row of a class",
     "count-columns": "the model reads columns of LIAR that count the statement itself",
 }
 COMMAND = {
+    "vocabulary-mismatch": "a tokenizer has words that its model has no embedding for; nothing more is examined",
+    "model-cannot-run": "a model fails on short texts, on texts of `data.max_length` tokens, or in a training step; nothing "
+    "more is examined",
+    "other-head": "a finished teacher was trained for several labels per text or for numbers; nothing more is examined",
+    "no-tokenizer-json": "the student's tokenizer is written in Python, so that no ONNX file can be made",
     "disk-space": "the run needs more disk than is free",
     "memory": "a stage needs more memory than is free",
     "machine-busy": "other work runs on the machine, so the estimated times are uncertain",

@@ -11,6 +11,8 @@ def as_text(diagnosis: Diagnosis) -> str:
     lines = [f"Rows: {rows}", "", f"Findings: {len(diagnosis.findings) or 'none'}"]
     for finding in diagnosis.findings:
         lines += [f"  {finding.code} ({finding.where})", f"    {finding.message}", f"    {finding.advice}"]
+    if not diagnosis.estimates:
+        return "\n".join([*lines, "", "No estimates: the model cannot be used as it is."])
     lines += ["", f"Estimates on this machine ({diagnosis.device}), measured on a few batches"]
     lines += [f"  {e.stage:<12} {_time(e.seconds):>8}   {_size(e.memory):>8} memory" for e in diagnosis.estimates]
     total = sum(estimate.seconds for estimate in diagnosis.estimates)

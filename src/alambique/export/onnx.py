@@ -1,6 +1,5 @@
 """From a classifier in PyTorch to an ONNX graph, with torch's own exporter."""
 
-import inspect
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,32 +11,34 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from alambique.models.inputs import ModelInputs
 from alambique.models.speedups.cls_last_layer import enable_cls_only
 
 OPSET = 18
 OUTPUT = "logits"
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-_SHORTEST = 2  # torch.export takes a dimension of size 1 for a constant
 
 
-def export_graph(model: PreTrainedModel, path: Path, *, token_types: bool, max_length: int) -> None:
+def export_graph(model: PreTrainedModel, path: Path, inputs: ModelInputs) -> None:
     """Write the classifier as one ONNX file of standard operators, with any batch size and sequence length.
 
     Args:
         model: a classifier; its last layer and its attention are set to what exports best, the weights stay.
         path: of the file.
-        token_types: whether it is given the token types of pairs.
-        max_length: the longest sequence, in tokens.
+        inputs: what it is given; in its order in :data:`INPUTS`.
     """
+    if inputs.max_length is None:
+        raise ValueError("the inputs of an exported graph have a greatest length")
     model.eval()
     model.set_attn_implementation("eager")  # the same sums as sdpa's, in fewer operators
     enable_cls_only(model)
-    named = inspect.signature(model.forward).parameters
-    names = [name for name in INPUTS if name in named and (token_types or name != "token_type_ids")]
-    batch, sequence = torch.export.Dim("batch", min=1), torch.export.Dim("sequence", min=_SHORTEST, max=max_length)
+    names = [name for name in INPUTS if name in inputs.column_names]
+    batch = torch.export.Dim("batch", min=1)
+    sequence = torch.export.Dim("sequence", min=inputs.shortest, max=max(inputs.max_length, inputs.shortest + 1))
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            _Logits(model, names), _examples(names, min(max_length, 9)), input_names=names, output_names=[OUTPUT],
+            _Logits(model, names), _examples(names, max(inputs.shortest, min(inputs.max_length, 9))),
+            input_names=names, output_names=[OUTPUT],
             dynamic_shapes=(tuple({0: batch, 1: sequence} for _ in names),),
             dynamo=True, external_data=False, opset_version=OPSET, verbose=False,
         )  # fmt: skip

@@ -10,6 +10,8 @@ from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.recipe.sections import Export
 
+_LONGEST_PROBE = 400  # characters, which are repeated until they are cut
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -73,6 +75,29 @@ def onnx_problems(parity: Parity, limits: Export) -> list[str]:
     if parity.max_drift <= limits.onnx_max_drift:
         return []
     return [f"a probability drifts by {parity.max_drift:.2g} (export.onnx_max_drift is {limits.onnx_max_drift:g})"]
+
+
+def probe_rows(segments: list[tuple[str, ...]], *, max_length: int) -> list[tuple[str, ...]]:
+    """Texts that valid may lack: empty, a letter, a word, and longer than ``max_length`` tokens; or pairs of these.
+
+    Args:
+        segments: of valid, one or two texts per row.
+        max_length: where texts are cut, in tokens.
+    """
+    text = max((row[0] for row in segments), key=len)[:_LONGEST_PROBE]
+    long = " ".join([text or "a"] * (1 + 2 * max_length // max(1, len(text.split()))))
+    texts = ("", "a", (text.split() or ["a"])[0], text, long)
+    if len(segments[0]) == 1:
+        return [(text,) for text in texts]
+    return [(first, second) for first in texts for second in ("", "a", long)]
+
+
+def probe_problems(drift: float, limits: Export) -> list[str]:
+    """Why an fp32 file is refused whose largest difference of a probability on :func:`probe_rows` is ``drift``."""
+    if drift <= limits.onnx_max_drift:
+        return []
+    limit = f"(export.onnx_max_drift is {limits.onnx_max_drift:g})"
+    return [f"a probability of an empty, short or cut text drifts by {drift:.2g} {limit}"]
 
 
 def int8_problems(parity: Parity, limits: Export) -> list[str]:

@@ -1,7 +1,7 @@
 // The exported student, run here: from texts to probabilities, as Python gives them from the same file at batch 1.
 
 import { AutoModelForSequenceClassification, AutoTokenizer, env, Tensor } from "./lib/transformers.min.js";
-import { cut } from "./cut.js";
+import { cut, fill } from "./cut.js";
 
 const here = new URL("./", import.meta.url).href;
 env.allowRemoteModels = false;
@@ -30,7 +30,7 @@ export async function openStudent() {
     const alone = (text) => tokenizer(text, { ...options, add_special_tokens: false }).input_ids;
     const texts = facts.pairs ? [first, second] : [first];
     const whole = tokenizer(first, facts.pairs ? { ...options, text_pair: second } : options);
-    return cut(whole, texts.map(alone), facts.max_length);
+    return fill(cut(whole, texts.map(alone), facts.max_length, facts.model_inputs?.truncation_side), facts.model_inputs);
   }
 
   async function classify(first, second) {

@@ -166,14 +166,12 @@ def _exported(run: RunFolder, facts: Any) -> set[str]:
 
 def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any) -> Classifier:
     from alambique.inference.onnx_model import OnnxModel  # noqa: PLC0415 - a run may be opened in PyTorch
+    from alambique.models.inputs import ModelInputs  # noqa: PLC0415
 
     folder = run.path / ONNX
     for name in (ONNX_FILES[chosen], TOKENIZER):
         _refuse_damage(run, name)
-    loaded = OnnxModel(
-        folder / ONNX_FILES[chosen], folder / TOKENIZER,
-        max_length=facts["max_length"], pad_id=facts["pad_id"], **session,
-    )  # fmt: skip
+    loaded = OnnxModel(folder / ONNX_FILES[chosen], folder / TOKENIZER, ModelInputs.recorded(facts), **session)
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
         lambda: float(facts["temperature"]), TASKS[facts.get("task", SINGLE_LABEL.name)],

@@ -1,19 +1,19 @@
 """A classifier's ONNX file run by ONNX Runtime, with its tokenizer: no torch, no transformers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
+from alambique.artefacts.tokens import Tokens, fill_empty, tokens_of
 from alambique.cpu import available_cores
+from alambique.models.inputs import IDS, SHORTEST, TYPES, ModelInputs
 
 BATCH, TOKENS = 32, 2048  # rows and tokens that run together, at most: more tokens take memory and gain nothing
-SHORTEST = 2  # tokens: the graph is exported for at least so many
 # ONNX Runtime fuses sum and layer norm into one operator that is several times slower on the processor than the two apart
 SLOWER_WHEN_FUSED = ["SkipLayerNormFusion"]
 Segments = Sequence[tuple[str, ...]]
@@ -23,21 +23,19 @@ class OnnxModel:
     """From texts to logits, in the order of the texts."""
 
     def __init__(
-        self, graph: Path | bytes, tokenizer: Path, *, max_length: int, pad_id: int, threads: int | None = None,
-        spin: int = 0,
-    ) -> None:  # fmt: skip
+        self, graph: Path | bytes, tokenizer: Path, inputs: ModelInputs, *, threads: int | None = None, spin: int = 0
+    ) -> None:
         """Load both files.
 
         Args:
             graph: the model, a file or its content.
             tokenizer: a ``tokenizer.json``.
-            max_length: where texts are cut, in tokens.
-            pad_id: of the padding token.
+            inputs: what the graph is given.
             threads: of one run; by default one a core that this process may use.
             spin: microseconds that idle threads look for work before they sleep.
         """
         self.session = session(graph, threads=threads, spin=spin)
-        self.encode = TokenBatches(tokenizer, max_length=max_length, pad_id=pad_id, inputs=input_names(self.session))
+        self.encode = TokenBatches(tokenizer, inputs)
         self.classes = int(self.session.get_outputs()[0].shape[-1])
 
     def logits(
@@ -61,37 +59,32 @@ class OnnxModel:
 class TokenBatches:
     """From texts to padded batches of token ids, rows of similar length together."""
 
-    def __init__(self, tokenizer: Path, *, max_length: int, pad_id: int, inputs: Sequence[str]) -> None:
-        """``inputs`` are the names of the graph's; see :class:`OnnxModel` for the rest."""
+    def __init__(self, tokenizer: Path, inputs: ModelInputs) -> None:
+        """Load the tokenizer.
+
+        Args:
+            tokenizer: a ``tokenizer.json``.
+            inputs: what the graph is given: its names, cut and padding.
+        """
+        self.inputs, self.typed = inputs, TYPES in inputs.column_names
+        self.padding = {IDS: 0, TYPES: 0, **(inputs.padding or {})}
         self.tokenizer = Tokenizer.from_file(str(tokenizer))
         self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_length)
-        self.pad_id, self.inputs = pad_id, tuple(inputs)
+        if inputs.max_length is not None:
+            self.tokenizer.enable_truncation(inputs.max_length, direction=inputs.truncation_side)
 
-    def __call__(self, segments: Segments, batch_size: int) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    def __call__(self, segments: Segments, batch_size: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """The rows' places, and what the graph reads of them, batch by batch from the longest."""
-        encoded = self.tokenizer.encode_batch_fast([row[0] if len(row) == 1 else tuple(row) for row in segments])
-        if len(encoded) == 1:  # a service's commonest case, where every step counts
-            return [(np.zeros(1, dtype=np.intp), self._padded(encoded))]
-        order = np.argsort([-len(one.ids) for one in encoded], kind="stable")
-        batches, start = [], 0
-        while start < len(order):
-            rows = order[start : start + min(batch_size, rows_together(len(encoded[order[start]].ids)))]
-            batches.append((rows, self._padded([encoded[row] for row in rows])))
-            start += len(rows)
-        return batches
+        return self.inputs.batches(self.tokens(segments), batch_size, most_tokens=TOKENS)
 
-    def _padded(self, encoded: list[Any]) -> dict[str, np.ndarray]:
-        length = max(SHORTEST, *(len(one.ids) for one in encoded))
-        batch = {name: np.zeros((len(encoded), length), dtype=np.int64) for name in self.inputs}
-        batch["input_ids"][:] = self.pad_id
-        for row, one in enumerate(encoded):
-            size = len(one.ids)
-            batch["input_ids"][row, :size] = one.ids
-            batch["attention_mask"][row, :size] = 1
-            if "token_type_ids" in batch:
-                batch["token_type_ids"][row, :size] = one.type_ids
-        return batch
+    def tokens(self, segments: Segments) -> Tokens:
+        """What the tokenizer makes of the rows, cut and not padded yet."""
+        encoded = self.tokenizer.encode_batch_fast([row[0] if len(row) == 1 else tuple(row) for row in segments])
+        rows = {IDS: [row.ids for row in encoded]}
+        if self.typed:
+            rows[TYPES] = [row.type_ids for row in encoded]
+        fill_empty(rows, self.padding)
+        return tokens_of(rows, self.padding, left=self.inputs.padding_side == "left")
 
 
 def rows_together(tokens: int) -> int:
@@ -126,8 +119,3 @@ def _share_memory() -> None:
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     with suppress(RuntimeError):  # another library has registered one, which does as well
         ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"arena_extend_strategy": 1}))
-
-
-def input_names(loaded: ort.InferenceSession) -> list[str]:
-    """What the graph reads, by name."""
-    return [one.name for one in loaded.get_inputs()]

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alambique.losses.prediction import LossInputs, PredictionLoss, loss_of, to_float32
+from alambique.losses.contract import LossInputs, PredictionLoss, to_float32
+from alambique.losses.prediction import loss_of
 
 NO_LABEL = -100
 
@@ -49,7 +50,7 @@ def distillation_loss(
         labels: (B,) class indices, −100 for none; may be None when ``hard_label_weight`` is 0.
         temperature: temperature of the soft loss, above 0.
         hard_label_weight: w, from 0 (soft labels only) to 1 (hard labels only).
-        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.prediction.PredictionLoss`.
+        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.contract.PredictionLoss`.
         label_order: (C,) the rank of each class, for a loss that needs it.
         label_smoothing: label smoothing of the hard labels, from 0 to 1.
         hard_loss: function from logits, labels and ``label_smoothing`` to one value per row, 0 for a row without a label.

@@ -8,12 +8,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alambique.models.pretrained import (
     PretrainedFolder,
     check_length,
-    check_weights,
     find_pretrained,
     load_to_train,
 )
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
 from alambique.models.tokenizer import load_tokenizer
+from alambique.models.trial import Conditions, check_weights
 from alambique.recipe.sections import Student
 
 KEY = "student.model"
@@ -32,11 +32,13 @@ class FromPretrained(StudentForm):
 
         Raises:
             ModelError: it cannot be had or trained, or reads shorter texts.
+            MisfitError: it does not fit its tokenizer, or cannot be run.
         """
         checkpoint = find_pretrained(cast("str", section.model), key=KEY)
         check_length(checkpoint.folder, surroundings.max_length, key=KEY)
         tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
-        check_weights(checkpoint, surroundings.label_names, key=KEY)
+        conditions = Conditions(KEY, surroundings.label_names, surroundings.max_length, surroundings.pairs)
+        check_weights(checkpoint, tokenizer, conditions)
         return cls(checkpoint, tokenizer)
 
     @property
@@ -51,5 +53,6 @@ class FromPretrained(StudentForm):
 
     def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Load the checkpoint; a head that it lacks is drawn by seed."""
-        model = load_to_train(self.checkpoint, context.label_names, key=KEY, seed=context.seed)
-        return model, load_tokenizer(self.checkpoint.folder, key=KEY)
+        tokenizer = load_tokenizer(self.checkpoint.folder, key=KEY)
+        model = load_to_train(self.checkpoint, context.label_names, key=KEY, seed=context.seed, tokenizer=tokenizer)
+        return model, tokenizer

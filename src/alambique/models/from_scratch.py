@@ -22,39 +22,43 @@ from alambique.recipe.sections import Scratch, Student
 POSITIONS = 512
 
 
+def config_from_scratch(size: Scratch, **entries: Any) -> BertConfig | DistilBertConfig:
+    """The config of a classifier of this size.
+
+    Args:
+        size: architecture, layers, width, heads; the feed-forward width is four times the width by default.
+        entries: what its tokenizer and its classes say.
+    """
+    feed_forward = size.feed_forward or 4 * size.width
+    if size.architecture == "bert":
+        return BertConfig(
+            hidden_size=size.width, num_hidden_layers=size.layers, num_attention_heads=size.heads,
+            intermediate_size=feed_forward, max_position_embeddings=POSITIONS, **entries,
+        )  # fmt: skip
+    return DistilBertConfig(
+        dim=size.width, n_layers=size.layers, n_heads=size.heads, hidden_dim=feed_forward,
+        max_position_embeddings=POSITIONS, **entries,
+    )  # fmt: skip
+
+
 def model_from_scratch(
     size: Scratch, tokenizer: PreTrainedTokenizerBase, label_names: tuple[str, ...], *, seed: int
 ) -> PreTrainedModel:
     """A BERT or DistilBERT classifier with random weights.
 
     Args:
-        size: architecture, layers, width, heads; the feed-forward width is four times the width by default.
+        size: architecture, layers, width, heads.
         tokenizer: what it will read.
         label_names: its classes.
         seed: of the weights.
     """
     set_seed(seed)
-    feed_forward = size.feed_forward or 4 * size.width
-    labels = label_config(label_names)
-    if size.architecture == "bert":
-        config = BertConfig(
-            vocab_size=len(tokenizer), hidden_size=size.width, num_hidden_layers=size.layers,
-            num_attention_heads=size.heads, intermediate_size=feed_forward, max_position_embeddings=POSITIONS,
-            pad_token_id=tokenizer.pad_token_id, **labels,
-        )  # fmt: skip
-        return BertForSequenceClassification(config)
-    return DistilBertForSequenceClassification(
-        DistilBertConfig(
-            vocab_size=len(tokenizer),
-            dim=size.width,
-            n_layers=size.layers,
-            n_heads=size.heads,
-            hidden_dim=feed_forward,
-            max_position_embeddings=POSITIONS,
-            pad_token_id=tokenizer.pad_token_id,
-            **labels,
-        )
+    config = config_from_scratch(
+        size, vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, **label_config(label_names)
     )
+    if isinstance(config, BertConfig):
+        return BertForSequenceClassification(config)
+    return DistilBertForSequenceClassification(config)
 
 
 @dataclass(frozen=True)

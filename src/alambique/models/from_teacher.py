@@ -1,19 +1,21 @@
-"""Students and teachers built here: from scratch, or from a teacher's layers."""
+"""Students that start from some of their teacher's layers: of its own architecture, or DistilBERT from BERT."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 from transformers import (
-    BertConfig,
     BertForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
 )
 
 from alambique.errors import ModelError
+from alambique.models.fewer_layers import depth_of, layer_stacks, with_layers
 from alambique.models.labels import label_config
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
 from alambique.models.tokenizer import for_model
@@ -47,43 +49,51 @@ def choose_layers(layers: int | tuple[int, ...], depth: int) -> list[int]:
     return chosen
 
 
+def check_layers(teacher: PreTrainedConfig, form: FromTeacher) -> list[int]:
+    """Which layers a student takes from such a teacher, if it can be made; nothing is loaded.
+
+    Raises:
+        ModelError: it cannot, or the teacher has no such layers.
+    """
+    other = (teacher.model_type, form.architecture) in _OTHER_ARCHITECTURES
+    if not other and form.architecture not in ("same", teacher.model_type):
+        raise ModelError(
+            f"student.from_teacher.architecture is {form.architecture}, which is made from a BERT teacher; this one is "
+            f"{teacher.model_type}. Set it to same for a shallower {teacher.model_type}."
+        )
+    chosen = choose_layers(form.layers, depth_of(teacher))
+    if not other:
+        layer_stacks(teacher, chosen)
+    return chosen
+
+
 def student_from_teacher(
     teacher: PreTrainedModel, form: FromTeacher, label_names: tuple[str, ...], *, seed: int
 ) -> PreTrainedModel:
-    """A student that starts from some of a BERT teacher's layers.
+    """A student that starts from some of a teacher's layers.
 
-    As DistilBERT was made (Sanh et al. 2019, "DistilBERT, a distilled version of BERT", §3): embeddings and every other
-    layer are taken over. DistilBERT has no token types, so the embedding of type 0 is added to every position; with all
-    layers taken its encoder then computes what BERT's does for single texts. Its head, which has another activation than
-    BERT's pooler, is drawn by ``seed``; a shallower BERT takes over pooler and head too.
+    One of the teacher's architecture takes over everything but the layers that are left out, pooler and head too.
+    DistilBERT from BERT is made as its authors did (Sanh et al. 2019, "DistilBERT, a distilled version of BERT", §3):
+    embeddings and every other layer are taken over. It has no token types, so the embedding of type 0 is added to every
+    position; with all layers taken its encoder then computes what BERT's does for single texts. Its head, which has
+    another activation than BERT's pooler, is drawn by ``seed``.
+
+    Args:
+        teacher: a classifier; it is not changed.
+        form: architecture and layers.
+        label_names: its classes.
+        seed: of the weights that are not taken over.
 
     Raises:
-        ModelError: the teacher is not a BERT, or has no such layers.
+        ModelError: such a student cannot be made from this teacher, or it has no such layers.
     """
-    if not isinstance(teacher, BertForSequenceClassification):
-        raise ModelError(f"student.from_teacher needs a BERT teacher; this one is {teacher.config.model_type}.")
-    chosen = choose_layers(form.layers, teacher.config.num_hidden_layers)
+    chosen = check_layers(teacher.config, form)
     set_seed(seed)
     labels = label_config(label_names)
-    if form.architecture == "bert":
-        return _shallower_bert(teacher, chosen, labels)
-    return _distilbert(teacher, chosen, labels)
-
-
-def _shallower_bert(
-    teacher: BertForSequenceClassification, chosen: list[int], labels: dict[str, Any]
-) -> BertForSequenceClassification:
-    config = BertConfig.from_dict(teacher.config.to_dict() | {"num_hidden_layers": len(chosen)} | labels)
-    student = BertForSequenceClassification(config)
-    kept = {}
-    for name, weight in teacher.state_dict().items():
-        layer = _layer_of(name)
-        if layer is None:
-            kept[name] = weight
-        elif layer in chosen:
-            kept[name.replace(f"layer.{layer}.", f"layer.{chosen.index(layer)}.", 1)] = weight
-    student.load_state_dict(kept)
-    return student
+    make = _OTHER_ARCHITECTURES.get((teacher.config.model_type, form.architecture))
+    if make is not None:
+        return make(cast("BertForSequenceClassification", teacher), chosen, labels)
+    return with_layers(teacher, chosen, labels)
 
 
 def _distilbert(
@@ -125,14 +135,15 @@ def _name_in_bert(name: str, chosen: list[int]) -> str:
     return f"encoder.layer.{chosen[int(layer)]}.{_DISTILBERT_TO_BERT[module]}.{kind}"
 
 
-def _layer_of(name: str) -> int | None:
-    parts = name.split(".")
-    return int(parts[parts.index("layer") + 1]) if "layer" in parts else None
+# by the teacher's architecture and the student's
+_OTHER_ARCHITECTURES: dict[
+    tuple[str, str], Callable[[BertForSequenceClassification, list[int], dict[str, Any]], PreTrainedModel]
+] = {("bert", "distilbert"): _distilbert}
 
 
 @dataclass(frozen=True)
 class FromTeacherLayers(StudentForm):
-    """A student that starts from some of a BERT teacher's layers and reads with its tokenizer."""
+    """A student that starts from some of its teacher's layers and reads with its tokenizer."""
 
     section: FromTeacher
 
@@ -143,13 +154,8 @@ class FromTeacherLayers(StudentForm):
         Raises:
             ModelError: it is not, or has not.
         """
-        if surroundings.teacher_architecture != "bert":
-            raise ModelError(
-                f"student.from_teacher needs a BERT teacher; this one is {surroundings.teacher_architecture}. Give "
-                "student.model or student.from_scratch instead."
-            )
         form = cast("FromTeacher", section.from_teacher)
-        choose_layers(form.layers, surroundings.teacher_layers)
+        check_layers(surroundings.teacher_config, form)
         return cls(form)
 
     def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Class names in a model's config."""
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -10,6 +12,8 @@ from alambique.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
+
+_WHOLE = re.compile(r"-?\d+\.0+")  # a whole number that a table wrote with a point
 
 
 def label_config(label_names: tuple[str, ...]) -> dict[str, Any]:
@@ -23,20 +27,51 @@ def label_config(label_names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def label_names_of(model: nn.Module) -> list[str]:
-    """The names of a classifier's classes, by index."""
-    names = {int(i): name for i, name in (cast("PreTrainedConfig", model.config).id2label or {}).items()}
+    """The names of a classifier's classes, by index, as text: some configs hold numbers."""
+    names = {int(i): str(name) for i, name in (cast("PreTrainedConfig", model.config).id2label or {}).items()}
     return [names[i] for i in range(len(names))]
+
+
+def plain_names(config: "PreTrainedConfig", *, key: str) -> None:
+    """Make the names in a config text, which others have left as numbers.
+
+    Args:
+        config: changed in place.
+        key: of the recipe, and the folder, for messages.
+
+    Raises:
+        ModelError: the classes are not numbered from 0 on.
+    """
+    names = {int(i): str(name) for i, name in (config.id2label or {}).items()}
+    if sorted(names) != list(range(len(names))):
+        raise ModelError(
+            f"{key}: id2label of its config.json numbers its classes {', '.join(map(str, sorted(names)[:8]))}; "
+            "they must be numbered from 0 on, in the order of the logits."
+        )
+    config.id2label = names
+    config.label2id = {name: i for i, name in names.items()}
 
 
 def match_labels(own: list[str], wanted: tuple[str, ...]) -> list[int]:
     """For each of the data's labels, by name, the index the teacher gives it.
 
-    Case, spaces, hyphens and underscores do not matter. Names like LABEL_3 stand for the data's integer label 3.
+    Names that are the same count first. Else case, spaces, hyphens and underscores do not matter, ``1.0`` is ``1``, and
+    names like LABEL_3 stand for the data's integer label 3, provided that no two names of one side become the same.
 
     Raises:
-        ModelError: the names are not the same set.
+        ModelError: the names are not the same set, or could be matched in more than one way.
     """
-    places = {_plain(name): i for i, name in enumerate(own)}
+    places = {name: i for i, name in enumerate(own)}
+    if len(places) == len(own) and places.keys() == set(wanted):
+        return [places[name] for name in wanted]
+    twins = _twins(own) or _twins(wanted)
+    if twins:
+        raise ModelError(
+            f"teacher.model: the teacher's labels are {', '.join(own)}, the data's {', '.join(wanted)}: "
+            f"{' and '.join(twins)} differ at most by case, spaces, hyphens or underscores, so they cannot be matched by "
+            "name. Write the data's names into id2label of the teacher's config.json."
+        )
+    places = {_plain(name): i for name, i in places.items()}
     order = [places.get(_plain(name), -1) for name in wanted]
     if -1 in order or len(own) != len(wanted):
         generic = all(name.startswith("LABEL_") for name in own)
@@ -52,6 +87,14 @@ def match_labels(own: list[str], wanted: tuple[str, ...]) -> list[int]:
     return order
 
 
+def _twins(names: Iterable[str]) -> list[str]:
+    """The first names that cannot be told apart once they are folded; empty if all can."""
+    folded: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        folded.setdefault(_plain(name), []).append(name)
+    return next((same for same in folded.values() if len(same) > 1), [])
+
+
 def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None:
     """Permute the last layer of a classifier so that its classes come in the data's order.
 
@@ -59,14 +102,17 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
         ModelError: the labels differ, or the model has no linear last layer that can be permuted.
     """
     order = match_labels(label_names_of(model), label_names)
-    ids = {"input_ids": torch.arange(1, 9).unsqueeze(0)}
+    end = model.config.to_dict().get("eos_token_id")  # which BART pools at
+    words = [*range(3, 9), end if isinstance(end, int) else 9]
+    ids = {"input_ids": torch.tensor([words])}
     with torch.no_grad():
         model.eval()
         before = model(**ids).logits
-        head = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == len(order)][-1]
-        head.weight.copy_(head.weight[order].clone())
-        if head.bias is not None:
-            head.bias.copy_(head.bias[order].clone())
+        heads = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == len(order)]
+        for head in heads[-1:]:
+            head.weight.copy_(head.weight[order].clone())
+            if head.bias is not None:
+                head.bias.copy_(head.bias[order].clone())
         after = model(**ids).logits
     # the order of the rows of a matrix changes how its products are summed, so the last bits may differ
     if not torch.allclose(before[:, order].float(), after.float(), rtol=1e-3, atol=1e-4):
@@ -77,4 +123,6 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
 
 def _plain(name: str) -> str:
     plain = name.casefold().replace("_", "-").replace(" ", "-")
+    if _WHOLE.fullmatch(plain):
+        plain = plain.partition(".")[0]
     return plain.removeprefix("label-") if plain.removeprefix("label-").isdigit() else plain

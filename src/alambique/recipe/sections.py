@@ -122,7 +122,8 @@ class Data(Section):
     revision: str | None = None
     """Revision of a Hub data set; null: the Hub's Parquet conversion, else the main branch."""
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Seed for splitting a missing valid or test off train (a tenth of train each, stratified) and for `data.max_rows`."""
+    """Seed for splitting a missing valid or test off train (a tenth of train each, stratified, each text drawn by a hash of
+    itself) and for `data.max_rows`."""
 
     @field_validator("text", "label_order", "metadata", "columns")
     @classmethod
@@ -204,10 +205,12 @@ class TeacherScratch(Scratch):
 class FromTeacher(Section):
     """A student that starts from some of the teacher's layers."""
 
-    architecture: Literal["distilbert", "bert"] = "distilbert"
-    """`bert`: a shallower BERT."""
+    architecture: Literal["distilbert", "bert", "same"] = "distilbert"
+    """`same`: a shallower copy of the teacher, whatever its architecture (of RoBERTa, as DistilRoBERTa is);
+    `distilbert`, `bert`: from a BERT teacher. `docs/models.md` lists the architectures."""
     layers: Layers
-    """Number of the teacher's layers, chosen evenly spaced, or a list of layer numbers, from 0, in ascending order."""
+    """Number of the teacher's layers, or a list of layer numbers, from 0, in ascending order. A number n of a teacher with
+    N layers takes layers i·N/n, rounded down, for i from 0 to n−1: three of twelve are 0, 4 and 8."""
 
 
 class Training(Section):
@@ -261,7 +264,7 @@ class Student(Training):
     model: Annotated[str, Field(min_length=1)] | None = None
     """As for the teacher. Alternatives: `student.from_teacher` and `student.from_scratch`."""
     from_teacher: FromTeacher | None = None
-    """Some of a BERT teacher's layers: `{architecture: distilbert, layers: 3}`."""
+    """Some of the teacher's layers: `{architecture: same, layers: 3}`."""
     from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
     epochs: Bounded = 6

@@ -10,7 +10,6 @@ import errno
 import hashlib
 import json
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,18 +20,16 @@ import yaml
 
 from alambique.errors import AlambiqueError, CorruptArtefactError, RunFolderError, UserInputError
 from alambique.recipe.recipe import Recipe
-from alambique.run.integrity import read_json, sync, write_text
+from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
     BENCHMARK,
     DATA,
-    KEY,
     MODEL_CARD,
     ONNX,
     PREDICTIONS,
     RECIPE,
     REPORT_HTML,
     REPORT_JSON,
-    SCRATCH,
     SEED_STAGES,
     SEEDS,
     TEACHERS,
@@ -40,8 +37,9 @@ from alambique.run.layout import (
     WORK,
 )
 from alambique.run.lock import LOCK, hold
-from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact, write_manifest
+from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact
 from alambique.run.system_errors import explain_system_error
+from alambique.run.work import fill, has_finished_stage, publish, remove, remove_new
 
 _HASH = b"# SHA-256 of what follows: "
 
@@ -74,7 +72,9 @@ class RunFolder:
     @classmethod
     @contextmanager
     def create(cls, path: Path, *, say: Callable[[str], None] = _silent) -> Iterator[Self]:
-        """A new folder, or one that is a run already, locked; on the user's error a folder made here is taken away again.
+        """A new folder, or one that is a run already, locked.
+
+        On the user's error a folder made here is taken away again, unless a stage was finished in it.
 
         Raises:
             RunFolderError: the folder holds other things, cannot be written, or another process has it.
@@ -95,8 +95,9 @@ class RunFolder:
             try:
                 yield run
             except BaseException as error:
-                if fresh and (isinstance(error, UserInputError) or run.run_id() is None):
-                    _remove_new(path, above)
+                unwanted = isinstance(error, UserInputError) or run.run_id() is None
+                if fresh and unwanted and not has_finished_stage(path):
+                    remove_new(path, above)
                 raise
 
     @contextmanager
@@ -234,11 +235,11 @@ class RunFolder:
         self._say_damage(folder, key)
         try:
             if self.fallback is not None and read_artefact(self.fallback.path / name, key) is not None:
-                _remove(work)
+                remove(work)
                 shutil.copytree(self.fallback.path / name, work)
             if read_artefact(work, key) is None:
-                _make(work, key, make)
-            _publish(work, folder)
+                fill(work, key, make)
+            publish(work, folder)
         except Exception as error:
             explained = explain_system_error(error, self.path, doing=name)
             if explained is None:
@@ -258,7 +259,7 @@ class RunFolder:
 
     def discard(self, name: str) -> None:
         """Remove what an attempt at a stage left behind."""
-        _remove(self.path / WORK / name)
+        remove(self.path / WORK / name)
         self._tidy()
 
     def artefact(self, name: str) -> Artefact:
@@ -329,67 +330,19 @@ class RunFolder:
             if read_artefact(target, None) is None or read_json(target / MANIFEST) != read_json(source / MANIFEST):
                 self._say_damage(target, read_json(source / MANIFEST)["key"])
                 work = self.path / WORK / name
-                _remove(work)
+                remove(work)
                 shutil.copytree(source, work)
-                _publish(work, target)
+                publish(work, target)
         self._tidy()
 
     def _tidy(self) -> None:
         for left in (self.path / WORK).rglob(".*.old"):
-            _remove(left)
+            remove(left)
         for name in (f"{TOKENS}/{TEACHERS}", TOKENS, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, "."):
             folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
 
-def _make(work: Path, key: dict[str, Any], make: Callable[[Path], None]) -> None:
-    """Fill the folder and write its manifest; of an attempt before, only the scratch of the same key is left to be used."""
-    if work.is_symlink() or read_json(work / KEY) != key:
-        _remove(work)
-    work.mkdir(parents=True, exist_ok=True)
-    for child in work.iterdir():
-        if child.name not in (KEY, SCRATCH) or child.is_symlink():
-            _remove(child)
-    write_text(work / KEY, json.dumps(key))
-    begun = time.perf_counter()
-    make(work)
-    write_manifest(work, key, time.perf_counter() - begun, leave_out=(KEY, SCRATCH))
-
-
-def _publish(work: Path, folder: Path) -> None:
-    """Move a whole artefact to its place. What stood there goes first: a kill leaves the one or the other to find."""
-    for name in (SCRATCH, KEY):
-        _remove(work / name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    old = work.with_name(f".{work.name}.old")
-    _remove(old)
-    if folder.exists() or folder.is_symlink():
-        folder.replace(old)
-    work.replace(folder)
-    sync(folder.parent)
-    _remove(old)
-
-
 def _damaged(wrong: str) -> CorruptArtefactError:
     return CorruptArtefactError(f"{wrong}: it is damaged and is not used. Make it again with alambique distill.")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _remove_new(path: Path, above: Path) -> None:
-    """Remove the folder and the parents that were made for it, up to the one that was there before."""
-    if path == above:
-        for child in path.iterdir():
-            _remove(child)
-        return
-    shutil.rmtree(path, ignore_errors=True)
-    for parent in path.parents:
-        if parent == above or not parent.is_dir() or any(parent.iterdir()):
-            return
-        parent.rmdir()

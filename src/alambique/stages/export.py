@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import Split, Splits
 from alambique.errors import AlambiqueError, ModelError, ParityError
 from alambique.evaluation.tasks import TASKS
-from alambique.export.onnx import OPSET, export_graph
-from alambique.export.parity import Parity, compare, int8_problems, onnx_problems
+from alambique.export.onnx import INPUTS, OPSET, export_graph
+from alambique.export.parity import Parity, compare, int8_problems, onnx_problems, probe_problems, probe_rows
 from alambique.export.quantization.search import Candidate, Quantizer, first_that_passes
-from alambique.inference.onnx_model import OnnxModel, input_names, session
+from alambique.inference.onnx_model import OnnxModel
+from alambique.inference.torch_model import predict_logits
+from alambique.models.inputs import IDS, ModelInputs
 from alambique.models.pretrained import load_finished
+from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Export
@@ -118,22 +122,25 @@ def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
         if (student / name).is_file():
             shutil.copyfile(student / name, work / name)
     model = load_finished(student, key=STUDENT)
-    pairs, pad_id = inputs.train.second_segments() is not None, int(model.config.pad_token_id or 0)
-    tokenizer, options = work / TOKENIZER, {"max_length": inputs.max_length, "pad_id": pad_id}
-    graph = work / ONNX_FILES["onnx"]
-    export_graph(model, graph, token_types=pairs, max_length=inputs.max_length)
-    gate = _Gate(inputs)
-    parity = gate.parity(OnnxModel(graph, tokenizer, **options))
-    exact = Candidate("fp32", graph.stat().st_size, parity, onnx_problems(parity, inputs.limits))
+    pairs, own_tokenizer = inputs.train.second_segments() is not None, load_tokenizer(student, key=STUDENT)
+    given = ModelInputs.of_export(model, own_tokenizer, max_length=inputs.max_length, pairs=pairs)
+    gate = _Gate(inputs, model, own_tokenizer)
+    tokenizer, graph = work / TOKENIZER, work / ONNX_FILES["onnx"]
+    export_graph(model, graph, given)
+    exported = OnnxModel(graph, tokenizer, given)
+    parity = gate.parity(exported)
+    problems = onnx_problems(parity, inputs.limits) + probe_problems(gate.probe_drift(exported), inputs.limits)
+    exact = Candidate("fp32", graph.stat().st_size, parity, problems)
     models: dict[str, Any] = {}
     if "onnx" in inputs.formats:
         models["onnx"] = _entry("onnx", [exact])
     if "int8" in inputs.formats:
-        quantizer = Quantizer(graph, tokenizer, inputs.train.segments(), task=gate.task, **options)
+        quantizer = Quantizer(graph, tokenizer, given, inputs.train.segments(), task=gate.task)
         models["int8"] = _int8(work, gate, exact, quantizer)
     facts = {
-        "label_names": inputs.label_names, "pairs": pairs, **options, "inputs": input_names(session(graph)),
-        "opset": OPSET, "temperature": gate.task.fit_temperature(inputs.reference, inputs.valid.labels),
+        "label_names": inputs.label_names, "pairs": pairs, "max_length": inputs.max_length,
+        **_input_facts(given), "opset": OPSET,
+        "temperature": gate.task.fit_temperature(inputs.reference, inputs.valid.labels),
         "student": inputs.student.digest, "models": models, **gate.task.key(),
     }  # fmt: skip
     if exact.problems or "onnx" not in inputs.formats:
@@ -142,12 +149,32 @@ def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
     return facts
 
 
-class _Gate:
-    """Compares exported models with PyTorch on the whole of valid, in the batches that ``predict`` makes."""
+def _input_facts(given: ModelInputs) -> dict[str, Any]:
+    """What the graph is given; ``pad_id`` and ``inputs`` are what earlier versions read."""
+    pad_id = (given.padding or {}).get(IDS, 0)
+    names = [name for name in INPUTS if name in given.column_names]
+    return {"pad_id": pad_id, "inputs": names, "model_inputs": given.as_dict()}
 
-    def __init__(self, inputs: ExportInputs) -> None:
+
+class _Gate:
+    """Compares exported models with PyTorch on the whole of valid, in the batches that ``predict`` makes.
+
+    Some further texts, which valid may lack, are compared one by one and in a mixed batch: empty, short, and cut.
+    """
+
+    def __init__(self, inputs: ExportInputs, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.limits, self.valid, self.reference = inputs.limits, inputs.valid, inputs.reference
         self.task = TASKS[inputs.task]
+        self.probes = probe_rows(self.valid.segments(), max_length=inputs.max_length)
+        one_by_one = [predict_logits(model, tokenizer, [row], max_length=inputs.max_length) for row in self.probes]
+        self.expected = self.task.probabilities(np.concatenate(one_by_one))
+
+    def probe_drift(self, model: OnnxModel) -> float:
+        """The largest difference of a probability from PyTorch's, on the further texts."""
+        mixed = model.logits(self.probes)
+        alone = np.concatenate([model.logits([row]) for row in self.probes])
+        drifts = [np.abs(self.task.probabilities(logits) - self.expected).max() for logits in (mixed, alone)]
+        return float(np.nan_to_num(max(drifts), nan=1.0))
 
     def parity(self, model: OnnxModel) -> Parity:
         logits = model.logits(self.valid.segments())

@@ -9,6 +9,7 @@ from typing import Any
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
+from alambique.errors import RecipeError
 from alambique.evaluation.tasks import TASKS
 from alambique.models.from_pretrained import KEY, FromPretrained
 from alambique.models.from_scratch import FromScratch
@@ -51,6 +52,22 @@ def recorded_student(run: RunFolder, section: Student, surroundings: Surrounding
         return resolve_student(section, surroundings)
     recorded = run.recorded_key(STUDENT).get("inputs", {}).get("checkpoint")
     return FromPretrained(recorded_pretrained(section.model, recorded, run.path / STUDENT, key=KEY), None)
+
+
+def check_loss(distillation: Distillation, student: Student, splits: Splits) -> None:
+    """Refuse a loss that is not defined for these labels or this training.
+
+    Raises:
+        RecipeError: says why; nothing has been trained yet.
+    """
+    if distillation.hard_label_weight == 1:
+        return
+    try:
+        distillation.loss.check(
+            classes=len(splits.label_names), ordered=splits.ordinal, accumulation=student.gradient_accumulation
+        )
+    except ValueError as error:
+        raise RecipeError(f"distillation.{error}.") from error
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import ModelError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
-from alambique.models.from_scratch import POSITIONS, model_from_scratch
+from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
     PretrainedFolder,
-    check_finite,
     check_length,
     check_positions,
-    check_weights,
     digest_of_pretrained,
     find_pretrained,
     load_config,
@@ -28,6 +26,7 @@ from alambique.models.pretrained import (
     recorded_pretrained,
 )
 from alambique.models.tokenizer import load_tokenizer, save_tokenizer, train_wordpiece
+from alambique.models.trial import Conditions, check_finished, check_weights
 from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
@@ -57,12 +56,11 @@ class TeacherInit:
     tokenizer: PreTrainedTokenizerBase | None
 
     @property
-    def architecture(self) -> tuple[str, int]:
-        """Its ``model_type``, and how many layers it has."""
+    def config(self) -> PreTrainedConfig:
+        """Its config before any training: its architecture, and how many layers it has."""
         if self.settings.from_scratch is not None:
-            return self.settings.from_scratch.architecture, self.settings.from_scratch.layers
-        config = load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
-        return config.model_type, getattr(config, "num_hidden_layers", 0)  # some architectures have no such number
+            return config_from_scratch(self.settings.from_scratch)
+        return load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
 
 
 def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
@@ -79,6 +77,7 @@ def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name:
 
     Raises:
         ModelError: it cannot be loaded, has no trained head, or other labels than the data.
+        MisfitError: it does not fit its tokenizer, cannot be run, or its head is not one for classes.
     """
     if settings.from_scratch is not None:
         check_positions(max_length, POSITIONS, key="teacher.from_scratch")
@@ -87,11 +86,12 @@ def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name:
     checkpoint = find_pretrained(settings.model or DEFAULT_TEACHER, key=KEY)
     check_length(checkpoint.folder, max_length, key=KEY)
     tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
+    pairs = splits.train.second_segments() is not None
+    conditions = Conditions(KEY, splits.label_names, max_length, pairs)
     if settings.fine_tune:
-        check_weights(checkpoint, splits.label_names, key=KEY)
+        check_weights(checkpoint, tokenizer, conditions)
     else:
-        finished = load_finished(checkpoint.folder, key=KEY)
-        check_finite(finished, checkpoint, key=KEY)
+        finished = check_finished(checkpoint, tokenizer, conditions)
         match_labels(label_names_of(finished), splits.label_names)
     return TeacherInit(name, settings, checkpoint, tokenizer)
 
@@ -149,12 +149,14 @@ def first_model(init: TeacherInit, label_names: tuple[str, ...], *, seed: int) -
         return model_from_scratch(init.settings.from_scratch, tokenizer, label_names, seed=seed)
     checkpoint = cast("PretrainedFolder", init.checkpoint)
     if init.settings.fine_tune:
-        return load_to_train(checkpoint, label_names, key=KEY, seed=seed)
-    return _finished(checkpoint, label_names)
+        return load_to_train(checkpoint, label_names, key=KEY, seed=seed, tokenizer=init.tokenizer)
+    return _finished(checkpoint, label_names, init.tokenizer)
 
 
-def _finished(checkpoint: PretrainedFolder, label_names: tuple[str, ...]) -> PreTrainedModel:
-    model = load_finished(checkpoint.folder, key=KEY)
+def _finished(
+    checkpoint: PretrainedFolder, label_names: tuple[str, ...], tokenizer: PreTrainedTokenizerBase | None
+) -> PreTrainedModel:
+    model = load_finished(checkpoint.folder, key=KEY, tokenizer=tokenizer)
     reorder_labels(model, label_names)
     return model
 
@@ -171,7 +173,7 @@ def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter) -> None:
 
 def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter) -> None:
     del reporter
-    model = _finished(cast("PretrainedFolder", inputs.checkpoint), inputs.label_names)
+    model = _finished(cast("PretrainedFolder", inputs.checkpoint), inputs.label_names, inputs.tokenizer)
     model.save_pretrained(work)
     save_tokenizer(cast("PreTrainedTokenizerBase", inputs.tokenizer), work)
 

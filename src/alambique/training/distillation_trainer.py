@@ -1,20 +1,25 @@
 """A ``transformers.Trainer`` that distils: from a live teacher or from cached logits."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers.modeling_outputs import SequenceClassifierOutput
 
+from alambique.errors import ModelError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
+from alambique.losses.contract import PredictionLoss
 from alambique.losses.mixture import distillation_loss
-from alambique.losses.prediction import PredictionLoss, loss_of
+from alambique.losses.prediction import loss_of
 from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
+from alambique.models.tokenizer import load_tokenizer
 
-TEACHER_LOGITS = "teacher_logits"
+LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
 
 
 class StepCounts(NamedTuple):
@@ -37,7 +42,7 @@ class DistillationTrainer(Trainer):
         *args: as for ``transformers.Trainer``.
         teacher_model: a fine-tuned classifier with the same labels in the same order as the student. It is put in eval
             mode and moved to the trainer's device; its weights are never updated.
-        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.prediction.PredictionLoss`.
+        loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.contract.PredictionLoss`.
         temperature: of the soft loss, above 0.
         hard_label_weight: weight w of the cross-entropy, from 0 to 1; the soft loss has the weight 1 − w.
         label_order: (C,) the rank of each class, for a loss that needs labels in order.
@@ -84,6 +89,10 @@ class DistillationTrainer(Trainer):
                 "temperature must be above 0 and hard_label_weight from 0 to 1, "
                 f"not {temperature} and {hard_label_weight}"
             )
+        if kwargs.get("compute_loss_func") is not None:
+            raise ValueError(
+                "compute_loss_func would be ignored: give the soft loss as loss, a name or a PredictionLoss"
+            )
         prediction_loss = loss_of(loss)
         super().__init__(*args, **kwargs)
         self.loss, self.temperature, self.hard_label_weight = prediction_loss, temperature, hard_label_weight
@@ -96,11 +105,13 @@ class DistillationTrainer(Trainer):
                 ordered=label_order is not None,
                 accumulation=self.args.gradient_accumulation_steps,
             )
+        self.label_names = self.label_names or [LABELS]  # which a forward pass without names does not name either
         self._student_inputs = ModelInputs.of(student)
         self._teacher_inputs = ModelInputs(frozenset())
         if teacher_model is not None:
             _check_labels(label_names_of(teacher_model), label_names_of(student))
             _check_vocabularies(teacher_model.config.vocab_size, student.config.vocab_size)
+            _check_tokenizers(teacher_model, self.processing_class)
             self._teacher_inputs = ModelInputs.of(teacher_model)
             self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
 
@@ -116,15 +127,19 @@ class DistillationTrainer(Trainer):
         Args:
             model: the student, perhaps wrapped.
             inputs: a batch: the student's inputs, ``labels`` (B,), perhaps ``teacher_logits`` (B, C).
-            return_outputs: also return the model's outputs.
+            return_outputs: also return the student's logits, in a ``SequenceClassifierOutput``.
             num_items_in_batch: the :class:`StepCounts` of the optimiser step, from :meth:`get_batch_samples`; without
                 them the loss is the mean over this batch.
 
         Raises:
-            ValueError: in training, soft labels have weight and there are none.
+            ValueError: labels are not integers; or, in training, soft labels have weight and there are none.
         """
         labels = inputs.get("labels")
-        outputs = self.student_outputs(model, self._student_inputs.select(inputs))
+        if labels is not None and labels.is_floating_point():
+            raise ValueError(
+                f"labels must be class indices (integers), not {labels.dtype}: soft labels go into {TEACHER_LOGITS!r}"
+            )
+        logits = self.student_logits(model, self._student_inputs.select(_without_soft_labels(inputs)))
         teacher_logits = self._soft_labels(inputs)
         weight = self.hard_label_weight
         if teacher_logits is None and weight < 1:
@@ -136,7 +151,7 @@ class DistillationTrainer(Trainer):
             weight = 1.0
         counts = num_items_in_batch if isinstance(num_items_in_batch, StepCounts) else None
         loss = distillation_loss(
-            outputs.logits,
+            logits,
             teacher_logits,
             labels,
             temperature=self.temperature,
@@ -150,18 +165,19 @@ class DistillationTrainer(Trainer):
         )
         if counts is not None:
             loss = loss * counts.parts
-        return (loss, outputs) if return_outputs else loss
+        # logits alone: Trainer would gather whatever else a model gives (encoder states of BART) over the whole of valid
+        return (loss, SequenceClassifierOutput(logits=logits)) if return_outputs else loss
 
-    def student_outputs(self, model: nn.Module, inputs: dict[str, Any]) -> Any:
-        """What the student gives for a batch of its own inputs; the loss reads the logits."""
-        return model(**inputs)
+    def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """Logits (B, C) of the student for a batch of its own inputs."""
+        return _logits(model(**inputs))
 
     def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
         if TEACHER_LOGITS in inputs or self.teacher_model is None:
             return inputs.get(TEACHER_LOGITS)
         self.teacher_model.eval()  # whoever trains the teacher elsewhere leaves it in train mode
         with torch.no_grad():
-            return self.teacher_model(**self._teacher_inputs.select(inputs)).logits
+            return _logits(self.teacher_model(**self._teacher_inputs.select(_without_soft_labels(inputs))))
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
@@ -182,9 +198,36 @@ class DistillationTrainer(Trainer):
             super()._set_signature_columns_if_needed()
             self._signature_columns = [
                 *(self._signature_columns or ()),
+                *self.label_names,
                 TEACHER_LOGITS,
-                *sorted(self._teacher_inputs.names),
+                *(name for each in (self._student_inputs, self._teacher_inputs) for name in sorted(each.column_names)),
             ]  # type: ignore[assignment]
+
+
+def _logits(outputs: Any) -> Tensor:
+    """Logits of a model's outputs, (B, C); first in a tuple, which a config with ``return_dict: false`` gives."""
+    return cast("Tensor", outputs[0] if isinstance(outputs, tuple) else outputs.logits)
+
+
+def _without_soft_labels(batch: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in batch.items() if name != TEACHER_LOGITS}
+
+
+def _check_tokenizers(teacher: PreTrainedModel, tokenizer: Any) -> None:
+    """Compare the tokenizer in the folder that the teacher came from, if there is one, with the student's."""
+    folder = Path(str(teacher.name_or_path))
+    if not isinstance(tokenizer, PreTrainedTokenizerBase) or not (folder / "config.json").is_file():
+        return
+    try:
+        own = load_tokenizer(folder, key="teacher_model")
+    except ModelError:  # there is none to compare with
+        return
+    if own.get_vocab() != tokenizer.get_vocab():
+        raise ValueError(
+            f"a live teacher reads the student's token ids, but the tokenizer in its folder {folder} numbers its tokens "
+            "otherwise than processing_class: label the rows with the teacher's own tokenizer first, and give the logits as "
+            f"a column {TEACHER_LOGITS!r}"
+        )
 
 
 def _check_vocabularies(teachers: int, students: int) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from transformers.trainer_utils import EvalPrediction
 from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
+from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
+from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.front import Speedups
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
@@ -104,6 +107,7 @@ def fit(
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
+    padding = model.config.to_dict().get("pad_token_id")
     checkpoints = work / SCRATCH / _CHECKPOINTS
     with defer_signals(NOTICE) as request:
         trainer, speedups = prepare(
@@ -113,6 +117,8 @@ def fit(
         trainer.train_on(_continued(checkpoints, step))
     if speedups is not None:
         speedups.undo()
+    if model.config.model_type in POSITIONS_AFTER_PADDING:
+        model.config.pad_token_id = padding  # Trainer put the tokenizer's there; loaded again, positions would differ
     model.save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     save_tokenizer(tokenizer, work)
@@ -197,8 +203,7 @@ def _speed_up(
     used = np.unique(np.concatenate([_distinct(ids) for ids in read]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
     specials = int(max([tokenizer.pad_token_id, *special]))
-    fixed_shapes = compute.compile or tokens["train"].left  # rows that begin with padding cannot be told apart without
-    return Speedups.apply(model, token_ids=used, specials=specials, fixed_shapes=fixed_shapes)
+    return Speedups.apply(model, token_ids=used, specials=specials, fixed_shapes=compute.compile)
 
 
 def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:
@@ -249,6 +254,20 @@ def training_arguments(
     if arguments.n_gpu > 1:  # else Trainer would train in DataParallel, each step on as many times the rows
         arguments._n_gpu = 1  # noqa: SLF001 - has no public name
     return arguments
+
+
+def refuse_several_processes() -> None:
+    """Refuse to be one of several processes: each would make the same run, in the same folder.
+
+    Raises:
+        UserInputError: ``torchrun`` or ``accelerate launch`` started several.
+    """
+    processes = os.environ.get("WORLD_SIZE", "1")
+    if processes.isdigit() and int(processes) > 1:
+        raise UserInputError(
+            f"distill is one process, and this is one of {processes} (WORLD_SIZE). Start it without torchrun or accelerate "
+            "launch; it uses one GPU."
+        )
 
 
 def unused_devices() -> int:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.modeling_outputs import SequenceClassifierOutput
 
 from alambique.artefacts.tokens import MASK
 from alambique.errors import NonFiniteError
@@ -80,12 +79,11 @@ class ResumableTrainer(DistillationTrainer):
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
         return LongestFirst(eval_dataset.tokens.lengths)
 
-    def student_outputs(self, model: nn.Module, inputs: dict[str, Any]) -> Any:
-        """In training, where it is asked for, the logits of parts of the batch put together again."""
-        parts = cut_by_length(inputs) if model.training and self.split_by_length else [inputs]
-        if len(parts) == 1:
-            return super().student_outputs(model, inputs)
-        return SequenceClassifierOutput(logits=torch.cat([model(**part).logits for part in parts]))
+    def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """In training, where it is asked for, those of parts of the batch, put together again before any loss."""
+        shortest = cast("TokenDataset", self.train_dataset).inputs.shortest
+        parts = cut_by_length(inputs, shortest) if model.training and self.split_by_length else [inputs]
+        return torch.cat([super(ResumableTrainer, self).student_logits(model, part) for part in parts])
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Also keep the loss for the check before the optimiser's step."""
@@ -151,11 +149,12 @@ class ResumableTrainer(DistillationTrainer):
         return f"Likely {'causes, the likeliest first' if len(causes) > 1 else 'cause'}: {'; '.join(causes)}."
 
 
-def cut_by_length(inputs: dict[str, Any]) -> list[dict[str, Any]]:
+def cut_by_length(inputs: dict[str, Any], shortest: int = 1) -> list[dict[str, Any]]:
     """Cut a batch into parts of consecutive rows, each without the columns that are padding in all of its rows.
 
     Args:
         inputs: of a model, (B, T) each, ``attention_mask`` among them; without it nothing is cut.
+        shortest: columns that a part has at least.
 
     Returns:
         The parts in order; a single one if more would cost more than the padding.
@@ -165,13 +164,13 @@ def cut_by_length(inputs: dict[str, Any]) -> list[dict[str, Any]]:
         return [inputs]
     real = mask.detach().cpu().numpy() != 0
     overhead = _PART_COST if mask.device.type == "cpu" else _PART_COST_ON_ACCELERATOR
-    bounds = group_lengths(real.sum(1), overhead=overhead)
+    bounds = group_lengths(real.sum(1).clip(shortest), overhead=overhead)
     if len(bounds) == 2:  # noqa: PLR2004 - where the only part begins and ends
         return [inputs]
     parts = []
     for first, last in pairwise(bounds):
-        columns = np.flatnonzero(real[first:last].any(0))
-        seen = slice(int(columns[0]), int(columns[-1]) + 1)
+        width = max(shortest, int(real[first:last].sum(1).max()))
+        seen = slice(None, width) if real[first, 0] else slice(-width, None)  # padded at the right, or at the left
         parts.append({name: values[first:last, seen] for name, values in inputs.items()})
     return parts
 

@@ -52,9 +52,9 @@ def test_the_command_writes_one_folder_with_all_that_the_page_needs(run, run_fol
     ):  # fmt: skip
         assert (folder / "model" / served).read_bytes() == (onnx / source).read_bytes()
     facts, exported = (json.loads(path.read_text()) for path in (folder / "model" / "facts.json", onnx / "export.json"))
-    assert facts == {name: exported[name] for name in ("label_names", "pairs", "max_length", "temperature")} | {
-        name: exported["models"]["int8"][name] for name in ("bytes", "scheme")
-    }
+    assert facts == {
+        name: exported[name] for name in ("label_names", "pairs", "max_length", "model_inputs", "temperature")
+    } | {name: exported["models"]["int8"][name] for name in ("bytes", "scheme")}
     assert (folder / "lib" / "ort-wasm-simd-threaded.js").read_bytes() == (
         b"onnxruntime-web dist/ort-wasm-simd-threaded.mjs"
     )

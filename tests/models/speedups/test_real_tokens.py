@@ -1,6 +1,6 @@
 import pytest
 import torch
-from transformers import BertForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertForSequenceClassification
 
 from alambique.models.speedups.cls_last_layer import disable_cls_only, enable_cls_only
 from alambique.models.speedups.real_tokens import disable_real_tokens, enable_real_tokens
@@ -110,6 +110,26 @@ def test_a_model_whose_last_layer_computes_every_token_is_left_alone(build):
     model = build()
     classes = [type(module) for module in model.modules()]
     assert not enable_real_tokens(model)
+    assert [type(module) for module in model.modules()] == classes
+
+
+@pytest.mark.parametrize("name", ["roberta", "electra"])
+def test_other_architectures_are_left_alone_though_their_last_layer_computes_the_first_token(name):
+    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(name, vocab_size=40, **size))
+    assert enable_cls_only(model)
+    classes = [type(module) for module in model.modules()]
+    assert not enable_real_tokens(model)
+    assert [type(module) for module in model.modules()] == classes
+
+
+def test_enabled_twice_is_enabled_and_undone_once(build):
+    model = build()
+    classes = [type(module) for module in model.modules()]
+    enable(model)
+    enable(model)
+    disable_real_tokens(model)
+    disable_cls_only(model)
     assert [type(module) for module in model.modules()] == classes
 
 

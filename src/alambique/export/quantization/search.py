@@ -13,7 +13,8 @@ from alambique.evaluation.task import Task
 from alambique.export.parity import Parity
 from alambique.export.quantization.graph import linear_layers, load_graph
 from alambique.export.quantization.quantize import quantize
-from alambique.inference.onnx_model import OnnxModel, TokenBatches, input_names, session
+from alambique.inference.onnx_model import OnnxModel, TokenBatches
+from alambique.models.inputs import ModelInputs
 
 Segments = list[tuple[str, ...]]
 # rows of train: to measure ranges on; to find out which layers are sensitive, of which some to measure ranges on
@@ -62,25 +63,22 @@ class Scheme:
 class Quantizer:
     """Makes int8 graphs of one fp32 graph."""
 
-    def __init__(
-        self, graph: Path, tokenizer: Path, train: Segments, *, task: Task, max_length: int, pad_id: int
-    ) -> None:
+    def __init__(self, graph: Path, tokenizer: Path, inputs: ModelInputs, train: Segments, *, task: Task) -> None:
         """Load the graph.
 
         Args:
             graph: in fp32.
             tokenizer: a ``tokenizer.json``.
+            inputs: what the graph is given.
             train: rows to calibrate on.
             task: how logits become probabilities.
-            max_length: where texts are cut.
-            pad_id: of the padding token.
         """
         self.model, self.train, self.task = load_graph(graph), train, task
         self.layers = linear_layers(self.model)
         self.open: Callable[[ModelProto], OnnxModel] = lambda model: OnnxModel(
-            model.SerializeToString(), tokenizer, max_length=max_length, pad_id=pad_id
+            model.SerializeToString(), tokenizer, inputs
         )
-        self.encode = TokenBatches(tokenizer, max_length=max_length, pad_id=pad_id, inputs=input_names(session(graph)))
+        self.encode = TokenBatches(tokenizer, inputs)
 
     @cached_property
     def sensitive(self) -> list[str]:

@@ -45,7 +45,7 @@ _FROM_ONNX = {
     "tokenizer_config.json": "tokenizer_config.json",
     ONNX_FILES["int8"]: "onnx/model_quantized.onnx",
 }
-_FACTS = ("label_names", "pairs", "max_length", "temperature")
+_FACTS = ("label_names", "pairs", "max_length", "model_inputs", "temperature")
 NOTICE = "onnxruntime.LICENSE.txt"  # its npm package has none
 
 
@@ -122,7 +122,8 @@ def _key(onnx: Path, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _page_facts(facts: dict[str, Any]) -> dict[str, Any]:
     model = facts["models"].get("int8", {})
-    return {name: facts[name] for name in _FACTS} | {name: model.get(name) for name in ("bytes", "scheme")}
+    stored = {name: facts[name] for name in _FACTS if name in facts}
+    return stored | {name: model.get(name) for name in ("bytes", "scheme")}
 
 
 def _served_as(name: str) -> str:

@@ -31,10 +31,11 @@ def enable_real_tokens(model: PreTrainedModel) -> bool:
         model: changed in place.
 
     Returns:
-        False if its last layer does not compute the first token alone (:func:`~.cls_last_layer.enable_cls_only`), or feeds
-        tokens forward in chunks; it is left as it is.
+        False for any other model, and for one whose last layer does not compute the first token alone
+        (:func:`~.cls_last_layer.enable_cls_only`) or feeds tokens forward in chunks; it is left as it is.
     """
-    if not is_cls_only(model) or model.config.chunk_size_feed_forward:
+    known = type(model.base_model) in (_REAL_TOKENS.keys() | _PADDED.keys())
+    if not known or not is_cls_only(model) or model.config.chunk_size_feed_forward:
         return False
     for module in model.modules():
         module.__class__ = _REAL_TOKENS.get(type(module), type(module))  # a class, as for the last layer
