@@ -19,6 +19,7 @@ and sizes. `--independent` gives `uniform` shuffles of its own, so that the diff
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -118,6 +119,8 @@ def compare(options: argparse.Namespace, tokenizer: PreTrainedTokenizerBase, sta
         for order in orders:
             shuffle = seed + (1_000_000 if options.independent and order == "uniform" else 0)
             reached[order].append(train_once(start, tokenizer, train, valid, order=order, seed=seed, shuffle=shuffle))
+        shown = ", ".join(f"{order} {results[-1].macro_f1:.3f}" for order, results in reached.items())
+        print(f"{start}, {rows} rows, seed {seed}: {shown}", file=sys.stderr, flush=True)
     scores = {order: [result.macro_f1 for result in results] for order, results in reached.items()}
     case: dict[str, Any] = {
         "start": start, "rows": rows, "seeds": options.seeds, "independent": options.independent,
