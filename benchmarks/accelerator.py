@@ -20,9 +20,9 @@ from common import (
     Task,
     arguments,
     cached_logits,
-    grouped_batches,
     load_task,
     models,
+    our_batches,
     padding,
     train_ours,
 )
@@ -84,7 +84,7 @@ def training(
 ) -> dict[str, Any]:
     """Time distillation steps from cached logits, each from the end of the step before."""
     lengths = task.tokens["train"].lengths
-    batches = grouped_batches(lengths, BATCH)
+    batches = our_batches(lengths, BATCH)
     chosen = [batches[i] for i in np.linspace(0, len(batches) - 1, WARM_UP + steps).astype(int)]
     logits = cached_logits(teacher, task.tokens["train"], np.concatenate(chosen))
     compute = Compute(precision=precision, compile=compiled)  # type: ignore[arg-type]

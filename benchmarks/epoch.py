@@ -35,15 +35,15 @@ from common import (
     Task,
     arguments,
     cached_logits,
-    grouped_batches,
     last_json,
     load_task,
     machine,
     medians,
     models,
+    our_batches,
     padding,
-    processed,
     rates_now,
+    real_tokens,
     stratify,
     train_ours,
 )
@@ -79,8 +79,8 @@ def main() -> None:
 def compare(task: Task, options: argparse.Namespace, shapes: str, batch: int, rates: list[float]) -> dict[str, Any]:
     """Measure one pair of shapes and batch size."""
     lengths = task.tokens["train"].lengths
-    batches = grouped_batches(lengths, batch)
-    strata = stratify(processed(batches, lengths))
+    batches = our_batches(lengths, batch)
+    strata = stratify(real_tokens(batches, lengths))
     chosen = [batches[place] for place in strata.chosen]
     teacher, student = models(shapes)
     logits = cached_logits(teacher, task.tokens["train"], np.concatenate(chosen))
@@ -98,14 +98,15 @@ def compare(task: Task, options: argparse.Namespace, shapes: str, batch: int, ra
     case = {
         "shapes": shapes, "batch": batch,
         "script_s_per_example": statistics.median(script), "our_s_per_example": strata.mean(medians(ours)) / batch,
-        "padding": padding(batches, lengths), "script_padding": PADDED / float(lengths.mean()),
+        "padding_left_out": padding(batches, lengths), "script_padding": PADDED / float(lengths.mean()),
         "script_losses": theirs_losses, "our_losses": our_losses, "target": TARGETS[shapes, batch],
     }  # fmt: skip
     case["ratio"] = case["script_s_per_example"] / case["our_s_per_example"]
     print(
         f"{shapes:5} batch {batch}: the script {1000 * case['script_s_per_example']:.1f} ms an example, "
         f"ours {1000 * case['our_s_per_example']:.2f} ms, ratio {case['ratio']:.2f} (target {case['target']:.0f}); "
-        f"processed ÷ real tokens {case['script_padding']:.2f} and {case['padding']:.3f}; "
+        f"tokens ÷ real tokens: the script {case['script_padding']:.2f}, our batches as padded "
+        f"{case['padding_left_out']:.2f}, ours 1; "
         f"first loss {theirs_losses[0][0]:.3f} and {our_losses[0][0]:.3f}",
         flush=True,
     )
@@ -142,7 +143,7 @@ def curve(task: Task, script: Path) -> dict[str, Any]:
     student.config.update({"dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0})
     student = type(student)._from_config(student.config)  # noqa: SLF001 - modules take their rate when they are made
     lengths = task.tokens["train"].lengths[:CURVE_ROWS]
-    batches = grouped_batches(lengths, CURVE_BATCH)
+    batches = our_batches(lengths, CURVE_BATCH)
     logits = cached_logits(teacher, task.tokens["train"], np.concatenate(batches))
     start = {name: value.clone() for name, value in student.state_dict().items()}
     ours = train_ours(student, task, batches, logits).losses

@@ -5,13 +5,13 @@
 
 TextBrewer trains in its own process, in turn with ours, and in four ways: `default`, shuffled batches padded to their
 longest row and a live teacher (GeneralDistiller); `cache`, the same with its own cache of teacher outputs (BasicDistiller,
-is_caching_logits), whose creation is not counted; `fed`, our grouped batches and our cached logits (its `teacher_cache`);
+is_caching_logits), whose creation is not counted; `fed`, batches of similar length and our cached logits (`teacher_cache`);
 and `fed_fused`, the same with torch's fused AdamW, which its documentation does not use. Temperature 2, hard-label weight
 0.5; it does not clip, which is its default, though ours clips. Its batches are made by our fast padding, so its data cost no
 more than ours.
 
 Timed: from the end of one optimiser step to the end of the next, including data. Five batches represent each order of rows,
-one for each fifth of its batches by padded size. The last line of the output is one JSON object.
+one for each fifth of its batches by padded size, or by real tokens for ours. The last line of the output is one JSON object.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,9 +44,11 @@ from common import (
     load_task,
     machine,
     models,
+    our_batches,
     padding,
     processed,
     rates_now,
+    real_tokens,
     shuffled_batches,
     stratify,
     train_ours,
@@ -81,19 +83,24 @@ def compare(
 ) -> dict[str, Any]:
     """Measure one pair of models, all ways in turn."""
     lengths = task.tokens["train"].lengths
-    orders = {"shuffled": shuffled_batches(len(lengths), BATCH), "grouped": grouped_batches(lengths, BATCH)}
-    strata = {name: stratify(processed(batches, lengths)) for name, batches in orders.items()}
+    orders = {
+        "shuffled": shuffled_batches(len(lengths), BATCH),
+        "grouped": grouped_batches(lengths, BATCH),
+        "ours": our_batches(lengths, BATCH),
+    }
+    counts = dict.fromkeys(orders, processed) | {"ours": real_tokens}
+    strata = {name: stratify(counts[name](batches, lengths)) for name, batches in orders.items()}
     chosen = {name: [orders[name][i] for i in strata[name].chosen] for name in orders}
     teacher, student = models(shapes)
-    logits = cached_logits(teacher, task.tokens["train"], np.concatenate(chosen["grouped"]))
+    logits = cached_logits(teacher, task.tokens["train"], np.concatenate([*chosen["grouped"], *chosen["ours"]]))
     times: dict[str, dict[int, list[float]]] = {way: {} for way in ("ours", *TARGETS)}
     for turn in range(options.rounds or (4 if options.full else 3)):
         for way, kept in times.items():
-            batches = order_of(chosen["grouped" if way in ("ours", *GROUPED) else "shuffled"], turn)
+            batches = order_of(chosen[rows_for(way)], turn)
             if way == "ours":
                 timed = train_ours(student, task, batches, logits)
-                widths = [int(lengths[rows].max()) for rows in batches]
-                found = by_width(widths[WARM_UP:], timed.whole[WARM_UP:])
+                sizes = [int(lengths[rows].sum()) for rows in batches]
+                found = by_width(sizes[WARM_UP:], timed.whole[WARM_UP:])
             else:
                 found = run(options.data, shapes, way, batches, logits if way in GROUPED else None)
             for width, seconds in found.items():
@@ -101,22 +108,31 @@ def compare(
             rates += rates_now()
     per_row = {
         way: seconds_per_row(
-            kept, *((strata[name], chosen[name]) for name in ["grouped" if way in ("ours", *GROUPED) else "shuffled"]),
-            lengths=lengths,
+            kept, (strata[rows_for(way)], chosen[rows_for(way)]), size=partial(size_of, way=way, lengths=lengths)
         )
         for way, kept in times.items()
-    }  # fmt: skip
+    }
     case: dict[str, Any] = {
         "shapes": shapes,
         "seconds_per_example": {way: round(value, 6) for way, value in per_row.items()},
         "ratios": {way: round(per_row[way] / per_row["ours"], 3) for way in TARGETS},
         "targets": TARGETS,
-        "padding": {name: round(padding(batches, lengths), 3) for name, batches in orders.items()},
+        "padding": {name: round(padding(batches, lengths), 3) for name, batches in orders.items() if name != "ours"},
     }
     print(f"{shapes} batch {BATCH}: ours {1000 * per_row['ours']:.2f} ms an example")
     for way, target in TARGETS.items():
         print(f"  {way}: {1000 * per_row[way]:.2f} ms, ratio {case['ratios'][way]:.2f} (target {target})", flush=True)
     return case
+
+
+def rows_for(way: str) -> str:
+    """Name of the order of rows in which a way trains."""
+    return way if way == "ours" else "grouped" if way in GROUPED else "shuffled"
+
+
+def size_of(rows: np.ndarray, *, way: str, lengths: np.ndarray) -> int:
+    """Size that steps of a way are told apart by: real tokens for ours, else the width of the padded batch."""
+    return int(lengths[rows].sum() if way == "ours" else lengths[rows].max())
 
 
 def order_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
@@ -128,7 +144,7 @@ def order_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
 
 
 def by_width(widths: Sequence[int], seconds: Sequence[float]) -> dict[int, list[float]]:
-    """Group the seconds of all steps by width."""
+    """Group the seconds of all steps by their width, or another size."""
     found: dict[int, list[float]] = {}
     for width, value in zip(widths, seconds, strict=True):
         found.setdefault(width, []).append(value)
@@ -136,11 +152,11 @@ def by_width(widths: Sequence[int], seconds: Sequence[float]) -> dict[int, list[
 
 
 def seconds_per_row(
-    times: dict[int, list[float]], stands_for: tuple[Strata, list[np.ndarray]], *, lengths: np.ndarray
+    times: dict[int, list[float]], stands_for: tuple[Strata, list[np.ndarray]], *, size: Callable[[np.ndarray], int]
 ) -> float:
     """Mean seconds per row over an epoch."""
     strata, chosen = stands_for
-    return strata.mean([statistics.median(times[int(lengths[rows].max())]) for rows in chosen]) / BATCH
+    return strata.mean([statistics.median(times[size(rows)]) for rows in chosen]) / BATCH
 
 
 def find_textbrewer() -> importlib.machinery.ModuleSpec | None:

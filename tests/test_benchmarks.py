@@ -21,16 +21,9 @@ from alambique.serve.requests import parse
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = (
-    "epoch",
-    "textbrewer",
-    "efficiency",
-    "labelling",
-    "walltime",
-    "inference",
-    "accelerator",
-    "last_layer",
+    "epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "last_layer", "order",
     "exports",
-)
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -129,8 +122,18 @@ def test_steps_of_one_width_are_one_figure(bench):
     assert times == {4: [1.0, 2.0, 6.0], 9: [7.0]}
     strata = common.Strata(np.array([0, 1]), np.array([0.25, 0.75]), 1.0)
     lengths = np.array([4, 1, 9, 2])
-    per_row = module.seconds_per_row(times, (strata, [np.array([0, 1]), np.array([2, 3])]), lengths=lengths)
+    chosen = [np.array([0, 1]), np.array([2, 3])]
+    per_row = module.seconds_per_row(
+        times, (strata, chosen), size=lambda rows: module.size_of(rows, way="fed", lengths=lengths)
+    )
     assert per_row == pytest.approx((0.25 * 2 + 0.75 * 7) / module.BATCH)
+    assert [module.size_of(rows, way="ours", lengths=lengths) for rows in chosen] == [5, 11]
+    assert [module.rows_for(way) for way in ("ours", "default", "cache", "fed")] == [
+        "ours",
+        "shuffled",
+        "shuffled",
+        "grouped",
+    ]
 
 
 def test_every_turn_takes_each_batch_as_often(bench):

@@ -15,10 +15,12 @@ def test_lines_tell_stage_step_figures_and_remaining_time(capsys, monkeypatch):
         step.start(10)
         step.metrics(loss=1.25)
         step.advance(1)
+        step.say("a remark")
         step.metrics(valid_macro_f1=0.5)
         step.advance(4)
     assert capsys.readouterr().err.splitlines() == [
         "12:00:00 student: begins",
+        "12:00:00 student: a remark",
         "12:00:00 student: 5/10, loss 1.250 valid macro f1 0.500, about 25 s left",
         "12:00:00 student: done in 30.0 s, loss 1.250 valid macro f1 0.500",
     ]
@@ -31,8 +33,9 @@ def test_bars_tell_stage_step_and_figures():
         step.start(40)
         step.advance(40)
         step.metrics(loss=0.5, valid_macro_f1=0.25)
+        step.say("a remark")
     shown = bars.console.file.getvalue()
-    for part in ("teacher (seed 0)", "40/40", "loss 0.500 valid macro f1 0.250"):
+    for part in ("teacher (seed 0)", "40/40", "loss 0.500 valid macro f1 0.250", "a remark"):
         assert part in shown
 
 
@@ -42,6 +45,7 @@ def test_quiet_shows_nothing(capsys):
         step.start(1)
         step.advance()
         step.metrics(loss=1.0)
+        step.say("x")
     reporter.say("x")
     assert capsys.readouterr() == ("", "")
 

@@ -24,6 +24,9 @@ class Step:
     def metrics(self, **figures: float) -> None:
         """Show the latest loss or metric, by name."""
 
+    def say(self, line: str) -> None:
+        """Say something about this stage."""
+
 
 class Reporter:
     """Shows stages; this base shows nothing (``--quiet``)."""
@@ -75,6 +78,9 @@ class _BarStep(Step):
         self.figures |= figures
         self.progress.update(self.task, figures=_figures(self.figures))
 
+    def say(self, line: str) -> None:
+        self.progress.console.print(line, style="dim", highlight=False, markup=False)
+
 
 class Lines(Reporter):
     """Plain lines, a few a minute."""
@@ -113,6 +119,9 @@ class _LineStep(Step):
 
     def metrics(self, **figures: float) -> None:
         self.figures |= figures
+
+    def say(self, line: str) -> None:
+        self.lines.say(f"{self.name}: {line}")
 
     def shown(self) -> str:
         return f", {_figures(self.figures)}" if self.figures else ""

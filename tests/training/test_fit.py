@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from trainings import split, train_in
+from trainings import SETTINGS, split, train_in
 from transformers import (
     BartConfig,
     BartForSequenceClassification,
@@ -18,8 +18,11 @@ from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.models.labels import label_config
 from alambique.models.speedups import front
 from alambique.recipe.sections import Compute, Distillation, Training
+from alambique.training import resumable_trainer
 from alambique.training.fit import half_precision, refuse_several_processes, training_arguments, unused_devices
 from conftest import LABELS
+
+TEACHER_LOGITS = np.random.default_rng(0).normal(size=(60, len(LABELS))).astype(np.float32)
 
 
 @pytest.fixture
@@ -60,6 +63,55 @@ def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained
         # the plain model's key biases have gradients of rounding errors alone, which Adam makes steps of
         tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
         torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize("loss", ["kl", "dist"])
+def test_a_model_of_another_architecture_trains_in_parts_to_the_same_weights(loss, tokenizer, tmp_path, monkeypatch):
+    """Its logits are put together before the loss: dist compares all rows of a step with each other."""
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0, **label_config(LABELS),
+    )  # fmt: skip
+    model = RobertaForSequenceClassification(config)
+    monkeypatch.setattr(resumable_trainer, "_PART_COST", 1)
+    batches = []
+    real = resumable_trainer.cut_by_length
+    monkeypatch.setattr(resumable_trainer, "cut_by_length", lambda *batch: batches.append(real(*batch)) or batches[-1])
+    distilled = {"distillation": Distillation(loss=loss), "teacher_logits": TEACHER_LOGITS}
+    spared, plain = (
+        load_file(train_in(tmp_path / name, model, tokenizer, compute=compute, **distilled) / "model.safetensors")
+        for name, compute in (("spared", Compute()), ("plain", Compute(speedups=False)))
+    )
+    assert len(batches) == 24  # of the steps of the first training alone
+    assert max(map(len, batches)) > 1
+    for name, weight in plain.items():
+        tolerance = 5e-2 if name.endswith("key.bias") else 1e-3
+        torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_a_loss_over_the_batch_sees_all_rows_of_a_step(trained):
+    """Real tokens alone are computed, of all rows at once, so their correlation within a class is over the whole step."""
+    dist = {"distillation": Distillation(loss="dist", hard_label_weight=0), "teacher_logits": TEACHER_LOGITS}
+    spared, plain = (
+        load_file(trained(name, dropout=0.0, compute=compute, **dist) / "model.safetensors")
+        for name, compute in (("spared", Compute()), ("plain", Compute(speedups=False)))
+    )
+    for name, weight in plain.items():
+        tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
+        torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
+
+
+def test_a_step_of_8_rows_equals_one_of_2_times_4(trained):
+    once, twice = (
+        load_file(trained(str(size), dropout=0.0, settings=settings) / "model.safetensors")
+        for size, settings in (
+            (8, SETTINGS),
+            (4, SETTINGS.model_copy(update={"batch_size": 4, "gradient_accumulation": 2})),
+        )
+    )
+    for name, weight in once.items():
+        tolerance = 5e-2 if name.endswith("k_lin.bias") else 1e-3
+        torch.testing.assert_close(twice[name], weight, atol=tolerance, rtol=1e-3, msg=name)
 
 
 def test_only_words_that_occur_are_in_training(trained, tokenizer, monkeypatch):

@@ -5,13 +5,15 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 from trainings import SETTINGS, At, train_in
 
 from alambique.errors import NonFiniteError
 from alambique.progress import Step
 from alambique.recipe.sections import Distillation, Training
 from alambique.training import resumable_trainer as resuming
-from alambique.training.checkpoints import SEAL
+from alambique.training.checkpoints import SEAL, commit, facts_of
+from alambique.training.resumable_trainer import cut_by_length
 
 HALVES = Training(epochs=3, batch_size=4, gradient_accumulation=2, learning_rate=5e-3)
 STEPS = 8  # of an epoch, of 24 in all
@@ -136,6 +138,52 @@ def test_a_training_that_was_moved_keeps_its_best_epoch(trained, tmp_path):
         trained("before", step=At(20, kill))
     (tmp_path / "before").rename(tmp_path / "after")
     assert_same(trained("after"), whole)
+
+
+def test_checkpoints_of_another_order_of_rows_are_not_continued(trained, tmp_path):
+    """Version 0.1.0 recorded no order: its rows came in pools of similar length."""
+    whole = trained("whole", **DISTILLED)
+    with pytest.raises(ChildProcessError):
+        trained("parts", step=At(20, kill), **DISTILLED)
+    for checkpoint in (tmp_path / "parts" / "scratch" / "checkpoints").iterdir():
+        facts = facts_of(checkpoint)
+        assert facts.pop("order") == "uniform"
+        commit(checkpoint, facts)
+    step, seen, lines = Step(), [], []
+    step.advance, step.say = lambda count=1: seen.append(count), lines.append
+    assert_same(trained("parts", step=step, **DISTILLED), whole)
+    assert seen == [0] + [1] * 24
+    assert lines == [
+        "the checkpoints here are of a version that trained in another order of rows, so training starts again"
+    ]
+    assert checkpoints(tmp_path / "parts") == checkpoints(tmp_path / "whole")
+
+
+def test_a_batch_is_cut_into_parts_without_their_padding():
+    mask = torch.zeros(40, 60, dtype=torch.long)
+    mask[:, :3] = 1
+    mask[-1] = 1
+    ids = torch.arange(40 * 60).view(40, 60)
+    short, long = cut_by_length({"input_ids": ids, "attention_mask": mask})  # 117 + 60 tokens for 2400
+    assert short["input_ids"].equal(ids[:39, :3])
+    assert short["attention_mask"].equal(mask[:39, :3])
+    assert long["input_ids"].equal(ids[39:])
+    (left, _) = cut_by_length({"input_ids": ids, "attention_mask": mask.flip(1)})
+    assert left["input_ids"].equal(ids[:39, 57:])
+    wide, _ = cut_by_length({"input_ids": ids, "attention_mask": mask}, 5)  # as Funnel needs
+    assert wide["input_ids"].equal(ids[:39, :5])
+
+
+def test_a_batch_that_would_gain_less_than_a_part_costs_is_not_cut():
+    batch = {"input_ids": torch.ones(4, 9), "attention_mask": torch.ones(4, 9)}
+    (part,) = cut_by_length(batch)
+    assert part is batch
+
+
+def test_a_batch_without_a_mask_is_not_cut():
+    batch = {"input_ids": torch.ones(400, 9)}
+    (part,) = cut_by_length(batch)
+    assert part is batch
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, HALVES])

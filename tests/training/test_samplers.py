@@ -1,13 +1,14 @@
 import numpy as np
+import pytest
 
-from alambique.training.samplers import POOL, LengthGroupedBatches, LongestFirst
+from alambique.training.samplers import LongestFirst, UniformSteps
 
 # like statements: a mean of 24 tokens and a tail
 LENGTHS = np.random.default_rng(0).gamma(5.0, 4.8, size=10_269).round().clip(4, 128).astype(int)
 
 
 def order(epoch, lengths=LENGTHS, batch=32, seed=0):
-    sampler = LengthGroupedBatches(lengths, batch, seed=seed)
+    sampler = UniformSteps(lengths, batch, seed=seed)
     sampler.set_epoch(epoch)
     return np.array(list(sampler))
 
@@ -20,28 +21,42 @@ def test_each_epoch_sees_every_row_once_in_an_order_of_its_own():
     assert (order(0, seed=1) != first).mean() > 0.99
 
 
-def test_little_is_padded():
-    batches = order(0)[: len(LENGTHS) // 32 * 32].reshape(-1, 32)
-    processed = (LENGTHS[batches].max(1) * 32).sum()
-    assert processed / LENGTHS[batches].sum() <= 1.06
+def test_the_rows_of_a_step_go_from_short_to_long():
+    for rows in np.array_split(order(0), range(32, len(LENGTHS), 32)):
+        assert (np.diff(LENGTHS[rows]) >= 0).all()
 
 
-def test_the_length_of_a_batch_tells_nothing_of_the_next():
+def test_the_length_of_a_row_tells_nothing_of_its_step():
+    """The rows of a step are as those of a shuffle: their mean length varies by σ/√32."""
     means = LENGTHS[order(0)[: len(LENGTHS) // 32 * 32].reshape(-1, 32)].mean(1)
+    assert means.std() == pytest.approx(LENGTHS.std() / 32**0.5, rel=0.15)
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.2
 
 
-def test_a_batch_that_is_not_full_comes_last():
-    lengths = np.array([3, 1, 2, 1, 3])
-    rows = order(0, lengths, batch=2)
-    assert sorted(rows.tolist()) == [0, 1, 2, 3, 4]
-    assert lengths[rows[-1]] == 3  # of one pool, sorted, the longest is left over
-    assert len(lengths) < POOL * 2
+@pytest.mark.parametrize(("rows", "chance"), [(300, 0.104), (900, 0.034)])
+def test_small_sets_are_mixed_anew_in_each_epoch(rows, chance):
+    """Of pairs that share a step, as many share one in the next epoch as chance makes: 31 of the other rows - 1."""
+    lengths = LENGTHS[:rows]
+    again = [len(pairs(epoch, lengths) & pairs(epoch + 1, lengths)) / len(pairs(epoch, lengths)) for epoch in range(9)]
+    assert np.mean(again) == pytest.approx(chance, abs=0.015)
 
 
-def test_no_rows_and_fewer_rows_than_a_batch():
+def pairs(epoch, lengths):
+    steps = np.array_split(order(epoch, lengths), range(32, len(lengths), 32))
+    return {(a, b) for rows in steps for a in rows.tolist() for b in rows.tolist() if a < b}
+
+
+def test_the_last_step_has_any_rows():
+    """33 rows: that of the last step is each of them in the course of the epochs, not always the longest."""
+    lengths = np.arange(33)
+    last = [order(epoch, lengths)[-1] for epoch in range(200)]
+    assert len(set(last)) == 33
+    assert np.mean(last) == pytest.approx(16, abs=2.5)
+
+
+def test_no_rows_and_fewer_rows_than_a_step():
     assert order(0, np.array([], dtype=int)).tolist() == []
-    assert sorted(order(0, np.array([4, 2]), batch=8).tolist()) == [0, 1]
+    assert order(0, np.array([4, 2]), batch=8).tolist() == [1, 0]
 
 
 def test_scoring_goes_from_the_longest_to_the_shortest():

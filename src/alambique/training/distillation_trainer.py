@@ -139,7 +139,7 @@ class DistillationTrainer(Trainer):
             raise ValueError(
                 f"labels must be class indices (integers), not {labels.dtype}: soft labels go into {TEACHER_LOGITS!r}"
             )
-        logits = _logits(model(**self._student_inputs.select(_without_soft_labels(inputs))))
+        logits = self.student_logits(model, self._student_inputs.select(_without_soft_labels(inputs)))
         teacher_logits = self._soft_labels(inputs)
         weight = self.hard_label_weight
         if teacher_logits is None and weight < 1:
@@ -167,6 +167,10 @@ class DistillationTrainer(Trainer):
             loss = loss * counts.parts
         # logits alone: Trainer would gather whatever else a model gives (encoder states of BART) over the whole of valid
         return (loss, SequenceClassifierOutput(logits=logits)) if return_outputs else loss
+
+    def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """Logits (B, C) of the student for a batch of its own inputs."""
+        return _logits(model(**inputs))
 
     def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
         if TEACHER_LOGITS in inputs or self.teacher_model is None:

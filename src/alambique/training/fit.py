@@ -1,8 +1,9 @@
-"""One training, the same for teacher, student and twin: grouped by length, the best epoch on valid kept."""
+"""One training, the same for teacher, student and twin: rows in random order, the best epoch on valid kept."""
 
 import copy
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -35,14 +36,16 @@ from alambique.progress import Step
 from alambique.recipe.sections import Compute, Distillation, Training
 from alambique.run.layout import HISTORY, SCRATCH, STUDENT
 from alambique.signals import StopRequest, defer_signals
-from alambique.training.checkpoints import latest_valid
+from alambique.training.checkpoints import facts_of, latest_valid
 from alambique.training.dataset import TokenDataset, identity_collator
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
+from alambique.training.samplers import ORDER
 from alambique.training.tracking import PROJECT, tracked
 
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
 NOTICE = "alambique: a checkpoint is saved at the end of this step, then it stops; again to stop at once"
+OTHER_ORDER = "the checkpoints here are of a version that trained in another order of rows, so training starts again"
 _MEASURED_TIME = ("_runtime", "_per_second")
 
 
@@ -84,7 +87,8 @@ def fit(
     """Train a copy of ``model`` and save it, its tokenizer and the course of training into ``work``.
 
     After each epoch it is scored on valid; the epoch with the best verdict metric is the one saved. Checkpoints of an
-    interrupted attempt in ``work/scratch`` are continued, and left there. Ctrl-C and SIGTERM save one more.
+    interrupted attempt in ``work/scratch`` are continued, and left there; those of a version that trained in another order
+    of rows are removed. Ctrl-C and SIGTERM save one more.
 
     Args:
         model: what the training begins from; it is not changed.
@@ -112,7 +116,7 @@ def fit(
             distillation=distillation, section=section, request=request,
         )  # fmt: skip
         trainer.args.run_name = name
-        trainer.train_on(latest_valid(checkpoints))
+        trainer.train_on(_continued(checkpoints, step))
     if speedups is not None:
         speedups.undo()
     if model.config.model_type in POSITIONS_AFTER_PADDING:
@@ -126,6 +130,16 @@ def fit(
         if "loss" in entry or "eval_loss" in entry
     ]
     (work / HISTORY).write_text(json.dumps(history, indent=1, sort_keys=True), "utf-8")
+
+
+def _continued(checkpoints: Path, step: Step) -> Path | None:
+    """The checkpoint that training goes on from; None to begin at the start."""
+    latest = latest_valid(checkpoints)
+    if latest is None or facts_of(latest).get("order") == ORDER:
+        return latest
+    shutil.rmtree(checkpoints)
+    step.say(OTHER_ORDER)
+    return None
 
 
 def prepare(
@@ -158,7 +172,7 @@ def prepare(
         request: who may ask to stop; nobody by default.
     """
     keep_freed_memory()
-    speedups = _speed_up(model, tokenizer, rows.tokens) if compute.speedups else None
+    speedups = _speed_up(model, tokenizer, rows.tokens, compute) if compute.speedups else None
     trainer = ResumableTrainer(
         model=model,
         args=training_arguments(
@@ -172,6 +186,7 @@ def prepare(
         callbacks=[_ProgressCallback(step, rows.task.verdict_metric)],
         row_ids=rows.train.ids,
         section=section,
+        split_by_length=speedups is not None and not speedups.real_tokens,
         task=rows.task,
         loss=distillation.loss,
         temperature=distillation.temperature,
@@ -183,11 +198,14 @@ def prepare(
     return trainer, speedups
 
 
-def _speed_up(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens]) -> Speedups:
+def _speed_up(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens], compute: Compute
+) -> Speedups:
     read = [tokens[name].columns["input_ids"] for name in ("train", "valid")]
     used = np.unique(np.concatenate([_distinct(ids) for ids in read]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
-    return Speedups.apply(model, token_ids=used, specials=int(max([tokenizer.pad_token_id, *special])))
+    specials = int(max([tokenizer.pad_token_id, *special]))
+    return Speedups.apply(model, token_ids=used, specials=specials, fixed_shapes=compute.compile)
 
 
 def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,34 +13,41 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from alambique.artefacts.tokens import MASK
 from alambique.errors import NonFiniteError
+from alambique.models.speedups.length_groups import group_lengths
 from alambique.signals import StopRequest
 from alambique.training.checkpoints import best_checkpoint, commit, facts_of, prune
 from alambique.training.distillation_trainer import DistillationTrainer
-from alambique.training.samplers import LengthGroupedBatches, LongestFirst
+from alambique.training.samplers import ORDER, LongestFirst, UniformSteps
 
 if TYPE_CHECKING:
     from alambique.training.dataset import TokenDataset
 
 SAVE_EVERY = 600.0  # seconds of training that a kill costs at most, and an epoch at most
+_PART_COST = 64  # of a part of a batch beyond that of its tokens, in tokens: adding up the gradients of all weights
+_PART_COST_ON_ACCELERATOR = 8192  # where fewer tokens cost no time of their own
 _NAMED = 8  # rows that a message names
 _LARGE = 1e4  # a teacher's logit beyond this is itself the cause
 
 
 class ResumableTrainer(DistillationTrainer):
-    """Draws batches by length, seals its checkpoints, and checks loss and gradient before each change of the weights.
+    """Draws rows uniformly, seals its checkpoints, and checks loss and gradient before each change of the weights.
 
     Args:
         *args: as for :class:`DistillationTrainer`.
         row_ids: of the rows of train, for messages.
         section: of the recipe, ``teacher`` or ``student``, for messages.
+        split_by_length: in training, compute a batch in several parts of similar length, where that leaves out padding.
         **kwargs: as for :class:`DistillationTrainer`.
     """
 
-    def __init__(self, *args: Any, row_ids: Sequence[str], section: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, row_ids: Sequence[str], section: str, split_by_length: bool = False, **kwargs: Any
+    ) -> None:
         """See the class."""
         super().__init__(*args, **kwargs)
-        self.row_ids, self.section = row_ids, section
+        self.row_ids, self.section, self.split_by_length = row_ids, section, split_by_length
         self._losses: list[Tensor] = []
         self._resumed_from: Path | None = None
 
@@ -60,16 +68,22 @@ class ResumableTrainer(DistillationTrainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         folder = Path(cast("str", self.args.output_dir))
-        facts = {"unlogged_loss": self._tr_loss.item(), "logged_at": self._globalstep_last_logged}
+        facts = {"unlogged_loss": self._tr_loss.item(), "logged_at": self._globalstep_last_logged, "order": ORDER}
         commit(folder / f"checkpoint-{self.state.global_step}", facts)
         prune(folder)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = cast("TokenDataset", train_dataset or self.train_dataset)
-        return LengthGroupedBatches(rows.tokens.lengths, self._step_rows(), seed=self.args.seed)
+        return UniformSteps(rows.tokens.lengths, self._step_rows(), seed=self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
         return LongestFirst(eval_dataset.tokens.lengths)
+
+    def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+        """In training, where it is asked for, those of parts of the batch, put together again before any loss."""
+        shortest = cast("TokenDataset", self.train_dataset).inputs.shortest
+        parts = cut_by_length(inputs, shortest) if model.training and self.split_by_length else [inputs]
+        return torch.cat([super(ResumableTrainer, self).student_logits(model, part) for part in parts])
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Also keep the loss for the check before the optimiser's step."""
@@ -109,7 +123,7 @@ class ResumableTrainer(DistillationTrainer):
 
     def rows_of_step(self, step: int) -> list[int]:
         """The rows of train in an optimiser step, counted from 0 over all epochs."""
-        sampler = cast("LengthGroupedBatches", self._get_train_sampler())
+        sampler = cast("UniformSteps", self._get_train_sampler())
         steps = max(1, self.state.max_steps // max(1, math.ceil(self.args.num_train_epochs)))
         sampler.set_epoch(step // steps)
         begin = step % steps * self._step_rows()
@@ -133,6 +147,32 @@ class ResumableTrainer(DistillationTrainer):
         if self.args.bf16:
             causes.append("bfloat16 is too coarse here, try --set compute.precision=fp32")
         return f"Likely {'causes, the likeliest first' if len(causes) > 1 else 'cause'}: {'; '.join(causes)}."
+
+
+def cut_by_length(inputs: dict[str, Any], shortest: int = 1) -> list[dict[str, Any]]:
+    """Cut a batch into parts of consecutive rows, each without the columns that are padding in all of its rows.
+
+    Args:
+        inputs: of a model, (B, T) each, ``attention_mask`` among them; without it nothing is cut.
+        shortest: columns that a part has at least.
+
+    Returns:
+        The parts in order; a single one if more would cost more than the padding.
+    """
+    mask = inputs.get(MASK)
+    if mask is None:
+        return [inputs]
+    real = mask.detach().cpu().numpy() != 0
+    overhead = _PART_COST if mask.device.type == "cpu" else _PART_COST_ON_ACCELERATOR
+    bounds = group_lengths(real.sum(1).clip(shortest), overhead=overhead)
+    if len(bounds) == 2:  # noqa: PLR2004 - where the only part begins and ends
+        return [inputs]
+    parts = []
+    for first, last in pairwise(bounds):
+        width = max(shortest, int(real[first:last].sum(1).max()))
+        seen = slice(None, width) if real[first, 0] else slice(-width, None)  # padded at the right, or at the left
+        parts.append({name: values[first:last, seen] for name, values in inputs.items()})
+    return parts
 
 
 class CheckpointCallback(TrainerCallback):

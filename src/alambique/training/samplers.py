@@ -1,31 +1,30 @@
-"""The order of the rows: batches of similar length, in an order that is still random."""
+"""The order of the rows: drawn uniformly for each optimiser step, sorted by length inside it."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from torch.utils.data import Sampler
 
-POOL = 50  # batches that are sorted together
+ORDER = "uniform"  # recorded with checkpoints: one made in another order is not continued
 
 
-class LengthGroupedBatches(Sampler[int]):
-    """Row numbers such that each batch holds rows of similar length; every row comes once an epoch.
+class UniformSteps(Sampler[int]):
+    """Row numbers of an epoch: all rows shuffled, those of each optimiser step sorted by length.
 
-    The scheme: shuffle all rows; sort each pool of :data:`POOL` batches by length, rows of one length staying in
-    their shuffled order; cut the pools into batches; shuffle the batches. A row thus meets other rows of about its length,
-    different ones in each epoch, and the length of a batch says nothing about the length of the next. A last batch that is
-    not full stays the last. The order depends on seed and epoch alone.
+    Which rows share a step is chance alone, whatever their lengths; the last step has the rows that are left. A step's loss
+    does not depend on the order of its rows; sorted, they can be cut into groups of similar length with little padding
+    (:mod:`~alambique.models.speedups.length_groups`). The order depends on seed and epoch alone.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, *, seed: int) -> None:
+    def __init__(self, lengths: np.ndarray, step_rows: int, *, seed: int) -> None:
         """Order nothing yet.
 
         Args:
             lengths: (rows,) of each row.
-            batch_size: rows of an optimiser step.
+            step_rows: rows of an optimiser step, in one batch or several micro-batches.
             seed: of the order.
         """
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+        self.lengths, self.step_rows, self.seed, self.epoch = lengths, step_rows, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Trainer before each epoch."""
@@ -37,15 +36,10 @@ class LengthGroupedBatches(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         """The rows of this epoch."""
-        random = np.random.default_rng((self.seed, self.epoch))
-        order = random.permutation(len(self.lengths))
-        pool = POOL * self.batch_size
-        pools = [order[start : start + pool] for start in range(0, len(order), pool)]
-        grouped = np.concatenate([rows[np.argsort(self.lengths[rows], kind="stable")] for rows in pools] or [order])
-        whole = len(order) // self.batch_size
-        batches = grouped[: whole * self.batch_size].reshape(whole, self.batch_size)
-        yield from batches[random.permutation(whole)].ravel().tolist()
-        yield from grouped[whole * self.batch_size :].tolist()
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.lengths))
+        for start in range(0, len(order), self.step_rows):
+            rows = order[start : start + self.step_rows]
+            yield from rows[np.argsort(self.lengths[rows], kind="stable")].tolist()
 
 
 class LongestFirst(Sampler[int]):

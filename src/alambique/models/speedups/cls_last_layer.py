@@ -38,6 +38,8 @@ from transformers.models.modernbert.modeling_modernbert import ModernBertEncoder
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaLayer
 
+from alambique.models.speedups.layout import Layout
+
 # these hand the layer a mask that broadcasts over (B, heads, queries, keys): booleans, or numbers to add
 _ATTENTIONS = ("eager", "sdpa")
 
@@ -119,14 +121,16 @@ _LAYERS: dict[type, str] = {
 class ClsOnlyTransformerBlock(TransformerBlock):
     """DistilBERT's layer, computed at the first token alone: (B, T, D) → (B, 1, D)."""
 
-    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **_: Any) -> Tensor:
-        """See the class."""
+    def forward(
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, layout: Layout | None = None, **_: Any
+    ) -> Tensor:
+        """See the class; with a layout, (1, N, D) → (B, 1, D)."""
         attention = self.attention
         heads = _Heads(
             attention.q_lin, attention.k_lin, attention.v_lin, attention.dropout, attention.attention_head_size
         )
-        first = hidden_states[:, :1]
-        attended = self.sa_layer_norm(attention.out_lin(_attend(heads, hidden_states, attention_mask)) + first)
+        first, context = _first_tokens(heads, hidden_states, attention_mask, layout)
+        attended = self.sa_layer_norm(attention.out_lin(context) + first)
         return self.output_layer_norm(self.ffn(attended) + attended)
 
 
@@ -136,14 +140,21 @@ class _ClsOnly:
     attention: Any
     feed_forward_chunk: Any
 
-    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
-        """See the class."""
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        *_: Any,
+        layout: Layout | None = None,
+        **__: Any,
+    ) -> Tensor:
+        """See the class; with a layout, (1, N, D) → (B, 1, D)."""
         attention = self.attention.self
         heads = _Heads(
             attention.query, attention.key, attention.value, attention.dropout, attention.attention_head_size
         )
-        attended = self.attention.output(_attend(heads, hidden_states, attention_mask), hidden_states[:, :1])
-        return cast("Tensor", self.feed_forward_chunk(attended))
+        first, context = _first_tokens(heads, hidden_states, attention_mask, layout)
+        return cast("Tensor", self.feed_forward_chunk(self.attention.output(context, first)))
 
 
 class ClsOnlyBertLayer(_ClsOnly, BertLayer):
@@ -200,6 +211,20 @@ _CLS_ONLY: dict[type, type] = {
     XLMRobertaLayer: ClsOnlyXLMRobertaLayer,
 }
 _ALL_TOKENS = {patched: plain for plain, patched in _CLS_ONLY.items()}
+
+
+def _first_tokens(
+    heads: _Heads, hidden_states: Tensor, mask: Tensor | None, layout: Layout | None
+) -> tuple[Tensor, Tensor]:
+    """The first token of each row and what it attends to: (B, 1, D) each."""
+    if layout is None:
+        return hidden_states[:, :1], _attend(heads, hidden_states, mask)
+    packed = hidden_states.squeeze(0)
+    context = [
+        _attend(heads, group.pad(packed), None if group.hidden is None else ~group.hidden[:, None, None])
+        for group in layout.groups
+    ]
+    return packed.index_select(0, layout.firsts).unsqueeze(1), torch.cat(context)
 
 
 def _attend(heads: _Heads, hidden_states: Tensor, mask: Tensor | None) -> Tensor:
