@@ -15,6 +15,8 @@ def recorded(**data):
 def test_the_source_of_several_files_is_that_of_train():
     assert recorded().data.first_source == "reviews"
     assert recorded(source={"valid": "v.csv", "train": "t.csv"}).data.first_source == "t.csv"
+    assert recorded(source=["a.csv", "b.csv"]).data.first_source == "a.csv"
+    assert recorded(source={"test": "v.csv", "train": ["t-1.csv", "t-2.csv"]}).data.first_source == "t-1.csv"
 
 
 def test_two_columns_or_metadata_make_a_pair():
