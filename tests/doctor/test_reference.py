@@ -11,6 +11,7 @@ import pytest
 import alambique.doctor
 from alambique.doctor.examine import MODULES
 from alambique.doctor.reference import COMMAND, LINT, declared, page
+from alambique.export.trial import NOT_EXPORTED
 from alambique.models.tokenizer import NO_TOKENIZER_JSON
 from alambique.models.trial import CANNOT_RUN, OTHER_HEAD, VOCABULARY
 
@@ -75,7 +76,7 @@ def test_the_codes_of_the_lint_and_of_the_command_are_theirs():
     lint = ROOT / "src" / "alambique" / "data" / "lint.py"
     assert {*literals(lint, "Finding"), *literals(lint, "_finding")} == set(LINT)
     checks = {code.name for module in MODULES for code in declared(module)}
-    of_models = {VOCABULARY, CANNOT_RUN, OTHER_HEAD, NO_TOKENIZER_JSON}
+    of_models = {VOCABULARY, CANNOT_RUN, OTHER_HEAD, NO_TOKENIZER_JSON, NOT_EXPORTED}
     assert {*literals(DOCTOR / "diagnose.py", "Finding"), *of_models} - checks == set(COMMAND)
 
 

@@ -68,9 +68,11 @@ def test_the_labels_order_enters_the_key_where_the_loss_needs_it(tiny_recipe, tm
 def test_a_loss_that_is_not_defined_is_refused_before_anything_is_trained(
     tiny_recipe, tmp_path, keys, labels, message, command
 ):
+    source = tmp_path / "mine"
+    source.mkdir()
     for name, count, seed in (("train", 60, 1), ("valid", 30, 2), ("test", 30, 3)):
-        write_jsonl(tmp_path / f"{name}.jsonl", [row for row in rows(count, seed) if row["label"] in LABELS[-labels:]])
-    raw = tiny_recipe(data={"source": str(tmp_path)})
+        write_jsonl(source / f"{name}.jsonl", [row for row in rows(count, seed) if row["label"] in LABELS[-labels:]])
+    raw = tiny_recipe(data={"source": str(source)})
     for key, value in keys.items():
         section, name = key.split(".")
         raw.setdefault(section, {})[name] = value
