@@ -45,7 +45,7 @@ def _front(path: Path) -> Any:
             front = _FRONT.match(stream.read(_LONGEST))
         return yaml.safe_load(front[1]) if front else None
     except (OSError, yaml.YAMLError, RecursionError, ValueError):
-        return None  # a card is for people first: what it says in other words is no fault of the data
+        return None  # a card is for people first: what it says in other words is not a fault of the data
 
 
 def _patterns(data_files: Any) -> list[tuple[str, list[str]]]:
