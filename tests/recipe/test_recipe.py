@@ -144,7 +144,7 @@ def test_defaults():
             "weight_decay": 0.01,
         },
         "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
-        "compute": {"precision": "auto", "compile": False, "speedups": True},
+        "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,
@@ -503,7 +503,7 @@ def test_either_name_that_is_set_displaces_the_other(written):
 
 
 def test_the_key_of_stages_has_the_shape_of_existing_runs():
-    assert Compute().key() == {"plain": False, "precision": "auto", "compile": False}
+    assert Compute(report_to="wandb").key() == {"plain": False, "precision": "auto", "compile": False}
     assert Compute(speedups=False, precision="bf16", compile=True).key() == {
         "plain": True, "precision": "bf16", "compile": True,
     }  # fmt: skip
