@@ -70,7 +70,7 @@ def latency(service: Service, run: Path, texts: list[str], blocks: int = BLOCKS)
 
         for start in range(0, blocks * BLOCK, BLOCK):
             part = [texts[place % len(texts)] for place in range(start, start + BLOCK)]
-            batches = [model.encode([(text,)], 1)[0][1] for text in part]
+            batches = [next(iter(model.encode([(text,)], 1)))[1] for text in part]
             times["serve"] += timed(ask, [request(json.dumps({"text": text}).encode()) for text in part])
             times["model"] += timed(model.logits, [[(text,)] for text in part])
             times["session"] += timed(partial(model.session.run, None), batches)

@@ -44,6 +44,7 @@ def main() -> None:
     for number in range(options.rounds):
         for name, source in options.sources if number % 2 == 0 else options.sources[::-1]:
             rounds[name].append(measure(options.run, source, texts, options.seconds))
+            print(number, name, json.dumps(rounds[name][-1]), flush=True)
     summaries = {name: summary(figures) for name, figures in rounds.items()}
     for name, figures in summaries.items():
         for figure, (low, median, high) in figures.items():
