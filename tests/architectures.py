@@ -279,7 +279,7 @@ def exported(run, name):
     if not (run / "report.json").is_file():
         return "–"
     entry = json.loads((run / "onnx" / "export.json").read_text())["models"][name]
-    return WORKS if entry["file"] else f"{REFUSED}: {' '.join(entry['problems'])}"
+    return WORKS if entry["file"] else f"{REFUSED}: {'; '.join(entry['problems'])}."
 
 
 def answered(run, text):
