@@ -8,7 +8,7 @@ import pytest
 
 from alambique import Recipe, distill
 from alambique.artefacts.predictions import read_predictions
-from alambique.artefacts.soft_labels import average_logits, read_soft_labels
+from alambique.artefacts.soft_labels import Part, combine_logits, read_soft_labels
 from alambique.artefacts.splits import read_splits
 from alambique.doctor.diagnose import diagnose
 from alambique.findings import Finding
@@ -116,7 +116,7 @@ def test_the_mean_is_taken_row_by_row(tmp_path):
     first, second = np.float32([[0, 2], [4, 4]]), np.float32([[2, 0], [0, 8]])
     np.save(tmp_path / "1.npy", first)
     np.save(tmp_path / "2.npy", second)
-    average_logits([tmp_path / "1.npy", tmp_path / "2.npy"], tmp_path / "mean.npy")
+    combine_logits([Part(tmp_path / "1.npy"), Part(tmp_path / "2.npy")], tmp_path / "mean.npy", 2)
     mean = np.load(tmp_path / "mean.npy")
     assert mean.dtype == np.float32
     assert mean.tolist() == [[1, 1], [2, 6]]

@@ -16,6 +16,8 @@ from alambique.streams import decode_arguments, is_utf8, standard_streams
 from alambique.terminal import sanitise
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from alambique.report.schema import Report
 
 app = typer.Typer(
@@ -120,6 +122,29 @@ def distill(
     report = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
     _print_comparison(Report.model_validate(report))
     print(f"Student: {folder / 'student'}   Report: {folder / 'report.json'}")  # noqa: T201 - the result
+
+
+@app.command()
+def label(
+    recipe: RecipeName = "quickstart",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.", callback=_refuse_bytes)
+    ] = None,
+    sets: Set = None,
+    *,
+    quiet: Quiet = False,
+) -> None:
+    """Stop after the soft labels, and print what they are worth; distill goes on from there."""
+    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
+
+    loaded = Recipe.load(recipe, tuple(sets or ()))
+    folder = out or Path("runs") / Path(recipe).stem
+    from alambique.pipeline import label as run_recipe  # noqa: PLC0415 - as for distill
+    from alambique.report.label_table import label_table  # noqa: PLC0415
+
+    worths = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
+    _print_table(label_table(worths))
+    print(f"Soft labels: {folder / 'soft_labels'}   Next: alambique distill with the same arguments")  # noqa: T201
 
 
 @app.command()
@@ -322,12 +347,16 @@ def _check_model(model: str | None) -> None:
 
 
 def _print_comparison(report: "Report") -> None:
-    from rich.console import Console  # noqa: PLC0415
-
     from alambique.report.terminal import comparison, verdict_line  # noqa: PLC0415
 
-    Console(width=None if sys.stdout.isatty() else WIDE).print(comparison(report))
+    _print_table(comparison(report))
     print(verdict_line(report))  # noqa: T201
+
+
+def _print_table(table: "Table") -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def main() -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from alambique.artefacts.predictions import read_scored, read_seeds, weight_bytes
+from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits, run_data
 from alambique.artefacts.tokens import Tokens
 from alambique.data.load import load_splits, locate
+from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.trial import try_export
@@ -22,11 +24,12 @@ from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import DATA, MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import DATA, IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.manifest import Artefact
 from alambique.stages import benchmark, data
 from alambique.stages.export import export_student
 from alambique.stages.predictions import evaluate, evaluate_baselines
-from alambique.stages.soft_labels import SoftLabelInputs, make_soft_labels
+from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, overfits
 from alambique.stages.student import StudentStart, check_loss, make_student, recorded_student, resolve_student
 from alambique.stages.teacher import (
     TeacherInit,
@@ -105,20 +108,8 @@ def distill(
     refuse_several_processes()
     check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
-        splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
-        check_loss(recipe.distillation, recipe.student, splits)
-        teacher_inits = teachers(recipe, splits)
-        student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
-        run.write_recipe(recipe)
-        for finding in unexportable(run, recipe, splits, teacher_inits[0], student):
-            reporter.say(f"{finding.message} {finding.advice}")
-        idle = unused_devices()
-        if idle:
-            reporter.say(f"{idle} more GPUs are here; training uses one")
-        job = Job(
-            recipe, splits, teacher_inits, student, tokenize(run, recipe, splits, teacher_inits, student, reporter)
-        )
-        store_data(run, job, reporter)
+        job = prepare(run, recipe, teachers, reporter)
+        splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
         for seed in recipe.seeds:
             train_seed(seed_run(run, recipe, seed), job, seed, reporter)
@@ -131,31 +122,127 @@ def distill(
         return write_report(run).model_dump(mode="json")
 
 
+def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) -> list[LabelWorth]:
+    """Run a recipe up to the soft labels; :func:`distill` in the same folder goes on from there.
+
+    Args:
+        recipe: what to do.
+        out: the run folder; created if it does not exist.
+        reporter: receives the progress; by default it is not shown.
+
+    Returns:
+        For each seed, what the soft labels are worth.
+
+    Raises:
+        UserInputError: as :func:`distill`.
+        WeakTeacherError: a new teacher is not better than guessing; it stays on disk.
+
+    Example:
+        >>> from alambique import Recipe
+        >>> from alambique.pipeline import label
+        >>> recipe = Recipe.load("quickstart", (
+        ...     "data.max_rows=60", "teacher.allow_weak=true", "teacher.epochs=1",
+        ...     "teacher.from_scratch={layers: 1, width: 16, heads: 1, vocabulary: 300}", "soft_labels.folds=2",
+        ... ))
+        >>> (worth,) = label(recipe, "runs/labelled")
+        >>> 0 <= worth.accuracy <= 1
+        True
+    """
+    reporter = reporter or Reporter()
+    refuse_several_processes()
+    check_tracker(recipe.compute.report_to)
+    with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
+        job = prepare(run, recipe, resolve_teachers, reporter)
+        worths = []
+        for seed in recipe.seeds:
+            of_seed = seed_run(run, recipe, seed)
+            teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
+            labels = label_train(of_seed, job, teacher, seed, reporter)
+            logits = read_scored(of_seed, TEACHER, job.splits).logits["valid"]
+            worths.append(label_worth(labels, logits, job.splits, seed))
+        return worths
+
+
+def prepare(
+    run: RunFolder, recipe: Recipe, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+) -> Job:
+    """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
+    splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
+    check_loss(recipe.distillation, recipe.student, splits)
+    inits = teachers(recipe, splits)
+    student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+    run.write_recipe(recipe)
+    for finding in unexportable(run, recipe, splits, inits[0], student):
+        reporter.say(f"{finding.message} {finding.advice}")
+    idle = unused_devices()
+    if idle:
+        reporter.say(f"{idle} more GPUs are here; training uses one")
+    job = Job(recipe, splits, inits, student, tokenize(run, recipe, splits, inits, student, reporter))
+    store_data(run, job, reporter)
+    return job
+
+
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     """Teachers, soft labels, student and twin of one seed, each scored."""
     recipe, splits = job.recipe, job.splits
     max_length = recipe.data.max_length
-    taught = []
-    for init in job.teachers:
-        tokens = job.tokens[init.name]
-        teacher = make_teacher(
-            run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
-        )
-        evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
-        refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
-        taught.append(teacher)
-    labels = SoftLabelInputs(
-        teachers=tuple(taught), compute=recipe.compute, max_length=max_length, train=splits.train,
-        label_names=splits.label_names, tokens=tuple(job.tokens[init.name] for init in job.teachers),
-    )  # fmt: skip
-    soft_labels = make_soft_labels(run, labels, reporter)
-    start = StudentStart(job.student, taught[0])
+    teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
+    soft_labels = label_train(run, job, teacher, seed, reporter)
+    start = StudentStart(job.student, teacher)
     for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
         model = make_student(
             run, name, start, recipe.student, splits, job.tokens[STUDENT], recipe.compute, distillation=distillation,
             soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter,
         )  # fmt: skip
         evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
+
+
+def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, reporter: Reporter) -> Artefact:
+    """One teacher of one seed, scored.
+
+    Raises:
+        WeakTeacherError: it is not better than guessing.
+    """
+    recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[init.name], job.recipe.data.max_length
+    teacher = make_teacher(
+        run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
+    )
+    evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
+    refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
+    return teacher
+
+
+def label_train(run: RunFolder, job: Job, first: Artefact, seed: int, reporter: Reporter) -> SoftLabels:
+    """The soft labels of one seed: by teachers that were not trained on the row, where folds are asked for."""
+    further, settings = job.teachers[1:], job.recipe.soft_labels
+    if settings.folds != 1:
+        in_sample = labels_by(run, job, {job.teachers[0]: first}, reporter, name=IN_SAMPLE)
+        valid = read_scored(run, TEACHER, job.splits).logits["valid"]
+        if settings.folds == "auto" and not overfits(in_sample, valid, job.splits):
+            return labels_by(run, job, {job.teachers[0]: first}, reporter)
+    taught = {init: train_teacher(run, job, init, seed, reporter) for init in further}
+    labelling = taught if settings.folds != 1 else {job.teachers[0]: first, **taught}
+    return labels_by(run, job, labelling, reporter)
+
+
+def labels_by(
+    run: RunFolder, job: Job, teachers: Mapping[TeacherInit, Artefact], reporter: Reporter, *, name: str = SOFT_LABELS
+) -> SoftLabels:
+    """The labels that these teachers give train together."""
+    recipe, splits = job.recipe, job.splits
+    on_valid = recipe.soft_labels.calibrate and any(init.unseen is None for init in teachers)
+    labellers = tuple(
+        Labeller(
+            teacher, job.tokens[init.name], init.unseen,
+            read_scored(run, init.name, splits).logits["valid"] if on_valid else None,
+        )
+        for init, teacher in teachers.items()
+    )  # fmt: skip
+    inputs = SoftLabelInputs(
+        labellers=labellers, settings=recipe.soft_labels, compute=recipe.compute, max_length=recipe.data.max_length,
+        train=splits.train, valid=splits.valid if on_valid else None, label_names=splits.label_names, task=splits.task,
+    )  # fmt: skip
+    return make_soft_labels(run, inputs, reporter, name=name)
 
 
 def check_current(run: RunFolder) -> Collection[Path]:
@@ -171,7 +258,7 @@ def check_current(run: RunFolder) -> Collection[Path]:
     recipe, run = run.recipe(), run.read_only()
     splits, _ = run_data(run)
     first = seed_run(run, recipe, recipe.seeds[0])
-    teachers = recorded_teachers(first, recipe)
+    teachers = recorded_teachers(first, recipe, splits)
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
     job = Job(recipe, splits, teachers, student, {name: {} for name in (*(init.name for init in teachers), STUDENT)})
     for seed in recipe.seeds:
@@ -237,7 +324,10 @@ def tokenize(
     tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
     made: dict[str, Mapping[str, Tokens]] = {}
     for role, tokenizer in tokenizers.items():
-        if tokenizer is not None:
+        same = next((other for other in made if tokenizers[other] is tokenizer), None)
+        if same is not None:  # a fold reads what the teacher of all rows reads
+            made[role] = made[same]
+        elif tokenizer is not None:
             inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
             made[role] = tokenize_splits(run, inputs, reporter, role=role)
     return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}

@@ -1,8 +1,8 @@
 """Logits on disk, by row id: soft labels of train, predictions on valid and test."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class SoftLabels:
         label_names: the classes.
         made_from: hashes of teacher, tokenizer and text.
         digest: SHA-256 of the artefact.
+        worth: what is known of them: accuracy, confidence, temperatures. Empty in runs of earlier versions.
 
     Example:
         >>> import numpy as np
@@ -63,6 +64,7 @@ class SoftLabels:
     label_names: tuple[str, ...]
     made_from: dict[str, str]
     digest: str = ""
+    worth: dict[str, Any] = field(default_factory=dict)
 
     def for_rows(self, ids: Sequence[str]) -> np.ndarray:
         """Logits of the given rows, in the given order: (rows, C) float32. In the stored order, nothing is copied.
@@ -86,14 +88,53 @@ def id_bytes(ids: Sequence[str]) -> np.ndarray:
     return ids.stored if isinstance(ids, RowIds) else np.array([row_id.encode() for row_id in ids], dtype=np.bytes_)
 
 
-def average_logits(files: list[Path], target: Path) -> None:
-    """Write the mean of several teachers' logits, ``.npy`` files of (rows, C) float32; memory does not grow with rows."""
-    sources = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
-    mean = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=sources[0].shape)
-    for start in range(0, len(mean), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        mean[part] = np.mean([source[part] for source in sources], axis=0, dtype=np.float64)
-    mean.flush()
+@dataclass(frozen=True)
+class Part:
+    """Logits of one teacher for some rows.
+
+    Attributes:
+        file: ``.npy``, (rows of the part, C) float32.
+        rows: (rows of the part,) int64, rising positions among all rows; None: all rows.
+        temperature: the logits are divided by it.
+    """
+
+    file: Path
+    rows: np.ndarray | None = None
+    temperature: float = 1.0
+
+
+def combine_logits(
+    parts: Sequence[Part], target: Path, rows: int, *, probabilities: Callable[[np.ndarray], np.ndarray] | None = None
+) -> None:
+    """Write the mean of the logits that teachers gave each row; memory does not grow with the rows.
+
+    Args:
+        parts: of the teachers; each row is in one at least.
+        target: the ``.npy`` file to write, (rows, C) float32.
+        rows: how many.
+        probabilities: makes probabilities of logits, both (n, C); the logarithm of their mean is written. None: the mean of
+            the logits.
+
+    Raises:
+        CorruptArtefactError: a row is in no part.
+    """
+    sources = [np.load(part.file, mmap_mode="r", allow_pickle=False) for part in parts]
+    combined = np.lib.format.open_memmap(target, mode="w+", dtype=np.float32, shape=(rows, sources[0].shape[1]))
+    for start in range(0, rows, _CHUNK):
+        stop = min(start + _CHUNK, rows)
+        total = np.zeros((stop - start, combined.shape[1]))
+        count = np.zeros((stop - start, 1))
+        for part, source in zip(parts, sources, strict=True):
+            bounds = (start, stop) if part.rows is None else np.searchsorted(part.rows, (start, stop))
+            places = slice(None) if part.rows is None else part.rows[slice(*bounds)] - start
+            logits = source[slice(*bounds)] / np.float64(part.temperature)
+            total[places] += probabilities(logits) if probabilities else logits
+            count[places] += 1
+        if not count.all():
+            raise CorruptArtefactError(f"{int((count == 0).sum())} rows are in no fold.")
+        mean = total / count
+        combined[start:stop] = np.log(np.maximum(mean, np.finfo(np.float32).tiny)) if probabilities else mean
+    combined.flush()
 
 
 def write_soft_labels(labels: SoftLabels, folder: Path) -> None:
@@ -101,7 +142,7 @@ def write_soft_labels(labels: SoftLabels, folder: Path) -> None:
     if not (folder / LOGITS).is_file():
         np.save(folder / LOGITS, labels.logits, allow_pickle=False)
     np.save(folder / IDS, id_bytes(labels.ids), allow_pickle=False)
-    facts = {"label_names": labels.label_names, "made_from": labels.made_from}
+    facts = {"label_names": labels.label_names, "made_from": labels.made_from, "worth": labels.worth}
     (folder / FACTS).write_text(json.dumps(facts), "utf-8")
 
 
@@ -132,4 +173,6 @@ def read_soft_labels(folder: Path, digest: str = "") -> SoftLabels:
         raise CorruptArtefactError(
             f"{folder / LOGITS} holds logits that are not finite: the teacher's weights are broken."
         )
-    return SoftLabels(RowIds(ids), logits, tuple(facts["label_names"]), facts["made_from"], digest)
+    return SoftLabels(
+        RowIds(ids), logits, tuple(facts["label_names"]), facts["made_from"], digest, facts.get("worth", {})
+    )

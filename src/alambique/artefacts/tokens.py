@@ -137,6 +137,15 @@ class Tokens:
         starts = np.array(self.starts[start : stop + 1]) - first
         return Tokens(columns, starts, self.padding, self.left, zeros=self.zeros)
 
+    def take(self, positions: np.ndarray) -> "Tokens":
+        """The rows at these positions, in their order, copied into memory."""
+        lengths = self.lengths[positions]
+        starts = _starts(lengths)
+        places = np.repeat(self.starts[positions] - starts[:-1], lengths) + np.arange(starts[-1])
+        columns = {name: np.asarray(values)[places] for name, values in self.columns.items()}
+        uncut = None if self.uncut_lengths is None else self.uncut_lengths[positions]
+        return Tokens(columns, starts, self.padding, self.left, uncut, self.zeros)
+
 
 def tokenize_rows(tokenizer: "PreTrainedTokenizerBase", segments: Segments, *, max_length: int | None) -> Tokens:
     """Tokenise rows in memory.

@@ -110,12 +110,12 @@ def split_off(train: Split, name: str, share: float, seed: int) -> tuple[Split, 
     Raises:
         DataError: train has too few texts to split.
     """
-    texts, group = _grouped([tuple(map(plain_text, row)) for row in train.contents()])
-    label_of = _labels_of_groups(train.labels, group, len(texts))
+    texts, group = grouped([tuple(map(plain_text, row)) for row in train.contents()])
+    label_of = labels_of_groups(train.labels, group, len(texts))
     classes, texts_of = np.unique(label_of, return_counts=True)
     frequent = texts_of >= _FEWEST  # a class with hardly any text stays in train, where it can at least be learnt
     wanted = _wanted(len(texts), share, frequent, name)
-    ranks = np.argsort(np.argsort([_drawn(text, name, seed) for text in texts], kind="stable"))
+    ranks = np.argsort(np.argsort([drawn(text, name, seed) for text in texts], kind="stable"))
     quotas = _quotas(texts_of[frequent], wanted)
     chosen = [
         members[np.argsort(ranks[members])][:quota]
@@ -125,15 +125,15 @@ def split_off(train: Split, name: str, share: float, seed: int) -> tuple[Split, 
     return _parted(train, _keeping_all_classes(train.labels, group, moved), name)
 
 
-def _grouped(rows: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], np.ndarray]:
-    """The different rows, and which of them each row is."""
+def grouped(rows: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], np.ndarray]:
+    """Give the different rows, and which of them each row is."""
     first: dict[tuple[str, ...], int] = {}
     group = np.array([first.setdefault(row, len(first)) for row in rows], dtype=np.int64)
     return list(first), group
 
 
-def _labels_of_groups(labels: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """The most frequent label of each group of rows, of equally frequent ones the first."""
+def labels_of_groups(labels: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Give the most frequent label of each group of rows, of equally frequent ones the first."""
     pairs, counts = np.unique(np.stack([group, labels]), axis=1, return_counts=True)
     order = np.lexsort((-pairs[1], counts))  # the last that is written stays
     most = np.zeros(groups, dtype=np.int64)
@@ -152,8 +152,8 @@ def _wanted(texts: int, share: float, frequent: np.ndarray, name: str) -> int:
     return wanted
 
 
-def _drawn(text: tuple[str, ...], name: str, seed: int) -> bytes:
-    # the name of the split too, or valid would be drawn by the order that test was drawn by
+def drawn(text: tuple[str, ...], name: str, seed: int) -> bytes:
+    """Draw a number for a text from its hash; ``name`` is what is drawn for, or all draws would have the same order."""
     return hashlib.blake2b(json.dumps([seed, name, *text]).encode(), digest_size=16).digest()
 
 
@@ -170,7 +170,7 @@ def _parted(train: Split, moved: np.ndarray, name: str) -> tuple[Split, Split]:
 
 def split_off_by_order(train: Split, name: str, share: float, seed: int) -> tuple[Split, Split]:
     """Split off as versions up to 0.1.0 did, by the order of the rows, for runs that they made; see :func:`split_off`."""
-    _, group = _grouped(train.contents())
+    _, group = grouped(train.contents())
     distinct = np.unique(group, return_index=True)[1]
     labels = train.labels[distinct]
     classes, texts_of = np.unique(labels, return_counts=True)

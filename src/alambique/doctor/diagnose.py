@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -99,6 +100,8 @@ def diagnose(
             problem = error.problem[0].upper() + error.problem[1:]
             return _unfit(Finding(error.code, error.where, problem, error.advice), splits)
         process = resident()
+        further = [init for init in inits if init.is_copy]  # they differ from the first by rows and seed alone
+        inits = tuple(init for init in inits if not init.is_copy)
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
         tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
         context = BuildContext(_giving(models[0]), tokenizers[0], splits.label_names, recipe.seeds[0])
@@ -120,6 +123,7 @@ def diagnose(
             costs[init.name] = TeacherCost(
                 _cost(to_device(models.pop(0)), tokenizer, settings, recipe, splits), settings
             )
+        costs |= {init.name: replace(costs[inits[0].name], unseen=_count(init.unseen)) for init in further}
         students = _cost(to_device(student), student_tokenizer, recipe.student, recipe, splits)
         estimates = _estimates(recipe, splits, costs, students, process if device.type == "cpu" else 0)
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
@@ -160,10 +164,15 @@ def _giving(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:
 
 @dataclass(frozen=True)
 class TeacherCost:
-    """What one teacher takes; ``settings`` are None for one that is not trained."""
+    """What one teacher takes; ``settings`` are None for one that is not trained; ``unseen``: rows of train left out."""
 
     cost: Cost
     settings: Teacher | None
+    unseen: int = 0
+
+
+def _count(rows: np.ndarray | None) -> int:
+    return 0 if rows is None else len(rows)
 
 
 def _cost(
@@ -192,20 +201,25 @@ def _estimates(
     """Each stage's seconds, over all seeds, and its peak of memory."""
     seeds, scored = len(recipe.seeds), len(splits.valid) + len(splits.test)
 
-    def training(model: Cost, settings: Training) -> float:
-        steps = -(-len(splits.train) // settings.batch_size)
+    def training(model: Cost, settings: Training, rows: int = len(splits.train)) -> float:
+        steps = -(-rows // settings.batch_size)
         return settings.epochs * (steps * model.step + len(splits.valid) * model.row)
 
     memory = process + student.memory
     row = sum(teacher.cost.row for teacher in teachers.values())
+    labelling = sum((teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values())
     scoring_memory = process + max(teacher.cost.scoring_memory for teacher in teachers.values())
     stages = [
-        (name, training(teacher.cost, teacher.settings), process + teacher.cost.memory)
+        (
+            name,
+            training(teacher.cost, teacher.settings, len(splits.train) - teacher.unseen),
+            process + teacher.cost.memory,
+        )
         for name, teacher in teachers.items()
         if teacher.settings is not None
     ]
     stages += [
-        ("soft labels", len(splits.train) * row, scoring_memory),
+        ("soft labels", labelling, scoring_memory),
         ("student", training(student, recipe.student), memory),
         ("undistilled", training(student, recipe.student), memory),
         ("scoring", scored * (row + 2 * student.row), scoring_memory),

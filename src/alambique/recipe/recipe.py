@@ -26,6 +26,7 @@ from alambique.recipe.sections import (
     Teacher,
     as_tuple,
 )
+from alambique.recipe.soft_labels import SoftLabelling
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
@@ -57,6 +58,7 @@ class Recipe(Section):
 
     data: Data
     teacher: Teacher = Field(default_factory=Teacher)
+    soft_labels: SoftLabelling = Field(default_factory=SoftLabelling)
     student: Student = Field(default_factory=Student)
     distillation: Distillation = Field(default_factory=Distillation)
     compute: Compute = Field(default_factory=Compute)

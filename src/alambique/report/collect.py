@@ -14,6 +14,7 @@ from alambique.report.model_report import Calibration, Latency, ModelReport, Qua
 from alambique.report.parts import DataFinding
 from alambique.report.results import RunResults
 from alambique.report.schema import DataReport, Environment, Report, Seeds
+from alambique.report.soft_label_report import SoftLabelReport
 from alambique.report.verdict_report import Verdict
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
@@ -57,6 +58,7 @@ def collect_report(results: RunResults) -> Report:
             findings=tuple(DataFinding.model_validate(finding) for finding in results.findings),
         ),
         models=models,
+        soft_labels=SoftLabelReport.of(seed_runs, recipe),
         verdict=Verdict.model_validate(verdict(results.seeds, splits.test, results.task)),
         export=_export(run),
         seeds=Seeds(all=recipe.seeds, kept=results.best, chosen_by=f"valid {results.task.verdict_metric}"),

@@ -17,6 +17,7 @@ from alambique.report.export_report import ExportReport
 from alambique.report.model_report import ModelReport
 from alambique.report.parts import DataFinding, Part
 from alambique.report.recorded_recipe import RecordedRecipe
+from alambique.report.soft_label_report import SoftLabelReport
 from alambique.report.verdict_report import Verdict
 
 
@@ -89,6 +90,8 @@ class Report(Part):
     models: Mapping[str, ModelReport]
     """By name: `teacher`, `student`, `undistilled`, the baselines `tfidf` and `majority`; `teachers/NAME` for further
     teachers that labelled train."""
+    soft_labels: SoftLabelReport | None = None
+    """How train was labelled; null for a run of version 0.1."""
     verdict: Verdict | None = None
     """Whether distillation helped; null if it is not computed."""
     export: ExportReport | None = None

@@ -1,30 +1,34 @@
-"""Soft labels: the teachers' logits on train, computed once, shard by shard, and averaged over the teachers."""
+"""Soft labels: the teachers' logits on train, computed once, shard by shard, and averaged over the teachers of a row."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from transformers import PreTrainedModel
 
 from alambique.artefacts.soft_labels import (
     LOGITS,
+    Part,
     SoftLabels,
-    average_logits,
+    combine_logits,
     read_soft_labels,
     write_soft_labels,
 )
-from alambique.artefacts.splits import Split
+from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
 from alambique.inference.torch_model import predict_tokens, to_device
 from alambique.models.labels import label_names_of
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import tokenizer_digest
 from alambique.progress import Reporter, Step
 from alambique.recipe.sections import Compute
+from alambique.recipe.soft_labels import AUTO_GAP, SoftLabelling
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import file_hash, sync
 from alambique.run.layout import SCRATCH, SOFT_LABELS
@@ -36,52 +40,127 @@ SHARD = 8192  # rows: sorted by length among themselves, and lost if the process
 _SHARDS = "shards"
 
 
-def _teachers_key(teachers: tuple[Artefact, ...]) -> dict[str, Any]:
-    if len(teachers) == 1:
-        return {"inputs": {"teacher": teachers[0].digest}}
-    return {"inputs": {"teachers": [teacher.digest for teacher in teachers]}}
+@dataclass(frozen=True)
+class Labeller:
+    """A teacher and the rows that it labels.
+
+    Attributes:
+        teacher: its artefact.
+        tokens: of the splits, by its tokenizer.
+        rows: (n,) int64, rising positions in train of the rows that it labels, none of which it was trained on; None: all
+            rows.
+        valid_logits: (rows of valid, C), for a temperature where it was trained on all of train.
+    """
+
+    teacher: Artefact
+    tokens: Mapping[str, Tokens]
+    rows: np.ndarray | None = None
+    valid_logits: np.ndarray | None = None
+
+
+def _teachers_key(labellers: tuple[Labeller, ...]) -> dict[str, Any]:
+    digests = [labeller.teacher.digest for labeller in labellers]
+    return {"inputs": {"teacher": digests[0]} if len(digests) == 1 else {"teachers": digests}}
 
 
 def _labelling_key(compute: Compute) -> dict[str, Any]:
     return {name: value for name, value in compute.key().items() if name != "compile"}
 
 
+def _valid_key(valid: Split | None) -> dict[str, Any]:
+    return {} if valid is None else {"inputs": {"valid": valid.digest}}
+
+
 @dataclass(frozen=True)
 class SoftLabelInputs(Inputs):
     """The teachers and the rows that they label."""
 
-    teachers: tuple[Artefact, ...] = keyed(value=_teachers_key)
+    labellers: tuple[Labeller, ...] = keyed(value=_teachers_key)  # the rows of each follow from what it was trained on
+    settings: SoftLabelling = keyed(value=SoftLabelling.key)
     compute: Compute = keyed("compute", value=_labelling_key)
     max_length: int = keyed("max_length")
     train: Split = keyed("inputs", "train", value=lambda split: split.digest)
+    valid: Split | None = keyed(value=_valid_key)  # None where no temperature is fitted on it
     label_names: tuple[str, ...] = keyed("inputs", "labels")
-    tokens: tuple[Mapping[str, Tokens], ...] = derived("teachers", "train", "max_length")  # by each teacher's tokenizer
+    task: str = derived("train")
 
 
 def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
-    several = len(inputs.teachers) > 1
+    alone = len(inputs.labellers) == 1 and not inputs.settings.calibrate
+    parts = []
     with reporter.stage("soft labels") as step:
-        step.start(len(inputs.teachers) * len(inputs.train))
-        for number, (teacher, tokens) in enumerate(zip(inputs.teachers, inputs.tokens, strict=True)):
-            model = to_device(load_finished(teacher.folder, key="teacher"))
-            place = work / SCRATCH / str(number) if several else work
+        step.start(sum(len(inputs.train) if each.rows is None else len(each.rows) for each in inputs.labellers))
+        for number, labeller in enumerate(inputs.labellers):
+            model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
+            place = work if alone else work / SCRATCH / str(number)
             place.mkdir(parents=True, exist_ok=True)
-            label_rows(model, tokens["train"], place, compute=inputs.compute, step=step)
-    if several:
-        average_logits([work / SCRATCH / str(number) / LOGITS for number in range(len(inputs.teachers))], work / LOGITS)
-    made_from = {"teacher": " ".join(teacher.digest for teacher in inputs.teachers),
-                 "tokenizer": " ".join(tokenizer_digest(teacher.folder) for teacher in inputs.teachers),
+            tokens = labeller.tokens["train"]
+            if labeller.rows is not None:
+                tokens = tokens.take(labeller.rows)
+            label_rows(model, tokens, place, compute=inputs.compute, step=step)
+            parts.append(Part(place / LOGITS, labeller.rows, _temperature(inputs, labeller, place / LOGITS)))
+    if not alone:
+        probabilities = TASKS[inputs.task].probabilities if inputs.settings.average == "probabilities" else None
+        combine_logits(parts, work / LOGITS, len(inputs.train), probabilities=probabilities)
+    teachers = [labeller.teacher for labeller in inputs.labellers]
+    made_from = {"teacher": " ".join(teacher.digest for teacher in teachers),
+                 "tokenizer": " ".join(tokenizer_digest(teacher.folder) for teacher in teachers),
                  "text": inputs.train.digest}  # fmt: skip
     logits = np.load(work / LOGITS, mmap_mode="r", allow_pickle=False)
-    write_soft_labels(SoftLabels(inputs.train.ids, logits, inputs.label_names, made_from), work)
+    worth = worth_of(logits, inputs.train.labels, TASKS[inputs.task])
+    if inputs.settings.calibrate:
+        worth["temperatures"] = [part.temperature for part in parts]
+    write_soft_labels(SoftLabels(inputs.train.ids, logits, inputs.label_names, made_from, worth=worth), work)
 
 
-STAGE = Stage(SOFT_LABELS, _make)
+def _temperature(inputs: SoftLabelInputs, labeller: Labeller, file: Path) -> float:
+    """Fitted on rows that the teacher was not trained on; 1 where that is not asked for."""
+    if not inputs.settings.calibrate:
+        return 1.0
+    task = TASKS[inputs.task]
+    if labeller.rows is not None:
+        unseen = np.load(file, allow_pickle=False)
+        return task.fit_temperature(unseen, inputs.train.labels[labeller.rows])
+    return task.fit_temperature(cast("np.ndarray", labeller.valid_logits), cast("Split", inputs.valid).labels)
 
 
-def make_soft_labels(run: RunFolder, inputs: SoftLabelInputs, reporter: Reporter) -> SoftLabels:
-    """Run each teacher over train once, in eval mode, with its own tokenizer and inputs, and average their logits."""
-    artefact = STAGE.run(run, inputs, reporter)
+def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, Any]:
+    """How often the soft labels agree with the labels, and how sure they are; memory does not grow with the rows.
+
+    Args:
+        logits: (rows, C), perhaps mapped from disk.
+        labels: (rows,) of train.
+        task: decides and gives probabilities.
+
+    Returns:
+        ``accuracy`` and ``confidence``, the mean of the largest probability: fractions.
+    """
+    right = confident = 0.0
+    for start in range(0, len(logits), SHARD):
+        part = np.asarray(logits[start : start + SHARD])
+        right += float((task.decide(part) == labels[start : start + SHARD]).sum())
+        confident += float(task.confidence(task.probabilities(part)).sum())
+    return {"accuracy": right / len(logits), "confidence": confident / len(logits)}
+
+
+def overfits(in_sample: SoftLabels, valid_logits: np.ndarray, splits: Splits) -> bool:
+    """Whether a teacher knows train by heart: its accuracy there is more than :data:`AUTO_GAP` above that on valid.
+
+    Args:
+        in_sample: what it gives the rows that it was trained on.
+        valid_logits: (rows of valid, C).
+        splits: the rows.
+    """
+    task = TASKS[splits.task]
+    on_valid = task.score("accuracy", valid_logits, splits.valid.labels)
+    return task.score("accuracy", np.asarray(in_sample.logits), splits.train.labels) - on_valid > AUTO_GAP
+
+
+def make_soft_labels(
+    run: RunFolder, inputs: SoftLabelInputs, reporter: Reporter, *, name: str = SOFT_LABELS
+) -> SoftLabels:
+    """Run each teacher once over its rows, in eval mode, with its own tokenizer and inputs, and average their logits."""
+    artefact = Stage(name, _make).run(run, inputs, reporter)
     return read_soft_labels(artefact.folder, artefact.digest)
 
 

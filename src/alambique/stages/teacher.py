@@ -1,7 +1,8 @@
 """The teachers: each is fine-tuned here, or a finished classifier brought into the data's label order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,8 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
-from alambique.errors import ModelError, WeakTeacherError
+from alambique.data.folds import assign_folds
+from alambique.errors import ModelError, RecipeError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import most_frequent, usefulness
 from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
@@ -31,16 +33,18 @@ from alambique.models.trial import Conditions, check_finished, check_weights
 from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
+from alambique.recipe.soft_labels import AUTO_FOLDS
 from alambique.run.folder import RunFolder
-from alambique.run.layout import TEACHER
+from alambique.run.layout import TEACHER, TEACHERS
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import TrainingRows, fit
 
 KEY = "teacher.model"
+SEEDS_APART = 1000  # between the seeds of two members
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TeacherInit:
     """What a teacher begins as, found and checked before anything is written.
 
@@ -49,12 +53,21 @@ class TeacherInit:
         settings: its section of the recipe.
         checkpoint: None for a teacher from scratch.
         tokenizer: its own; None where a finished run is only looked at.
+        unseen: positions of the rows of train that it is not trained on, which it will label; None: it is trained on all.
+        member: which of several that differ by their seed alone.
     """
 
     name: str
     settings: Teacher
     checkpoint: PretrainedFolder | None
     tokenizer: PreTrainedTokenizerBase | None
+    unseen: np.ndarray | None = None
+    member: int = 0
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it differs from the teacher of all rows by its rows and its seed alone."""
+        return self.unseen is not None or self.member > 0
 
     @property
     def config(self) -> PreTrainedConfig:
@@ -65,12 +78,47 @@ class TeacherInit:
 
 
 def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
-    """Find the teachers of a recipe, which are one; the first is reported as the teacher.
+    """Find the teachers of a recipe: the one that is reported, then those of the folds and the other members.
 
     Raises:
         ModelError: one cannot be loaded, has no trained head, or other labels than the data.
+        RecipeError: a finished teacher has no folds and no other seeds.
+        DataError: train has fewer different texts than folds.
     """
-    return (resolve_teacher(recipe.teacher, splits, max_length=recipe.data.max_length),)
+    first = resolve_teacher(recipe.teacher, splits, max_length=recipe.data.max_length)
+    return with_further_teachers(first, recipe, splits)
+
+
+def with_further_teachers(first: TeacherInit, recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
+    """The teacher of all rows, and those that ``soft_labels.folds`` and ``soft_labels.members`` ask for.
+
+    Raises:
+        RecipeError: a finished teacher has no folds and no other seeds.
+        DataError: train has fewer different texts than folds.
+    """
+    settings = recipe.soft_labels
+    if not settings.further:
+        return (first,)
+    if not first.settings.fine_tune:
+        key = "folds" if settings.folds != 1 else "members"
+        raise RecipeError(
+            f"soft_labels.{key}: would train further teachers, but teacher.fine_tune is false. Set it to true, or "
+            f"soft_labels.{key} to 1."
+        )
+    members = range(settings.members)
+    if settings.folds == 1:
+        return (first, *(replace(first, name=f"{TEACHERS}/member-{m}", member=m) for m in members if m))
+    folds = AUTO_FOLDS if settings.folds == "auto" else settings.folds
+    fold_of = assign_folds(splits.train, folds, recipe.data.split_seed)
+    return first, *(
+        replace(first, name=_fold_name(fold, m), unseen=np.flatnonzero(fold_of == fold), member=m)
+        for fold in range(folds)
+        for m in members
+    )
+
+
+def _fold_name(fold: int, member: int) -> str:
+    return f"{TEACHERS}/fold-{fold}" + (f"-member-{member}" if member else "")
 
 
 def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name: str = TEACHER) -> TeacherInit:
@@ -97,17 +145,17 @@ def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name:
     return TeacherInit(name, settings, checkpoint, tokenizer)
 
 
-def recorded_teachers(run: RunFolder, recipe: Recipe) -> tuple[TeacherInit, ...]:
+def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
     """The teachers of a finished run, to ask whether its stages are current; nothing is loaded.
 
     A checkpoint that is not here any more (no network, a package that was removed) counts as the one that the run recorded.
     """
     settings = recipe.teacher
     if settings.from_scratch is not None:
-        return (TeacherInit(TEACHER, settings, None, None),)
+        return with_further_teachers(TeacherInit(TEACHER, settings, None, None), recipe, splits)
     recorded = run.recorded_key(TEACHER).get("inputs", {}).get("checkpoint")
     checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, run.path / TEACHER, key=KEY)
-    return (TeacherInit(TEACHER, settings, checkpoint, None),)
+    return with_further_teachers(TeacherInit(TEACHER, settings, checkpoint, None), recipe, splits)
 
 
 def settings_key(settings: Teacher) -> dict[str, Any]:
@@ -129,7 +177,8 @@ class FineTuneInputs(Inputs):
     task: str = keyed(value=lambda task: TASKS[task].key())
     seed: int = keyed("seed")
     tokenizer: PreTrainedTokenizerBase | None = derived("checkpoint", "train", "settings")
-    tokens: Mapping[str, Tokens] = derived("tokenizer", "train", "valid", "max_length")
+    tokens: Mapping[str, Tokens] = derived("tokenizer", "train", "valid", "max_length")  # of all rows of both splits
+    learnt: np.ndarray | None = derived("train")  # positions of its rows among those of the tokens; None: all
 
 
 @dataclass(frozen=True)
@@ -162,12 +211,15 @@ def _finished(
     return model
 
 
-def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter) -> None:
+def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: str) -> None:
     tokenizer = cast("PreTrainedTokenizerBase", inputs.tokenizer)
     init = TeacherInit(TEACHER, inputs.settings, inputs.checkpoint, tokenizer)
     model = first_model(init, inputs.label_names, seed=inputs.seed)
-    rows = TrainingRows(inputs.train, inputs.valid, inputs.tokens, task=TASKS[inputs.task])
-    with reporter.stage(f"teacher (seed {inputs.seed})") as step:
+    tokens = dict(inputs.tokens)
+    if inputs.learnt is not None:
+        tokens["train"] = tokens["train"].take(inputs.learnt)
+    rows = TrainingRows(inputs.train, inputs.valid, tokens, task=TASKS[inputs.task])
+    with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
             seed=inputs.seed, work=work, step=step, section=TEACHER)  # fmt: skip
 
@@ -179,7 +231,6 @@ def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter) -> No
     save_tokenizer(cast("PreTrainedTokenizerBase", inputs.tokenizer), work)
 
 
-FINE_TUNE = Stage(TEACHER, _fine_tune)
 TAKE_FINISHED = Stage(TEACHER, _take_finished)
 
 
@@ -191,12 +242,14 @@ def make_teacher(
     if not init.settings.fine_tune:
         finished = FinishedInputs(max_length, init.checkpoint, splits.label_names, init.tokenizer)
         return TAKE_FINISHED.run(run, finished, reporter, name=init.name)
+    learnt = None if init.unseen is None else np.setdiff1d(np.arange(len(splits.train)), init.unseen)
     inputs = FineTuneInputs(
         settings=init.settings, compute=compute, max_length=max_length, checkpoint=init.checkpoint,
-        label_names=splits.label_names, train=splits.train, valid=splits.valid, task=splits.task, seed=seed,
-        tokenizer=init.tokenizer, tokens=tokens,
+        label_names=splits.label_names, train=splits.train if learnt is None else splits.train.take(learnt),
+        valid=splits.valid, task=splits.task, seed=(seed + SEEDS_APART * init.member) % 2**32,
+        tokenizer=init.tokenizer, tokens=tokens, learnt=learnt,
     )  # fmt: skip
-    return FINE_TUNE.run(run, inputs, reporter, name=init.name)
+    return Stage(init.name, partial(_fine_tune, name=init.name)).run(run, inputs, reporter)
 
 
 def refuse_weak(settings: Teacher, splits: Splits, valid_logits: np.ndarray, folder: Path) -> None:

@@ -1,0 +1,52 @@
+"""What soft labels are worth before a student learns from them: how right, how sure and how well calibrated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alambique.artefacts.soft_labels import SoftLabels
+from alambique.artefacts.splits import Splits
+from alambique.evaluation.metrics import expected_calibration_error
+from alambique.evaluation.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class LabelWorth:
+    """Of one seed; all figures are fractions.
+
+    Attributes:
+        seed: of the teachers.
+        valid: the teacher's metrics on valid, by name: accuracy and macro-F1.
+        valid_calibration_error: the teacher's expected calibration error on valid.
+        accuracy: rows of train whose largest soft label is the label.
+        confidence: mean of the largest probability on train.
+        calibration_error: expected calibration error of the soft labels on train.
+    """
+
+    seed: int
+    valid: dict[str, float]
+    valid_calibration_error: float
+    accuracy: float
+    confidence: float
+    calibration_error: float
+
+
+def label_worth(labels: SoftLabels, valid_logits: np.ndarray, splits: Splits, seed: int) -> LabelWorth:
+    """Compare soft labels with the labels of train, and the teacher with those of valid.
+
+    Args:
+        labels: of train.
+        valid_logits: of the teacher, (rows of valid, C).
+        splits: the rows.
+        seed: of the teachers.
+    """
+    task = TASKS[splits.task]
+    logits = labels.for_rows(splits.train.ids)
+    return LabelWorth(
+        seed=seed,
+        valid=dict(task.epoch_metrics(valid_logits, splits.valid.labels)),
+        valid_calibration_error=expected_calibration_error(*task.calibration(valid_logits, splits.valid.labels)),
+        accuracy=labels.worth["accuracy"],
+        confidence=labels.worth["confidence"],
+        calibration_error=expected_calibration_error(*task.calibration(logits, splits.train.labels)),
+    )

@@ -1,0 +1,46 @@
+"""The section ``soft_labels`` of a recipe: which teachers label train, and how their logits become soft labels."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from alambique.recipe.sections import Section
+
+MOST_FOLDS, MOST_MEMBERS = 20, 20
+AUTO_FOLDS = 5  # what `auto` takes where the teacher knows train by heart
+AUTO_GAP = 0.1  # of accuracy, between train and valid
+
+
+def _folds(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value == "auto" or (whole and 1 <= value <= MOST_FOLDS):
+        return value
+    raise ValueError(f"must be auto or a whole number from 1 to {MOST_FOLDS}")
+
+
+class SoftLabelling(Section):
+    """Which teachers label train, and how their logits become soft labels."""
+
+    folds: Annotated[int | Literal["auto"], BeforeValidator(_folds)] = 1
+    """K ≥ 2: train is cut into K folds, stratified, duplicates in one fold; K further teachers are trained, and each labels
+    the fold that it was not trained on, so that no row is labelled by a teacher that knows its answer. `teacher/` is trained
+    on all rows. `auto`: five folds if the accuracy of the teacher on train is more than 10 points above that on valid, else
+    one."""
+    members: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] = 1
+    """Teachers for each fold, or for train, of different seeds; their soft labels are averaged."""
+    calibrate: bool = False
+    """True: the logits of each teacher are divided by a temperature, fitted on rows that it was not trained on: those of its
+    fold, or valid (Guo et al. 2017)."""
+    average: Literal["logits", "probabilities"] = "logits"
+    """What is averaged where several teachers label a row."""
+
+    @property
+    def further(self) -> bool:
+        """Whether there may be teachers beside the one on all rows."""
+        return self.folds != 1 or self.members > 1
+
+    def key(self) -> dict[str, Any]:
+        """What the soft labels depend on beside their teachers; nothing where all is the default, as in earlier runs."""
+        values = {"calibrate": self.calibrate, "average": self.average}
+        changed = {name: value for name, value in values.items() if value != type(self).model_fields[name].default}
+        return {"recipe": changed} if changed else {}

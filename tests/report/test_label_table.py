@@ -1,0 +1,15 @@
+"""The table of `alambique label`."""
+
+from alambique.evaluation.label_worth import LabelWorth
+from alambique.report.label_table import label_table
+
+
+def test_a_row_per_seed_in_percent():
+    worth = LabelWorth(1, {"accuracy": 0.5, "macro_f1": 0.25}, 0.125, 0.75, 0.8, 0.05)
+    table = label_table([worth, worth])
+    assert [column.header for column in table.columns] == [
+        "seed", "teacher valid acc", "valid F1", "valid error", "labels = train", "confidence", "train error",
+    ]  # fmt: skip
+    assert [list(column.cells) for column in table.columns] == [
+        [value] * 2 for value in ("1", "50.0", "25.0", "12.5", "75.0", "80.0", "5.0")
+    ]
