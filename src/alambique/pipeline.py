@@ -150,10 +150,11 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     )  # fmt: skip
     soft_labels = make_soft_labels(run, labels, reporter)
     start = StudentStart(job.student, taught[0])
+    model = None
     for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
         model = make_student(
             run, name, start, recipe.student, splits, job.tokens[STUDENT], recipe.compute, distillation=distillation,
-            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter,
+            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter, twin_of=model,
         )  # fmt: skip
         evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
 
