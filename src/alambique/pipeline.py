@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from alambique.artefacts.predictions import read_scored, read_seeds, weight_bytes
+from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits, run_data
 from alambique.artefacts.tokens import Tokens
 from alambique.data.load import load_splits, locate
@@ -132,7 +133,7 @@ def distill(
 
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
-    """Teachers, soft labels, student and twin of one seed, each scored."""
+    """Teachers, soft labels, students and twins of one seed, each scored."""
     recipe, splits = job.recipe, job.splits
     max_length = recipe.data.max_length
     taught = []
@@ -150,13 +151,22 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     )  # fmt: skip
     soft_labels = make_soft_labels(run, labels, reporter)
     start = StudentStart(job.student, taught[0])
+    for number, student_seed in enumerate(recipe.student_seeds(seed)):
+        train_pair(run.student(number), job, start, soft_labels, student_seed, reporter)
+
+
+def train_pair(
+    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, seed: int, reporter: Reporter
+) -> None:
+    """Student and twin from the same start, each scored."""
+    recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
     model = None
     for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
         model = make_student(
-            run, name, start, recipe.student, splits, job.tokens[STUDENT], recipe.compute, distillation=distillation,
+            run, name, start, recipe.student, splits, tokens, recipe.compute, distillation=distillation,
             soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter, twin_of=model,
         )  # fmt: skip
-        evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
+        evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
 
 
 def check_current(run: RunFolder) -> Collection[Path]:

@@ -307,6 +307,9 @@ class Student(Training):
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
     epochs: Bounded = 6
     """As for the teacher; the undistilled twin trains for as many as its student made."""
+    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    """Trainings of student and twin on the same teacher and soft labels. The first has the seed s of the run, the others
+    s + 1000, s + 2000 and so on. The verdict counts how they vary; the first is the student of the run."""
 
     @model_validator(mode="before")
     @classmethod
