@@ -37,7 +37,7 @@ def test_trainings_with_patience_are_the_longest_case():
     estimates = [Estimate("student", 120.0, 10**9, longest=True), Estimate("undistilled", 120.0, 10**9, longest=True)]
     diagnosis = Diagnosis([], estimates, disk=1, free=2, device="cpu", rows={"train": 1})
     assert as_text(diagnosis).splitlines()[-3:] == [
-        "  all           4 min     1.0 GB memory",
+        "  all             4 min     1.0 GB memory",
         "  the longest case for student and undistilled: patience may end training earlier",
         "  disk             0 MB needed, 0 MB free here",
     ]

@@ -53,7 +53,11 @@ def test_a_number_or_a_list_of_two():
         ),
         ("temperature", [4, 0], "temperature: must be at least 0.01, not 0."),
         ("temperature", ["hot", 1], "temperature: must be a number, not 'hot'."),
-        ("temperature", {"from": 4, "to": 1}, "temperature: must be a number, not {'from': 4, 'to': 1}."),
+        (
+            "temperature",
+            {"from": 4, "to": 1},
+            "temperature: must be a number, or a list of two: at the first step and at the last.",
+        ),
         ("temperature", 0, "temperature: must be at least 0.01, not 0."),
         ("hard_label_weight", [0.5, 1.5], "hard_label_weight: must be at most 1.0, not 1.5."),
     ],

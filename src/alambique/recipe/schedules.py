@@ -17,6 +17,8 @@ def _number_or_ends(kind: Any) -> WrapValidator:
 
     def validate(value: Any, handler: Any) -> Schedule:
         del handler  # it would tell of both forms
+        if isinstance(value, dict):
+            raise ValueError(_FORMS)  # noqa: TRY004 - pydantic takes no TypeError
         several = isinstance(value, (list, tuple))
         for number in value if several else [value]:
             alone.validate_python(number, strict=True)
