@@ -183,18 +183,28 @@ def prepare(
 
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
-    """Teachers, soft labels, student and twin of one seed, each scored."""
+    """Teachers, soft labels, students and twins of one seed, each scored."""
     recipe, splits = job.recipe, job.splits
     max_length = recipe.data.max_length
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels = label_train(run, job, teacher, seed, reporter)
     start = StudentStart(job.student, teacher)
+    for number, student_seed in enumerate(recipe.student_seeds(seed)):
+        train_pair(run.student(number), job, start, soft_labels, student_seed, reporter)
+
+
+def train_pair(
+    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, seed: int, reporter: Reporter
+) -> None:
+    """Student and twin from the same start, each scored."""
+    recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
+    model = None
     for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
         model = make_student(
-            run, name, start, recipe.student, splits, job.tokens[STUDENT], recipe.compute, distillation=distillation,
-            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter,
+            run, name, start, recipe.student, splits, tokens, recipe.compute, distillation=distillation,
+            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter, twin_of=model,
         )  # fmt: skip
-        evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
+        evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
 
 
 def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, reporter: Reporter) -> Artefact:

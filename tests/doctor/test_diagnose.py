@@ -69,6 +69,38 @@ def test_disk_at_the_peak(tiny_recipe, seeds, copies):
     assert _disk(recipe, teachers_of(recipe), STUDENT) == copies * (100 + 2 * 50) + 3 * 3 * 100
 
 
+@pytest.mark.parametrize(("seeds", "pairs"), [([0], 2), ([0, 1], 4)])
+def test_further_students_are_trained_scored_and_stored(tiny_recipe, seeds, pairs):
+    alone, several = (Recipe.from_dict(tiny_recipe(student={"seeds": k}, seeds=seeds)) for k in (1, 3))
+    splits = splits_of(160, 0, 50)
+    before, after = (
+        {each.stage: each.seconds - 2.0 * len(seeds) for each in _estimates(r, splits, teachers_of(r), STUDENT, 0)}
+        for r in (alone, several)
+    )
+    assert after["student"] == pytest.approx(3 * before["student"])
+    assert after["undistilled"] == pytest.approx(3 * before["undistilled"])
+    assert after["teacher"] == before["teacher"]
+    assert after["scoring"] - before["scoring"] == pytest.approx(len(seeds) * 50 * 4 * STUDENT.row)
+    further = _disk(several, teachers_of(several), STUDENT) - _disk(alone, teachers_of(alone), STUDENT)
+    assert further == pairs * 2 * 50
+
+
+@pytest.mark.parametrize(
+    ("keys", "longest"),
+    [
+        ({}, set()),
+        ({"student": {"patience": 2}}, {"student", "undistilled"}),
+        ({"teacher": {"patience": 2}}, {"teacher"}),
+    ],
+)
+def test_an_estimate_with_patience_is_the_longest_case(tiny_recipe, keys, longest):
+    recipe = Recipe.from_dict(tiny_recipe(**keys))
+    estimates = _estimates(recipe, splits_of(160, 0, 50), teachers_of(recipe), STUDENT, 0)
+    plain = _estimates(Recipe.from_dict(tiny_recipe()), splits_of(160, 0, 50), teachers_of(recipe), STUDENT, 0)
+    assert {each.stage for each in estimates if each.longest} == longest
+    assert [each.seconds for each in estimates] == [each.seconds for each in plain]
+
+
 def test_several_teachers_are_each_trained_scored_and_stored(tiny_recipe):
     recipe = Recipe.from_dict(tiny_recipe())
     teachers = teachers_of(recipe, "teachers/a", "teachers/b")

@@ -33,6 +33,16 @@ Estimates on this machine (cpu), measured on a few batches
     )
 
 
+def test_trainings_with_patience_are_the_longest_case():
+    estimates = [Estimate("student", 120.0, 10**9, longest=True), Estimate("undistilled", 120.0, 10**9, longest=True)]
+    diagnosis = Diagnosis([], estimates, disk=1, free=2, device="cpu", rows={"train": 1})
+    assert as_text(diagnosis).splitlines()[-3:] == [
+        "  all             4 min     1.0 GB memory",
+        "  the longest case for student and undistilled: patience may end training earlier",
+        "  disk             0 MB needed, 0 MB free here",
+    ]
+
+
 def test_a_healthy_diagnosis():
     estimates = [Estimate("scoring", 59.4, 1_000_000_000)]
     diagnosis = Diagnosis([], estimates, disk=1, free=2, device="cuda:0", rows={"train": 1})

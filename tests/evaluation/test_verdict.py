@@ -8,8 +8,9 @@ from scipy import stats
 
 from alambique.artefacts.predictions import Predictions
 from alambique.artefacts.splits import Split, Splits
+from alambique.evaluation.intervals import interval
 from alambique.evaluation.single_label import SINGLE_LABEL
-from alambique.evaluation.verdict import best_seed, calibration, figures, verdict
+from alambique.evaluation.verdict import best_seed, calibration, figures, per_unit, verdict
 
 LABELS = np.array([0, 1, 2, 1])
 TRUTH = [0, 1, 2, 1]
@@ -96,6 +97,37 @@ def test_the_verdict_over_two_seeds():
     assert found["retention"]["per_seed"] == pytest.approx([STUDENT_F1 / TEACHER_F1, 1 / TEACHER_F1])
     assert found["counts"] == "rows and seeds"
     assert [each["seed"] for each in found["mcnemar"]] == [1, 2]
+
+
+def test_students_of_one_teacher_are_counted_as_seeds_are():
+    trainings = {0: seed(STUDENT), 1000: seed(TRUTH), 2000: seed(TWIN)}
+    several = verdict(trainings, SPLITS.test, SINGLE_LABEL, students=3)
+    assert several["counts"] == "rows and student seeds"
+    assert {**several, "counts": "rows and seeds"} == verdict(trainings, SPLITS.test, SINGLE_LABEL)
+    assert [each["seed"] for each in several["mcnemar"]] == [0, 1000, 2000]
+
+
+def test_students_of_several_teachers_are_averaged_before_they_vary():
+    """The gains of two students of each of two teachers; what counts is how the two means differ."""
+    trainings = {0: seed(STUDENT), 1000: seed(TRUTH), 1: seed(TWIN), 1001: seed(STUDENT)}
+    over = verdict(trainings, SPLITS.test, SINGLE_LABEL, students=2)
+    own = [STUDENT_F1, 1.0, TWIN_F1, STUDENT_F1]
+    assert over["counts"] == "rows and seeds"
+    assert over["gain"]["per_seed"] == pytest.approx([value - TWIN_F1 for value in own])
+    assert over["gain"]["mean"] == pytest.approx(sum(own) / 4 - TWIN_F1)
+    shown = figures("student", list(trainings.values()), SPLITS.test, SINGLE_LABEL, ordinal=False, students=2)
+    # right are rows 0, 1, 3 and all; then 0, 3 and 0, 1, 3: the two means by row
+    means = np.array([[1, 1, 0.5, 1], [1, 0.5, 0, 1]])
+    expected = interval([0.75, 1.0, 0.5, 0.75], means)
+    assert (shown["accuracy"]["mean"], shown["accuracy"]["per_seed"]) == (0.75, [0.75, 1.0, 0.5, 0.75])
+    assert shown["accuracy"]["low"] == max(0.0, expected.low)
+    assert shown["accuracy"]["high"] == min(1.0, expected.high)
+
+
+def test_the_units_that_vary():
+    values = np.array([[1.0, 3.0], [3.0, 5.0], [0.0, 0.0], [2.0, 4.0]])
+    assert per_unit(values, 4).tolist() == per_unit(values, 1).tolist() == values.tolist()
+    assert per_unit(values, 2).tolist() == [[2.0, 4.0], [1.0, 2.0]]
 
 
 @pytest.mark.parametrize(("student", "twin", "helped"), [(0, 1, "yes"), (1, 0, "no"), (0, 0, "not shown")])

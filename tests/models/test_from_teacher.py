@@ -23,10 +23,18 @@ def test_layers_are_evenly_spaced_or_those_named(layers, depth, chosen):
     assert choose_layers(layers, depth) == chosen
 
 
+@pytest.mark.parametrize(
+    ("layers", "depth", "chosen"), [(6, 12, [0, 1, 2, 3, 4, 5]), (1, 4, [0]), (4, 4, [0, 1, 2, 3])]
+)
+def test_lower_layers_are_the_first_ones(layers, depth, chosen):
+    assert choose_layers(layers, depth, lower=True) == chosen
+
+
+@pytest.mark.parametrize("lower", [False, True])
 @pytest.mark.parametrize("layers", [5, (0, 4)])
-def test_layers_the_teacher_has_not(layers):
+def test_layers_the_teacher_has_not(layers, lower):
     with pytest.raises(ModelError) as caught:
-        choose_layers(layers, 4)
+        choose_layers(layers, 4, lower=lower)
     assert str(caught.value) == (
         f"student.from_teacher.layers asks for {layers}, but the teacher has 4 layers, numbered 0 to 3."
     )
@@ -55,6 +63,35 @@ def test_distilbert_takes_the_layers_chosen(tiny_bert):
             student.distilbert.transformer.layer[mine].sa_layer_norm.weight,
             teacher.bert.encoder.layer[layer].attention.output.LayerNorm.weight,
         )
+
+
+@pytest.mark.parametrize(("choose", "taken"), [("evenly", (0, 2)), ("lower", (0, 1))])
+@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+def test_two_of_four_layers_have_the_teachers_weights_layer_by_layer(tiny_bert, architecture, choose, taken):
+    teacher = tiny_bert(layers=4)
+    form = FromTeacher(architecture=architecture, layers=2, choose=choose)
+    student = student_from_teacher(teacher, form, LABELS, seed=0)
+    layers = student.distilbert.transformer.layer if architecture == "distilbert" else student.bert.encoder.layer
+    assert len(layers) == 2
+    for layer, number in zip(layers, taken, strict=True):
+        expected = sorted(weight.double().sum().item() for weight in teacher.bert.encoder.layer[number].parameters())
+        assert sorted(weight.double().sum().item() for weight in layer.parameters()) == expected
+
+
+def test_lower_layers_compute_what_the_teachers_first_layers_do(tiny_bert):
+    teacher = tiny_bert(layers=4)
+    student = student_from_teacher(teacher, FromTeacher(layers=3, choose="lower"), LABELS, seed=0).eval()
+    with torch.no_grad():
+        expected = teacher.bert(IDS, MASK, output_hidden_states=True).hidden_states[3]
+        computed = student.distilbert(IDS, MASK).last_hidden_state
+    torch.testing.assert_close(computed[MASK.bool()], expected[MASK.bool()], atol=1e-6, rtol=1e-5)
+
+
+def test_the_choice_of_layers_enters_the_key_where_it_is_not_the_default():
+    old = {"architecture": "distilbert", "layers": 2}
+    assert FromTeacher(layers=2).key() == FromTeacher(layers=2, choose="evenly").key() == old
+    assert FromTeacher(layers=2, choose="lower").key() == {**old, "choose": "lower"}
+    assert FromTeacher(layers=[0, 3]).key() == {"architecture": "distilbert", "layers": [0, 3]}
 
 
 def test_shallower_bert_of_all_layers_is_the_teacher(tiny_bert):

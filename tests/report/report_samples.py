@@ -90,6 +90,7 @@ def complete_report():
     model = {
         "parameters": 1000, "bytes": 4000, "valid": quality, "test": quality, "temperature": 1.5,
         "calibration": [{"temperature": 1.5, "test_expected_calibration_error": 0.125}],
+        "epochs": {"planned": 6, "made": [6, 6]},
         "latency_ms": {"p50": 1.5, "p99": 2.0}, "throughput_per_s": 100.0,
     }  # fmt: skip
     finding = {
@@ -120,7 +121,7 @@ def complete_report():
             },
             "findings": [finding | {"count": None, "share": None, "row_ids": []}],
         },
-        "seeds": {"all": [0, 1], "kept": 1, "chosen_by": "valid macro_f1"},
+        "seeds": {"all": [0, 1], "students": [0, 1], "kept": 1, "chosen_by": "valid macro_f1"},
         "timings": {"data": 1.5, "teacher": None},
         "environment": {
             "python": "3.11.7", "platform": "Linux", "processor": "x86_64", "cpus": 2, "versions": {"torch": "2"},

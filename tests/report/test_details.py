@@ -40,8 +40,8 @@ def results(tmp_path):
     ]
     (tmp_path / "student").mkdir()
     (tmp_path / "student" / "history.json").write_text(json.dumps(history))
-    splits = Splits(split("train"), split("valid"), split("test"), NAMES)
-    return RunResults(RunFolder(tmp_path), recipe, splits, [], {3: other, 7: scored}, SINGLE_LABEL, best=7)
+    splits, seeds = Splits(split("train"), split("valid"), split("test"), NAMES), {3: other, 7: scored}
+    return RunResults(RunFolder(tmp_path), recipe, splits, [], seeds, seeds, SINGLE_LABEL, best=7)
 
 
 def test_details_are_of_the_best_seed(results):

@@ -110,6 +110,21 @@ def test_the_loss_is_named_with_its_options(report):
     assert "Loss dkd (alpha 1.0, beta 8.0), temperature 2.0, hard-label weight 0.5, seed 0.\n" in model_card(changed)
 
 
+def test_values_that_move_and_the_epochs_are_said(report):
+    changed = deepcopy(report)
+    changed["recipe"]["distillation"] |= {"temperature": [4.0, 1.0], "hard_label_weight": [0.2, 0.8]}
+    planned = report["recipe"]["student"]["epochs"]
+    for name, made in (("student", [planned - 1]), ("undistilled", [planned - 1])):
+        changed["models"][name]["epochs"] = {"planned": planned, "made": made}
+    assert (
+        "Loss kl, temperature 4.0 to 1.0, hard-label weight 0.2 to 0.8, seed 0.\n"
+        f"Epochs made of those planned: Teacher {report['recipe']['teacher']['epochs']} of "
+        f"{report['recipe']['teacher']['epochs']}; Student (distilled) {planned - 1} of {planned}; Student without "
+        f"distillation {planned - 1} of {planned} (the same steps and learning rates as its student, which stopped early).\n"
+        "Made by Alambique "
+    ) in model_card(changed)
+
+
 def test_a_card_without_a_verdict_says_so(report):
     card = model_card({**report, "verdict": None})
     assert "**Verdict not computed**: on test the student reaches " in card

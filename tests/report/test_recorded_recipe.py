@@ -37,6 +37,13 @@ def test_a_loss_in_words(loss, words):
     assert RecordedDistillation(loss=loss, temperature=2.0, hard_label_weight=0.5).loss_words == words
 
 
+def test_values_that_move_in_words():
+    still = RecordedDistillation(loss="kl", temperature=2.0, hard_label_weight=0.5)
+    assert (still.temperature_words, still.hard_label_weight_words) == ("2.0", "0.5")
+    moving = RecordedDistillation(loss="kl", temperature=[4.0, 1.0], hard_label_weight=[0.2, 0.8])
+    assert (moving.temperature_words, moving.hard_label_weight_words) == ("4.0 to 1.0", "0.2 to 0.8")
+
+
 def test_a_key_that_is_read_must_be_there():
     with pytest.raises(ValidationError, match=r"data.max_length\n  Field required"):
         raw = plain_report()["recipe"]

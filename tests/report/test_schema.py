@@ -115,6 +115,23 @@ def test_accessors():
     assert report.choices.data.max_length == 16
 
 
+@pytest.mark.parametrize(
+    ("seeds", "students", "kept", "means", "place"),
+    [
+        ([0], [], 0, "", 0),  # of an older report
+        ([0], [0], 0, "", 0),
+        ([0, 1], [0, 1], 1, "2 seeds", 1),
+        ([0], [0, 1000, 2000], 0, "3 trainings of student and undistilled student", 0),
+        ([0, 1], [0, 1000, 1, 1001], 1, "2 seeds, each with 2 trainings of student and undistilled student", 2),
+    ],
+)
+def test_what_the_figures_are_means_over(seeds, students, kept, means, place):
+    raw = complete_report()
+    raw["seeds"] |= {"all": seeds, "students": students, "kept": kept}
+    report = typed(raw)
+    assert (report.means_over, report.kept_training) == (means, place)
+
+
 def test_the_published_schema_is_the_generated_one():
     done = subprocess.run(
         [sys.executable, "-m", "alambique.report.schema"], capture_output=True, check=True, encoding="utf-8"

@@ -44,6 +44,14 @@ def test_several_seeds_need_no_caveat():
     assert words.explanation.endswith("(95 % interval over rows and seeds: +0.5 to +5.0).")
 
 
+def test_several_students_of_one_teacher_say_that_the_teacher_is_one():
+    raw = full_report("yes", low=0.005)
+    raw["verdict"]["counts"] = "rows and student seeds"
+    words = verdict_words(typed(raw))
+    assert words.caveat == "The teacher is one and the same for all; another may give a different answer."
+    assert words.explanation.endswith("(95 % interval over rows and student seeds: +0.5 to +5.0).")
+
+
 def test_what_an_older_report_does_not_say_is_left_out():
     raw = full_report()
     raw["verdict"]["counts"] = None

@@ -137,6 +137,52 @@ def test_the_loss_is_the_mixture(trainer, dataset, tiny_bert, tiny_distilbert):
     torch.testing.assert_close(loss, expected)
 
 
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_temperature_and_weight_move_with_the_steps(trainer, dataset, tiny_bert, tiny_distilbert, accumulate):
+    """The student does not move, so that the loss of each of three steps over all rows is that of its own values."""
+    teacher, student = tiny_bert(), tiny_distilbert()
+    train = dataset(16, teacher)
+    made = trainer(
+        student, train, size=16 // accumulate, accumulate=accumulate, epochs=3, temperature=(4.0, 1.0),
+        hard_label_weight=[0.2, 0.8], arguments={"learning_rate": 0.0},
+    )  # fmt: skip
+    batch = made.data_collator([dict(row) for row in train])
+    with torch.no_grad():
+        logits = student(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    expected = [
+        distillation_loss(logits, batch["teacher_logits"], batch["labels"], temperature=t, hard_label_weight=w).item()
+        for t, w in ((4.0, 0.2), (2.5, 0.5), (1.0, 0.8))
+    ]
+    made.train()
+    logged = [entry["loss"] for entry in made.state.log_history if "loss" in entry]
+    assert logged == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_labels_are_needed_as_long_as_they_have_weight(trainer, dataset, tiny_distilbert):
+    with pytest.raises(ValueError, match="There are no soft labels to distil from"):
+        trainer(tiny_distilbert(), dataset(), hard_label_weight=(1.0, 0.0)).train()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"temperature": (4.0, 0.0)},
+            "temperature must be above 0 and hard_label_weight from 0 to 1, not (4.0, 0.0) and 0.5",
+        ),
+        (
+            {"hard_label_weight": (0.0, 1.5)},
+            "temperature must be above 0 and hard_label_weight from 0 to 1, not 2.0 and (0.0, 1.5)",
+        ),
+        ({"temperature": (4.0,)}, "must be a number, or a list of two: at the first step and at the last"),
+    ],
+)
+def test_a_value_that_moves_is_checked_at_both_ends(tiny_distilbert, options, message):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the whole message is compared
+        DistillationTrainer(model=tiny_distilbert(), **options)
+    assert str(refused.value) == message
+
+
 def test_the_live_teacher_reads_its_own_inputs_in_eval_mode(trainer, dataset, tiny_bert, tiny_distilbert):
     """Trainer would drop the teacher's token types, which DistilBERT does not name."""
     teacher = tiny_bert(dropout=0.5)

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -222,3 +223,22 @@ def test_a_model_that_gives_more_than_logits_is_scored_by_its_logits(tokenizer, 
     work = train_in(tmp_path / "run", BartForSequenceClassification(config), tokenizer)
     history = json.loads((work / "history.json").read_text())
     assert [0 <= entry["eval_macro_f1"] <= 1 for entry in history if "eval_macro_f1" in entry] == [True] * 3
+
+
+def learning_rates(work):
+    """The learning rate of each of the 24 steps: each is logged."""
+    return [entry["learning_rate"] for entry in json.loads((work / "history.json").read_text()) if "loss" in entry]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rate"),
+    [  # warm-up over a quarter of 24 steps, from 0 to the peak; then 18 more
+        ("linear", lambda left: left / 18),
+        ("cosine", lambda left: (1 - math.cos(math.pi * left / 18)) / 2),
+        ("constant", lambda left: 1.0),
+    ],
+)
+def test_the_learning_rate_of_each_step(trained, schedule, rate):
+    settings = Training(epochs=3, batch_size=8, learning_rate=8e-3, warmup=0.25, learning_rate_schedule=schedule)
+    expected = [8e-3 * step / 6 for step in range(6)] + [8e-3 * rate(18 - step) for step in range(18)]
+    assert learning_rates(trained("run", settings=settings)) == pytest.approx(expected, abs=1e-12)

@@ -93,6 +93,16 @@ def test_a_run_in_a_folder_that_happens_to_be_called_seeds(tmp_path):
     assert not (tmp_path / "tracking").exists()
 
 
+@pytest.mark.parametrize("below", ["students/2", "seeds/1/students/2"])
+def test_a_further_student_is_tracked_in_the_run(tmp_path, below):
+    work = tmp_path / "mine" / below / ".work" / "student"
+    work.mkdir(parents=True)
+    (tmp_path / "mine" / "recipe.yaml").touch()
+    with tracked("tensorboard", work, seed=1001) as name:
+        assert name == "mine-student-seed-1001"
+    assert (tmp_path / "mine" / "tracking").is_dir()
+
+
 def test_without_a_tracker_nothing_is_made(tmp_path):
     before = dict(os.environ)
     with tracked("none", tmp_path / "work", seed=0):

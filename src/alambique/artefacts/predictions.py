@@ -109,6 +109,28 @@ def further_teachers(run: RunFolder) -> tuple[str, ...]:
     )
 
 
+def read_students(run: RunFolder, recipe: Recipe, splits: Splits, seeds: dict[int, Scored]) -> dict[int, Scored]:
+    """Every training of student and twin beside its seed's other models, by the seed of that training.
+
+    Args:
+        run: where.
+        recipe: of the run.
+        splits: the rows.
+        seeds: what :func:`read_seeds` gives: of each seed the first training.
+
+    Raises:
+        RunFolderError: some are missing.
+    """
+    alone = len(recipe.seeds) == 1
+    trainings = {}
+    for seed, scored in seeds.items():
+        for number, student_seed in enumerate(recipe.student_seeds(seed)):
+            folder = run.seed(seed, alone=alone).student(number)
+            pair = {name: read_scored(folder, name, splits) for name in (STUDENT, UNDISTILLED)} if number else {}
+            trainings[student_seed] = scored | pair
+    return trainings
+
+
 def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scored]:
     """Every model's kept logits, by seed, in the order of the report; the baselines are the same for all.
 

@@ -42,11 +42,19 @@ _OVERHEAD = 2.0  # seconds of a stage to load and save
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one stage will take: seconds over all seeds, and its peak of memory in bytes."""
+    """What one stage will take.
+
+    Attributes:
+        stage: its name.
+        seconds: over all seeds.
+        memory: its peak, in bytes.
+        longest: whether patience may end it earlier.
+    """
 
     stage: str
     seconds: float
     memory: int
+    longest: bool = False
 
 
 @dataclass(frozen=True)
@@ -199,7 +207,7 @@ def _estimates(
     recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, process: int
 ) -> list[Estimate]:
     """Each stage's seconds, over all seeds, and its peak of memory."""
-    seeds, scored = len(recipe.seeds), len(splits.valid) + len(splits.test)
+    seeds, students, scored = len(recipe.seeds), recipe.student.seeds, len(splits.valid) + len(splits.test)
 
     def training(model: Cost, settings: Training, rows: int = len(splits.train)) -> float:
         steps = -(-rows // settings.batch_size)
@@ -220,11 +228,16 @@ def _estimates(
     ]
     stages += [
         ("soft labels", labelling, scoring_memory),
-        ("student", training(student, recipe.student), memory),
-        ("undistilled", training(student, recipe.student), memory),
-        ("scoring", scored * (row + 2 * student.row), scoring_memory),
+        ("student", students * training(student, recipe.student), memory),
+        ("undistilled", students * training(student, recipe.student), memory),
+        ("scoring", scored * (row + 2 * students * student.row), scoring_memory),
     ]
-    return [Estimate(name, seeds * (seconds + _OVERHEAD), bytes_) for name, seconds, bytes_ in stages]
+    patient = {name for name, each in teachers.items() if each.settings is not None and each.settings.patience}
+    patient |= {"student", "undistilled"} if recipe.student.patience else set()
+    return [
+        Estimate(name, seeds * (seconds + _OVERHEAD), bytes_, longest=name in patient)
+        for name, seconds, bytes_ in stages
+    ]
 
 
 def _try_export(
@@ -252,7 +265,8 @@ def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost) -> in
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
     trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
     stored = sum(each.cost.weights for each in teachers.values()) + 2 * student.weights
-    return copies * stored + _CHECKPOINTS * 3 * max(trained)
+    further = len(recipe.seeds) * (recipe.student.seeds - 1) * 2 * student.weights
+    return copies * stored + further + _CHECKPOINTS * 3 * max(trained)
 
 
 def _too_little(estimates: list[Estimate], disk: int, free: int, free_memory: int | None) -> list[Finding]:

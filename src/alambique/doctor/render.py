@@ -15,9 +15,12 @@ def as_text(diagnosis: Diagnosis) -> str:
         return "\n".join([*lines, "", "No estimates: the model cannot be used as it is."])
     lines += ["", f"Estimates on this machine ({diagnosis.device}), measured on a few batches"]
     lines += [f"  {e.stage:<12} {_time(e.seconds):>8}   {_size(e.memory):>8} memory" for e in diagnosis.estimates]
+    patient = [estimate.stage for estimate in diagnosis.estimates if estimate.longest]
     total = sum(estimate.seconds for estimate in diagnosis.estimates)
     peak = max(estimate.memory for estimate in diagnosis.estimates)
     lines.append(f"  {'all':<12} {_time(total):>8}   {_size(peak):>8} memory")
+    if patient:
+        lines.append(f"  the longest case for {' and '.join(patient)}: patience may end training earlier")
     lines.append(f"  {'disk':<12} {_size(diagnosis.disk):>8} needed, {_size(diagnosis.free)} free here")
     return "\n".join(lines)
 

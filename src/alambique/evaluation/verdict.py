@@ -12,15 +12,17 @@ from alambique.evaluation.task import Metric, ScoredRows, Task
 from alambique.run.layout import STUDENT, TEACHER, UNDISTILLED
 
 
-def figures(name: str, seeds: list[Scored], split: Split, task: Task, *, ordinal: bool) -> dict[str, Any]:
+def figures(
+    name: str, seeds: list[Scored], split: Split, task: Task, *, ordinal: bool, students: int = 1
+) -> dict[str, Any]:
     """One model's figures on one split, each ``{"mean", "low", "high", "per_seed"}``.
 
     Fractions from 0 to 1, but for those that the task gives in other units; null where the labels have no order and the
-    figure needs one.
+    figure needs one. Of each teacher there are ``students`` trainings in ``seeds``, one after another.
     """
     rows = [ScoredRows(s[name].logits[split.name], split.labels, s[TEACHER].logits[split.name]) for s in seeds]
     return {
-        key: None if metric.needs_order and not ordinal else _over_seeds(metric, rows)
+        key: None if metric.needs_order and not ordinal else _over_seeds(metric, rows, students)
         for key, metric in task.metrics.items()
     }
 
@@ -36,8 +38,15 @@ def calibration(name: str, seeds: list[Scored], splits: Splits, task: Task) -> l
     return fitted
 
 
-def verdict(seeds: dict[int, Scored], test: Split, task: Task) -> dict[str, Any]:
-    """Did distillation help? Student against its undistilled twin, and against the teacher, on test."""
+def verdict(seeds: dict[int, Scored], test: Split, task: Task, *, students: int = 1) -> dict[str, Any]:
+    """Did distillation help? Student against its undistilled twin, and against the teacher, on test.
+
+    Args:
+        seeds: every training of student and twin, by its seed; those of the same teacher one after another.
+        test: the rows.
+        task: how logits become decisions and figures.
+        students: trainings per teacher.
+    """
     labels, metric = test.labels, task.verdict_metric
     gains, gain_parts, ratios, ratio_parts, tests = [], [], [], [], []
     for seed, scored in seeds.items():
@@ -48,17 +57,39 @@ def verdict(seeds: dict[int, Scored], test: Split, task: Task) -> dict[str, Any]
         ratios.append(ratio)
         ratio_parts.append(parts)
         tests.append({"seed": seed, **task.paired_test(student, twin, labels)})
-    gain = interval(gains, np.stack(gain_parts))
+    gain = interval(gains, per_unit(np.stack(gain_parts), students))
     nothing: dict[str, Any] = {"mean": None, "low": None, "high": None, "per_seed": []}
-    retention = nothing if np.isnan(ratios).any() else interval(ratios, np.stack(ratio_parts)).as_dict()
+    retention = (
+        nothing if np.isnan(ratios).any() else interval(ratios, per_unit(np.stack(ratio_parts), students)).as_dict()
+    )
     return {
         "gain": {"metric": metric, **gain.as_dict()},
         "retention": {"metric": metric, **retention},
         "helped": helped(gain),
         "rule": RULE,
-        "counts": "rows and seeds" if len(seeds) > 1 else "rows only",
+        "counts": _counts(len(seeds), students),
         "mcnemar": tests,
     }
+
+
+def per_unit(contributions: np.ndarray, students: int) -> np.ndarray:
+    """Contributions of the units whose variation an interval counts, (units, N).
+
+    With one teacher, each training of its student is a unit. With several, students of one teacher are alike in what they
+    have from it, so their mean is one unit.
+
+    Args:
+        contributions: (K, N), one row for each training, those of the same teacher one after another.
+        students: trainings per teacher.
+    """
+    teachers = len(contributions) // students
+    return contributions if teachers == 1 else contributions.reshape(teachers, students, -1).mean(1)
+
+
+def _counts(trainings: int, students: int) -> str:
+    if trainings == 1:
+        return "rows only"
+    return "rows and student seeds" if trainings == students else "rows and seeds"
 
 
 def best_seed(seeds: dict[int, Scored], splits: Splits, task: Task) -> int:
@@ -67,8 +98,9 @@ def best_seed(seeds: dict[int, Scored], splits: Splits, task: Task) -> int:
     return max(seeds, key=lambda seed: task.score(task.verdict_metric, seeds[seed][STUDENT].logits["valid"], labels))
 
 
-def _over_seeds(metric: Metric, rows: list[ScoredRows]) -> dict[str, Any]:
-    over = interval([metric.value(each) for each in rows], np.stack([metric.contributions(each) for each in rows]))
+def _over_seeds(metric: Metric, rows: list[ScoredRows], students: int) -> dict[str, Any]:
+    contributions = per_unit(np.stack([metric.contributions(each) for each in rows]), students)
+    over = interval([metric.value(each) for each in rows], contributions)
     return _clipped(over) if metric.fraction else over.as_dict()
 
 

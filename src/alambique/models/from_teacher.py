@@ -33,15 +33,20 @@ _DISTILBERT_TO_BERT = {
 }
 
 
-def choose_layers(layers: int | tuple[int, ...], depth: int) -> list[int]:
-    """Which of the teacher's ``depth`` layers the student takes: those named, or so many, evenly spaced from the first.
+def choose_layers(layers: int | tuple[int, ...], depth: int, *, lower: bool = False) -> list[int]:
+    """Which of the teacher's ``depth`` layers the student takes.
 
-    Six of twelve are 0, 2, 4, 6, 8, 10.
+    Those named, or so many: evenly spaced from the first (of twelve, six are 0, 2, 4, 6, 8, 10), or the lowest, 0 to 5,
+    whose inputs are what they were in the teacher (Sajjad et al. 2023, "On the Effect of Dropping Layers of Pre-trained
+    Transformer Models", top-layer dropping).
 
     Raises:
         ModelError: the teacher has not that many layers.
     """
-    chosen = [i * depth // layers for i in range(layers)] if isinstance(layers, int) else list(layers)
+    if isinstance(layers, int):
+        chosen = list(range(layers)) if lower else [i * depth // layers for i in range(layers)]
+    else:
+        chosen = list(layers)
     if len(chosen) > depth or max(chosen) >= depth:
         raise ModelError(
             f"student.from_teacher.layers asks for {layers}, but the teacher has {depth} layers, numbered 0 to {depth - 1}."
@@ -61,7 +66,7 @@ def check_layers(teacher: PreTrainedConfig, form: FromTeacher) -> list[int]:
             f"student.from_teacher.architecture is {form.architecture}, which is made from a BERT teacher; this one is "
             f"{teacher.model_type}. Set it to same for a shallower {teacher.model_type}."
         )
-    chosen = choose_layers(form.layers, depth_of(teacher))
+    chosen = choose_layers(form.layers, depth_of(teacher), lower=form.choose == "lower")
     if not other:
         layer_stacks(teacher, chosen)
     return chosen
@@ -160,7 +165,7 @@ class FromTeacherLayers(StudentForm):
 
     def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
         """Which layers, of which teacher."""
-        return form_key(from_teacher=self.section.model_dump(mode="json"), teacher=teacher, tokenizer=teacher_tokenizer)
+        return form_key(from_teacher=self.section.key(), teacher=teacher, tokenizer=teacher_tokenizer)
 
     def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Take the layers over; see :func:`student_from_teacher`."""

@@ -1,5 +1,6 @@
 """Turn pydantic's findings into sentences in the user's own key paths, with a suggestion where one is close."""
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -64,7 +65,7 @@ def _sentence(found: Any, known: set[str]) -> str:
         name, words = _BOUNDS[kind]
         return f"must be {words} {context[name]}, not {shown(value)}."
     if kind == "literal_error":
-        close = get_close_matches(str(value), [w.strip("'") for w in context["expected"].split(" or ")], n=1)
+        close = get_close_matches(str(value), re.findall("'([^']+)'", context["expected"]), n=1)
         meant = f" Did you mean {close[0]}?" if close else ""
         return f"must be {context['expected']}, not {shown(value)}.{meant}"
     if kind in ("too_short", "too_long"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from alambique.errors import RecipeError
 from alambique.recipe.problems import listed, problems_of, shown
@@ -29,6 +29,7 @@ from alambique.recipe.sections import (
 from alambique.recipe.soft_labels import SoftLabelling
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
+_STUDENT_STEP = 1000  # between the seeds of students of the same teacher
 _LARGEST = 10**6  # bytes; a recipe has some dozens of lines
 DATA_ENDINGS = (
     ".tsv", ".tab", ".txt", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather",
@@ -77,6 +78,31 @@ class Recipe(Section):
         if len(set(value)) < len(value):
             raise ValueError("names a seed twice")
         return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _different_student_seeds(cls, value: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        student = info.data.get("student")
+        count = student.seeds if isinstance(student, Student) else 1
+        trained: dict[int, int] = {}
+        for seed in value:
+            for other in _student_seeds(seed, count):
+                if trained.setdefault(other, seed) != seed:
+                    raise ValueError(
+                        f"{trained[other]} and {seed} would both train a student of seed {other}, because student.seeds is "
+                        f"{count}; name seeds that are closer together"
+                    )
+        return value
+
+    def student_seeds(self, seed: int) -> tuple[int, ...]:
+        """Seeds of the trainings of student and twin that belong to a seed of the run, which is the first of them.
+
+        Example:
+            >>> from alambique import Recipe
+            >>> Recipe.load("quickstart", ("student.seeds=3",)).student_seeds(4)
+            (4, 1004, 2004)
+        """
+        return _student_seeds(seed, self.student.seeds)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any], *, where: str = "the recipe") -> Self:
@@ -141,6 +167,10 @@ class Recipe(Section):
         if any(line_end in text for line_end in "\x85\u2028\u2029"):  # YAML would read them back as spaces
             text = yaml.safe_dump(values, sort_keys=False)
         return text
+
+
+def _student_seeds(seed: int, count: int) -> tuple[int, ...]:
+    return tuple((seed + _STUDENT_STEP * number) % 2**32 for number in range(count))
 
 
 def shipped_recipes() -> dict[str, str]:

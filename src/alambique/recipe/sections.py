@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from alambique.losses.prediction import KL, Loss, name_or_mapping, with_name
+from alambique.recipe.schedules import HardLabelWeight, Temperature
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
@@ -220,8 +221,22 @@ class FromTeacher(Section):
     """`same`: a shallower copy of the teacher, whatever its architecture (of RoBERTa, as DistilRoBERTa is);
     `distilbert`, `bert`: from a BERT teacher. `docs/models.md` lists the architectures."""
     layers: Layers
-    """Number of the teacher's layers, or a list of layer numbers, from 0, in ascending order. A number n of a teacher with
-    N layers takes layers i·N/n, rounded down, for i from 0 to n−1: three of twelve are 0, 4 and 8."""
+    """Number of the teacher's layers, or a list of layer numbers, from 0, in ascending order."""
+    choose: Literal["evenly", "lower"] = "evenly"
+    """Which layers a number n stands for, of a teacher with N layers. `evenly`: layers i·N/n, rounded down, for i from 0 to
+    n−1; three of twelve are 0, 4 and 8. `lower`: the first n."""
+
+    @field_validator("choose")
+    @classmethod
+    def _for_a_number(cls, value: str, info: ValidationInfo) -> str:
+        if value == "lower" and isinstance(info.data.get("layers"), tuple):
+            raise ValueError("is for a number of layers; the list in layers names them already")
+        return value
+
+    def key(self) -> dict[str, Any]:
+        """Values for manifest keys; ``choose`` is left out while it is the default, as in runs made before it."""
+        values = self.model_dump(mode="json")
+        return values if self.choose != "evenly" else {k: v for k, v in values.items() if k != "choose"}
 
 
 class Training(Section):
@@ -234,11 +249,23 @@ class Training(Section):
     gradient_accumulation: Bounded = 1
     """Micro-batches per step; each row weighs the same."""
     learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-5
-    """Peak learning rate; it decays linearly."""
+    """Peak learning rate."""
+    learning_rate_schedule: Literal["linear", "cosine", "constant"] = "linear"
+    """The learning rate after the warm-up: it falls to 0 at the last planned epoch, in a line or along half a cosine, or it
+    stays."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the steps in which the learning rate rises to its peak."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Weight decay of AdamW."""
+    patience: Bounded | None = None
+    """Stops after this many epochs in a row without a better macro-F1 on valid; `epochs` is then the maximum. null: trains
+    all epochs."""
+
+    def key(self) -> dict[str, Any]:
+        """Values for the manifest keys of stages; those newer than the first runs are left out at their defaults."""
+        values = self.model_dump(mode="json")
+        newer = {name: Training.model_fields[name].default for name in ("learning_rate_schedule", "patience")}
+        return {name: value for name, value in values.items() if name not in newer or value != newer[name]}
 
 
 class Teacher(Training):
@@ -279,7 +306,10 @@ class Student(Training):
     from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
     epochs: Bounded = 6
-    """As for the teacher; the undistilled twin trains for the same number."""
+    """As for the teacher; the undistilled twin trains for as many as its student made."""
+    seeds: Annotated[int, Field(ge=1, le=100)] = 1
+    """Trainings of student and twin on the same teacher and soft labels. The first has the seed s of the run, the others
+    s + 1000, s + 2000 and so on. The verdict counts how they vary; the first is the student of the run."""
 
     @model_validator(mode="before")
     @classmethod
@@ -294,10 +324,11 @@ class Distillation(Section):
         Field(default_factory=KL)
     )
     """The soft loss: a name from the table below, or a mapping such as `{name: kl}` with the options of the loss."""
-    temperature: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] = 2.0
-    """Softmax temperature T; ignored by `mse`."""
-    hard_label_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Weight of the hard labels, from 0 (soft labels only) to 1 (hard labels only)."""
+    temperature: Temperature = 2.0
+    """Softmax temperature T; ignored by `mse`. A list of two, such as `[4, 1]`, moves it in a line from the first step to
+    the last one planned."""
+    hard_label_weight: HardLabelWeight = 0.5
+    """Weight of the hard labels, from 0 (soft labels only) to 1 (hard labels only). A list of two moves it likewise."""
 
 
 class Compute(Section):

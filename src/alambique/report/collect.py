@@ -10,7 +10,7 @@ from alambique.errors import RunFolderError
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
 from alambique.report.export_report import ExportReport
-from alambique.report.model_report import Calibration, Latency, ModelReport, Quality
+from alambique.report.model_report import Calibration, Epochs, Latency, ModelReport, Quality
 from alambique.report.parts import DataFinding
 from alambique.report.results import RunResults
 from alambique.report.schema import DataReport, Environment, Report, Seeds
@@ -31,8 +31,10 @@ from alambique.run.layout import (
     STUDENT,
     TEACHER,
     TFIDF,
+    UNDISTILLED,
 )
 from alambique.run.manifest import environment, recorded_digest
+from alambique.training.stopping import epochs_made
 
 
 def collect_report(results: RunResults) -> Report:
@@ -59,35 +61,59 @@ def collect_report(results: RunResults) -> Report:
         ),
         models=models,
         soft_labels=SoftLabelReport.of(seed_runs, recipe),
-        verdict=Verdict.model_validate(verdict(results.seeds, splits.test, results.task)),
+        verdict=Verdict.model_validate(
+            verdict(results.trainings, splits.test, results.task, students=recipe.student.seeds)
+        ),
         export=_export(run),
-        seeds=Seeds(all=recipe.seeds, kept=results.best, chosen_by=f"valid {results.task.verdict_metric}"),
-        timings=_timings(run, seed_runs),
+        seeds=Seeds(
+            all=recipe.seeds,
+            students=tuple(results.trainings),
+            kept=results.best,
+            chosen_by=f"valid {results.task.verdict_metric}",
+        ),
+        timings=_timings(run, seed_runs, students=recipe.student.seeds),
         environment=Environment.model_validate(_environment() | {"gflops_matmul": cost["gflops_matmul"]}),
     )
 
 
 def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
     """One model's entry. A baseline has no calibration and no cost; further teachers are not timed."""
-    seeds, splits, task = list(results.seeds.values()), results.splits, results.task
+    splits, task = results.splits, results.task
+    seeds, students = results.seeds, 1
+    if name in (STUDENT, UNDISTILLED):
+        seeds, students = results.trainings, results.recipe.student.seeds
+    scored = list(seeds.values())
     predictions = results.seeds[results.best][name]
     valid, test = (
-        Quality.model_validate(figures(name, seeds, split, task, ordinal=splits.ordinal))
+        Quality.model_validate(figures(name, scored, split, task, ordinal=splits.ordinal, students=students))
         for split in (splits.valid, splits.test)
     )
     if name in (TFIDF, MAJORITY):
         return ModelReport(parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test)
-    fitted = tuple(Calibration.model_validate(values) for values in calibration(name, seeds, splits, task))
+    fitted = tuple(Calibration.model_validate(values) for values in calibration(name, scored, splits, task))
     return ModelReport(
         parameters=predictions.parameters,
         bytes=predictions.size,
         valid=valid,
         test=test,
-        temperature=fitted[list(results.seeds).index(results.best)].temperature,
+        temperature=fitted[list(seeds).index(results.best)].temperature,
         calibration=fitted,
+        epochs=_epochs(name, results),
         latency_ms=Latency.model_validate(cost[name]["latency_ms"]) if name in MODELS else None,
         throughput_per_s=cost[name]["throughput_per_s"] if name in MODELS else None,
     )
+
+
+def _epochs(name: str, results: RunResults) -> Epochs | None:
+    """Planned and made epochs of a model; None where it was not trained here."""
+    recipe, run = results.recipe, results.run
+    folders = [run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds]
+    if name in (STUDENT, UNDISTILLED):
+        folders = [folder.student(number) for folder in folders for number in range(recipe.student.seeds)]
+    planned = (folders[0].recorded_key(name).get("recipe") or {}).get("epochs")
+    made = [epochs_made(folder.path / name) for folder in folders]
+    known = tuple(epochs for epochs in made if epochs is not None)
+    return Epochs(planned=planned, made=known) if planned is not None and len(known) == len(made) else None
 
 
 def _cost(run: RunFolder) -> dict[str, Any]:
@@ -143,15 +169,17 @@ def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
     return ["The teacher is no better on valid than always giving the most frequent label (teacher.allow_weak)."]
 
 
-def _timings(run: RunFolder, seed_runs: list[RunFolder]) -> dict[str, float]:
+def _timings(run: RunFolder, seed_runs: list[RunFolder], *, students: int) -> dict[str, float]:
     """Seconds by stage, summed over seeds."""
     timings = {DATA: run.seconds(DATA) or 0.0}
     timings[BENCHMARK] = run.seconds(BENCHMARK) or 0.0
     if run.seconds(ONNX) is not None:
         timings[ONNX] = run.seconds(ONNX) or 0.0
     further = further_teachers(seed_runs[0])
+    trained = [seed_run.student(number) for seed_run in seed_runs for number in range(students)]
     for name in (*SEED_STAGES, *further, *(f"{PREDICTIONS}/{name}" for name in further)):
-        timings[name] = sum(seed_run.seconds(name) or 0.0 for seed_run in seed_runs)
+        # further trainings of the student have no teacher in their folders
+        timings[name] = sum(folder.seconds(name) or 0.0 for folder in trained)
     return timings
 
 

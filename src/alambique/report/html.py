@@ -17,6 +17,7 @@ from alambique.report.names import model_role, model_title
 from alambique.report.numbers import duration, number, percent
 from alambique.report.schema import Report
 from alambique.report.svg import showable
+from alambique.report.training_words import epochs_sentence
 from alambique.report.verdict_words import verdict_words
 
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
@@ -41,6 +42,7 @@ def html_page(report: Report, details: Details, task: Task) -> str:
         source=source_name(report),
         words=verdict_words(report),
         student=student_sentence(report),
+        epochs=epochs_sentence(report),
         tiles=tiles(report),
         gain=gain_chart(report),
         test_table=model_table(report.models, "test", task),

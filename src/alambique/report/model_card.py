@@ -14,6 +14,7 @@ from alambique.report.headline import student_sentence
 from alambique.report.names import model_title
 from alambique.report.numbers import grouped, number, percent
 from alambique.report.schema import Report
+from alambique.report.training_words import epochs_sentence
 from alambique.report.verdict_words import verdict_words
 
 LOCAL = "student"  # the student's folder, beside the card
@@ -34,9 +35,9 @@ def model_card(report: Report, *, name: str = LOCAL, files: Mapping[str, str] | 
     pages.filters |= {"grouped": grouped, "number": number, "percent": percent}
     pages.filters |= {"model_title": model_title, "plain": _plain}
     return pages.get_template("card.md.jinja").render(
-        report=report, words=verdict_words(report), student=student_sentence(report), source=source_name(report),
-        name=name, files=files or {}, local=name == LOCAL, liar=_is_liar(report), recipe=_recipe(report),
-        metadata=_yaml(_metadata(report, name)),
+        report=report, words=verdict_words(report), student=student_sentence(report), epochs=epochs_sentence(report),
+        source=source_name(report), name=name, files=files or {}, local=name == LOCAL, liar=_is_liar(report),
+        recipe=_recipe(report), metadata=_yaml(_metadata(report, name)),
     )  # fmt: skip
 
 
@@ -117,7 +118,7 @@ def _metadata(report: Report, name: str) -> dict[str, Any]:
 
 def _result(report: Report) -> dict[str, Any]:
     """The figures of the model that lies beside the card, where the table has the means over seeds."""
-    seed, test = report.seeds.all.index(report.seeds.kept), report.student.test
+    seed, test = report.kept_training, report.student.test
     metrics = (("accuracy", "Accuracy", test.accuracy), ("f1", "Macro F1", test.macro_f1))
     return {
         "task": {"type": "text-classification", "name": "Text classification"},

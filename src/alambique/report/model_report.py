@@ -38,6 +38,21 @@ class Calibration(Part):
     """Calibration error on test after the division, 0 to 1."""
 
 
+class Epochs(Part):
+    """How long a model was trained."""
+
+    planned: int
+    """Most epochs, as the recipe has them."""
+    made: tuple[int, ...]
+    """Epochs of each training, in the order of `per_seed`; fewer than planned where patience ended it."""
+
+    @property
+    def words(self) -> str:
+        """Return the epochs as ``6 of 6``, or of several trainings that differ as ``9, 12, 10 of 30``."""
+        made = self.made[:1] if len(set(self.made)) == 1 else self.made
+        return f"{', '.join(map(str, made))} of {self.planned}"
+
+
 class Latency(Part):
     """Time for a single text, tokenisation included."""
 
@@ -61,7 +76,9 @@ class ModelReport(Part):
     temperature: float | None = None
     """Temperature of the seed in `seeds.kept`, fitted on valid; null for a baseline."""
     calibration: tuple[Calibration, ...] | None = None
-    """The fitted temperature of each seed, in the order of `seeds.all`; null for a baseline."""
+    """The fitted temperature of each training, in the order of `per_seed`; null for a baseline."""
+    epochs: Epochs | None = None
+    """Planned and made epochs; null for a baseline, or a model that was not trained in this run."""
     latency_ms: Latency | None = None
     """Time for a single text, in milliseconds; null for baselines and further teachers."""
     throughput_per_s: float | None = None

@@ -23,10 +23,11 @@ class Interval(Part):
 
 
 class Figure(Interval):
-    """A figure with its 95 % interval and its value for each seed."""
+    """A figure with its 95 % interval and its value for each training."""
 
     per_seed: tuple[float, ...]
-    """The figure of each seed, in the order of `seeds.all`."""
+    """The figure of each training, in the order of `seeds.all`; of student and undistilled student in that of
+    `seeds.students`."""
 
 
 class DataFinding(Part):

@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from alambique.recipe.schedules import Schedule, ends_of
+
 
 class RecordedPart(BaseModel):
     """A frozen part of a recorded recipe; keys that nobody reads are ignored."""
@@ -43,8 +45,18 @@ class RecordedDistillation(RecordedPart):
     """Keys of ``distillation``."""
 
     loss: str | Mapping[str, Any]
-    temperature: float
-    hard_label_weight: float
+    temperature: Schedule
+    hard_label_weight: Schedule
+
+    @property
+    def temperature_words(self) -> str:
+        """The temperature, such as ``2.0`` or ``4.0 to 1.0``."""
+        return _schedule_words(self.temperature)
+
+    @property
+    def hard_label_weight_words(self) -> str:
+        """The weight of the hard labels, such as ``0.5`` or ``0.2 to 0.8``."""
+        return _schedule_words(self.hard_label_weight)
 
     @property
     def loss_words(self) -> str:
@@ -53,6 +65,11 @@ class RecordedDistillation(RecordedPart):
             return self.loss
         options = ", ".join(f"{name} {value}" for name, value in self.loss.items() if name != "name")
         return f"{self.loss['name']} ({options})" if options else str(self.loss["name"])
+
+
+def _schedule_words(schedule: Schedule) -> str:
+    first, last = ends_of(schedule)
+    return str(first) if first == last else f"{first} to {last}"
 
 
 class RecordedRecipe(RecordedPart):

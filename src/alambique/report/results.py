@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from alambique.artefacts.predictions import Scored, read_seeds
+from alambique.artefacts.predictions import Scored, read_seeds, read_students
 from alambique.artefacts.splits import Splits, run_data
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
@@ -21,7 +21,8 @@ class RunResults:
         recipe: the one in the folder.
         splits: the rows.
         findings: what was noticed about them, as in ``data/lint.json``.
-        seeds: every model's logits on valid and test, by seed.
+        seeds: every model's logits on valid and test, by seed; of student and twin the first training.
+        trainings: the same for every training of student and twin, by the seed of that training.
         task: how logits become decisions and figures.
         best: the seed whose student is best on valid.
     """
@@ -31,6 +32,7 @@ class RunResults:
     splits: Splits
     findings: list[dict[str, Any]]
     seeds: dict[int, Scored]
+    trainings: dict[int, Scored]
     task: Task
     best: int
 
@@ -44,4 +46,5 @@ def read_results(run: RunFolder) -> RunResults:
     recipe = run.recipe()
     splits, findings = run_data(run)
     seeds, task = read_seeds(run, recipe, splits), TASKS[splits.task]
-    return RunResults(run, recipe, splits, findings, seeds, task, best_seed(seeds, splits, task))
+    trainings = read_students(run, recipe, splits, seeds)
+    return RunResults(run, recipe, splits, findings, seeds, trainings, task, best_seed(seeds, splits, task))

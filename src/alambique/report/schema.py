@@ -46,7 +46,10 @@ class Seeds(Part):
     """Which seeds were trained."""
 
     all: tuple[int, ...]
-    """Every seed, in the order of each `per_seed`."""
+    """Every seed, in the order of each `per_seed` of a teacher or baseline."""
+    students: tuple[int, ...] = ()
+    """Seed of every training of student and undistilled student, in the order of their `per_seed`: of each seed in `all` so
+    many as `student.seeds` of the recipe."""
     kept: int
     """The seed whose models are in `student/` and its fellows."""
     chosen_by: str
@@ -136,6 +139,25 @@ class Report(Part):
     def several_seeds(self) -> bool:
         """Whether more than one seed was trained."""
         return len(self.seeds.all) > 1
+
+    @property
+    def students_per_seed(self) -> int:
+        """Trainings of student and undistilled student per seed."""
+        return max(1, len(self.seeds.students) // len(self.seeds.all))
+
+    @property
+    def kept_training(self) -> int:
+        """Place in ``per_seed`` of the student that is in `student/`."""
+        return self.seeds.all.index(self.seeds.kept) * self.students_per_seed
+
+    @property
+    def means_over(self) -> str:
+        """Say what the figures are means over, as ``3 seeds``; empty with one training of each model."""
+        seeds = f"{len(self.seeds.all)} seeds"
+        if self.students_per_seed == 1:
+            return seeds if self.several_seeds else ""
+        students = f"{self.students_per_seed} trainings of student and undistilled student"
+        return f"{seeds}, each with {students}" if self.several_seeds else students
 
     def to_json(self) -> str:
         """Return the text of report.json."""

@@ -18,7 +18,7 @@ def verdict_line(report: Report) -> str:
 
 def comparison(report: Report) -> Table:
     """Return a table with a row per model: size and quality on valid and test, in percent."""
-    means = f", means over {len(report.seeds.all)} seeds" if report.several_seeds else ""
+    means = f", means over {report.means_over}" if report.means_over else ""
     table = Table(title=None, caption=f"percent{means}", caption_justify="left")
     table.add_column("model", no_wrap=True)
     for column in ("parameters", "valid acc", "valid F1", "test acc", "test F1", "agrees"):

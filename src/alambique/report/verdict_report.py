@@ -17,7 +17,7 @@ class Gain(Part):
     high: float | None
     """Upper end of the 95 % interval; null if it is not computed."""
     per_seed: tuple[float, ...] = ()
-    """The difference of each seed, in the order of `seeds.all`."""
+    """The difference of each training, in the order of `seeds.students`."""
 
 
 class Retention(Part):
@@ -32,14 +32,14 @@ class Retention(Part):
     high: float | None
     """Upper end of the 95 % interval; null if it is not computed."""
     per_seed: tuple[float, ...] = ()
-    """The ratio of each seed, in the order of `seeds.all`."""
+    """The ratio of each training, in the order of `seeds.students`."""
 
 
 class McNemar(Part):
-    """McNemar's exact test of student and undistilled student on test, for one seed."""
+    """McNemar's exact test of student and undistilled student on test, for one training."""
 
     seed: int
-    """The seed."""
+    """The seed of that training of student and undistilled student."""
     student_only_right: int
     """Rows that only the student gets right."""
     undistilled_only_right: int
@@ -60,6 +60,7 @@ class Verdict(Part):
     rule: str | None = None
     """How `helped` follows from `gain`, in words."""
     counts: str | None = None
-    """What the intervals cover: `rows and seeds`, or with one seed `rows only`."""
+    """What the intervals cover: `rows and seeds`; `rows and student seeds` with one teacher and several trainings of its
+    student; `rows only` with one training of each."""
     mcnemar: tuple[McNemar, ...] = ()
-    """A test for each seed, in the order of `seeds.all`."""
+    """A test for each training, in the order of `seeds.students`."""

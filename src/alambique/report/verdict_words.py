@@ -14,7 +14,10 @@ BADGES = {
     "not shown": "Not shown that distillation helped",
 }
 NOT_COMPUTED = "Verdict not computed"
-ROWS_ONLY = "rows only"
+CAVEATS = {
+    "rows only": "Only one seed was trained; another may give a different answer.",
+    "rows and student seeds": "The teacher is one and the same for all; another may give a different answer.",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class VerdictWords:
     Attributes:
         badge: the outcome, without a period.
         explanation: the figures it rests on; goes on from the badge after a colon and ends with a period.
-        caveat: a sentence on what a single seed cannot tell; empty with several seeds.
+        caveat: a sentence on what a single seed, or a single teacher, cannot tell; empty with several seeds.
     """
 
     badge: str
@@ -48,7 +51,7 @@ def verdict_words(report: Report) -> VerdictWords:
         return VerdictWords(NOT_COMPUTED, scores)
     gain = verdict.gain
     points = f"{number(gain.mean, 100, sign='+')} points of {metric_title(gain.metric)} on test"
-    caveat = "Only one seed was trained; another may give a different answer." if verdict.counts == ROWS_ONLY else ""
+    caveat = CAVEATS.get(verdict.counts or "", "")
     return VerdictWords(BADGES[verdict.helped], f"{points} compared with {TWIN}{_bracketed(verdict)}.", caveat)
 
 

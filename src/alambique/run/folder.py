@@ -33,6 +33,7 @@ from alambique.run.layout import (
     REPORT_JSON,
     SEED_STAGES,
     SEEDS,
+    STUDENTS,
     TEACHERS,
     TOKENS,
     WORK,
@@ -50,7 +51,7 @@ def _silent(line: str) -> None:
 
 
 class RunFolder:
-    """A folder with the artefacts of one run (or of one seed of it)."""
+    """A folder with the artefacts of one run (or of one seed of it, or of one further student)."""
 
     def __init__(
         self,
@@ -144,8 +145,8 @@ class RunFolder:
                 f"{self.path} holds other files and no {RECIPE} of a run, so nothing is written there. "
                 "Choose another folder with --out."
             )
-        within = [self.path / name for name in (WORK, SEEDS, TOKENS, PREDICTIONS)]
-        within += [child for folder in within[:2] if folder.is_dir() for child in folder.iterdir()]
+        within = [self.path / name for name in (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS)]
+        within += [child for folder in within[:3] if folder.is_dir() for child in folder.iterdir()]
         links = [path for path in within if path.is_symlink()]
         if links:
             raise RunFolderError(
@@ -211,6 +212,14 @@ class RunFolder:
             path, other = other, path
         fallback = RunFolder(other, say=self.say)
         return RunFolder(path, fallback=fallback, say=self.say, may_write=self.may_write, whole=self.whole)
+
+    def student(self, number: int) -> "RunFolder":
+        """Where a training of student and twin lies: the first, number 0, here; further ones under students/N, N from 2."""
+        if number == 0:
+            return self
+        place = f"{STUDENTS}/{number + 1}"
+        fallback = None if self.fallback is None else RunFolder(self.fallback.path / place, say=self.say)
+        return RunFolder(self.path / place, fallback=fallback, say=self.say, may_write=self.may_write, whole=self.whole)
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
         """Skip a stage whose manifest still holds, or make it.
@@ -305,7 +314,7 @@ class RunFolder:
         for name in sorted({DATA, BENCHMARK, ONNX, *self.seed_stages(), *scored}):
             if (self.path / name).is_dir() and self.path / name not in whole:
                 self.require(name)
-        for room in sorted((self.path / SEEDS).glob("*")):
+        for room in sorted([*(self.path / SEEDS).glob("*"), *(self.path / STUDENTS).glob("*")]):
             RunFolder(room).check(whole)
 
     def recorded_key(self, name: str) -> dict[str, Any]:

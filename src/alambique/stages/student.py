@@ -1,4 +1,4 @@
-"""The student, and its undistilled twin: the same start, the same batches, the same steps, hard labels only."""
+"""The student, and its undistilled twin: the same start, batches, steps and learning rates, hard labels only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,14 @@ from alambique.models.pretrained import load_finished, recorded_pretrained
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings
 from alambique.models.tokenizer import load_tokenizer, tokenizer_digest
 from alambique.progress import Reporter
+from alambique.recipe.schedules import ends_of
 from alambique.recipe.sections import Compute, Distillation, Student, Training
 from alambique.run.folder import RunFolder
 from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import HARD_ONLY, TrainingRows, fit
+from alambique.training.stopping import epochs_made
 
 # by the key of the recipe's student section
 FORMS: dict[str, type[FromPretrained | FromTeacherLayers | FromScratch]] = {
@@ -60,7 +62,7 @@ def check_loss(distillation: Distillation, student: Student, splits: Splits) -> 
     Raises:
         RecipeError: says why; nothing has been trained yet.
     """
-    if distillation.hard_label_weight == 1:
+    if min(ends_of(distillation.hard_label_weight)) == 1:
         return
     try:
         distillation.loss.check(
@@ -89,7 +91,11 @@ class StudentStart:
 
 def training_key(settings: Training) -> dict[str, Any]:
     """The keys that every training has."""
-    return settings.model_dump(mode="json", include=set(Training.model_fields))
+    return {name: value for name, value in settings.key().items() if name in Training.model_fields}
+
+
+def _after_key(stop_after: int | None) -> dict[str, Any]:
+    return {} if stop_after is None else {"stop_after": stop_after}
 
 
 def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
@@ -116,6 +122,7 @@ class StudentInputs(Inputs):
     label_order: tuple[int, ...] | None = keyed(value=_order_key)
     task: str = keyed(value=lambda task: TASKS[task].key())
     seed: int = keyed("seed")
+    stop_after: int | None = keyed(value=_after_key)
     tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
 
 
@@ -136,15 +143,26 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
         fit(
             model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
             seed=inputs.seed, work=work, step=step, distillation=inputs.distillation or HARD_ONLY,
+            stop_after=inputs.stop_after,
         )  # fmt: skip
+
+
+def twin_settings(section: Student, student: Artefact) -> tuple[Student, int | None]:
+    """The settings of a twin, and the epochs after which it stops; None where its student made all of them."""
+    made = epochs_made(student.folder)
+    early = section.patience is not None and made is not None and made < section.epochs
+    return section.model_copy(update={"patience": None}), made if early else None
 
 
 def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
     compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None, max_length: int, seed: int,
-    reporter: Reporter,
+    reporter: Reporter, twin_of: Artefact | None = None,
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
+
+    A twin has no patience of its own: it makes as many epochs as its student made, at the same learning rates, and its best
+    epoch on valid is saved like the student's.
 
     Args:
         run: where.
@@ -159,12 +177,14 @@ def make_student(
         max_length: where texts are cut, in tokens.
         seed: of the untrained student, the order of rows and dropout.
         reporter: where progress goes.
+        twin_of: the trained student, for the twin.
     """
+    settings, stop_after = (section, None) if twin_of is None else twin_settings(section, twin_of)
     ordered = distillation is not None and distillation.loss.needs_label_order and splits.ordinal
     inputs = StudentInputs(
-        start=start, settings=section, distillation=distillation, compute=compute, max_length=max_length,
+        start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        tokens=tokens,
+        stop_after=stop_after, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

@@ -160,7 +160,7 @@ def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[T
 
 def settings_key(settings: Teacher) -> dict[str, Any]:
     """What of a teacher's section its training depends on: not the name, which the checkpoint's digest stands for."""
-    return settings.model_dump(mode="json", exclude={"model", "allow_weak"})
+    return {name: value for name, value in settings.key().items() if name not in ("model", "allow_weak")}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from alambique.run.integrity import read_json, sync, write_text
 
 SEAL = "sealed.json"
-_STATE = "trainer_state.json"
+STATE = "trainer_state.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
 _PICKLED = "training_args.bin"  # Trainer writes it and nobody reads it
 _KEPT = 2  # the newest, and one before it should the newest be damaged
@@ -52,7 +52,7 @@ def latest_valid(folder: Path) -> Path | None:
 
 def best_checkpoint(checkpoint: Path) -> Path:
     """The checkpoint of the best epoch so far, itself before the first epoch's end."""
-    best = read_json(checkpoint / _STATE).get("best_global_step")
+    best = read_json(checkpoint / STATE).get("best_global_step")
     return checkpoint.with_name(f"checkpoint-{best}") if best else checkpoint
 
 

@@ -18,6 +18,7 @@ from alambique.losses.prediction import loss_of
 from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
 from alambique.models.tokenizer import load_tokenizer
+from alambique.recipe.schedules import Schedule, as_schedule, ends_of, value_at
 
 LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
 
@@ -43,8 +44,10 @@ class DistillationTrainer(Trainer):
         teacher_model: a fine-tuned classifier with the same labels in the same order as the student. It is put in eval
             mode and moved to the trainer's device; its weights are never updated.
         loss: the soft loss: a name such as ``kl`` or ``mse``, or a :class:`~alambique.losses.contract.PredictionLoss`.
-        temperature: of the soft loss, above 0.
-        hard_label_weight: weight w of the cross-entropy, from 0 to 1; the soft loss has the weight 1 − w.
+        temperature: of the soft loss, above 0; or the temperatures at the first and the last optimiser step, linear between
+            them. The learning rate's own schedule is ``lr_scheduler_type`` of ``TrainingArguments``.
+        hard_label_weight: weight w of the cross-entropy, from 0 to 1; the soft loss has the weight 1 − w. It may move
+            likewise.
         label_order: (C,) the rank of each class, for a loss that needs labels in order.
         task: decides the loss of the hard labels; single-label classification by default.
         **kwargs: as for ``transformers.Trainer``.
@@ -77,14 +80,15 @@ class DistillationTrainer(Trainer):
         *args: Any,
         teacher_model: PreTrainedModel | None = None,
         loss: str | PredictionLoss = "kl",
-        temperature: float = 2.0,
-        hard_label_weight: float = 0.5,
+        temperature: Schedule = 2.0,
+        hard_label_weight: Schedule = 0.5,
         label_order: Sequence[int] | None = None,
         task: Task = SINGLE_LABEL,
         **kwargs: Any,
     ) -> None:
         """See the class."""
-        if not temperature > 0 or not 0 <= hard_label_weight <= 1:
+        temperatures, weights = ends_of(as_schedule(temperature)), ends_of(as_schedule(hard_label_weight))
+        if not min(temperatures) > 0 or not 0 <= min(weights) <= max(weights) <= 1:
             raise ValueError(
                 "temperature must be above 0 and hard_label_weight from 0 to 1, "
                 f"not {temperature} and {hard_label_weight}"
@@ -95,11 +99,12 @@ class DistillationTrainer(Trainer):
             )
         prediction_loss = loss_of(loss)
         super().__init__(*args, **kwargs)
-        self.loss, self.temperature, self.hard_label_weight = prediction_loss, temperature, hard_label_weight
+        self.loss = prediction_loss
+        self.temperature, self.hard_label_weight = as_schedule(temperature), as_schedule(hard_label_weight)
         self.label_order, self.task = label_order, task
         self.teacher_model: nn.Module | None = teacher_model
         student = cast("PreTrainedModel", self.model)
-        if hard_label_weight < 1:
+        if min(weights) < 1:
             prediction_loss.check(
                 classes=len(label_names_of(student)),
                 ordered=label_order is not None,
@@ -141,7 +146,7 @@ class DistillationTrainer(Trainer):
             )
         logits = self.student_logits(model, self._student_inputs.select(_without_soft_labels(inputs)))
         teacher_logits = self._soft_labels(inputs)
-        weight = self.hard_label_weight
+        weight = self._now(self.hard_label_weight)
         if teacher_logits is None and weight < 1:
             if model.training:
                 raise ValueError(
@@ -154,7 +159,7 @@ class DistillationTrainer(Trainer):
             logits,
             teacher_logits,
             labels,
-            temperature=self.temperature,
+            temperature=self._now(self.temperature),
             hard_label_weight=weight,
             loss=self.loss,
             label_order=self.label_order,
@@ -171,6 +176,10 @@ class DistillationTrainer(Trainer):
     def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
         """Logits (B, C) of the student for a batch of its own inputs."""
         return _logits(model(**inputs))
+
+    def _now(self, schedule: Schedule) -> float:
+        """Value at the current optimiser step of those planned."""
+        return value_at(schedule, self.state.global_step, self.state.max_steps)
 
     def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
         if TEACHER_LOGITS in inputs or self.teacher_model is None:

@@ -40,12 +40,15 @@ from alambique.training.checkpoints import facts_of, latest_valid
 from alambique.training.dataset import TokenDataset, identity_collator
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
 from alambique.training.samplers import ORDER
+from alambique.training.stopping import Stopping
 from alambique.training.tracking import PROJECT, tracked
 
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
 NOTICE = "alambique: a checkpoint is saved at the end of this step, then it stops; again to stop at once"
 OTHER_ORDER = "the checkpoints here are of a version that trained in another order of rows, so training starts again"
+# by the recipe's name
+_SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 _MEASURED_TIME = ("_runtime", "_per_second")
 
 
@@ -83,6 +86,7 @@ def fit(
     step: Step,
     distillation: Distillation = HARD_ONLY,
     section: str = STUDENT,
+    stop_after: int | None = None,
 ) -> None:
     """Train a copy of ``model`` and save it, its tokenizer and the course of training into ``work``.
 
@@ -102,6 +106,7 @@ def fit(
         step: shows steps, loss and metric.
         distillation: loss, temperature and mixture; hard labels alone by default.
         section: of the recipe, for messages.
+        stop_after: epochs after which it stops, on the learning rates of those planned; None for all of them.
 
     Raises:
         NonFiniteError: loss or gradient is not finite.
@@ -113,7 +118,7 @@ def fit(
     with defer_signals(NOTICE) as request, tracked(compute.report_to, work, seed=seed) as name:
         trainer, speedups = prepare(
             model, tokenizer, rows, settings=settings, compute=compute, seed=seed, checkpoints=checkpoints, step=step,
-            distillation=distillation, section=section, request=request,
+            distillation=distillation, section=section, request=request, stop_after=stop_after,
         )  # fmt: skip
         trainer.args.run_name = name
         trainer.train_on(_continued(checkpoints, step))
@@ -155,6 +160,7 @@ def prepare(
     distillation: Distillation = HARD_ONLY,
     section: str = STUDENT,
     request: StopRequest | None = None,
+    stop_after: int | None = None,
 ) -> tuple[ResumableTrainer, Speedups | None]:
     """The trainer of :func:`fit`, ready to run, and the speed-ups that are to be undone afterwards.
 
@@ -170,6 +176,7 @@ def prepare(
         distillation: loss and mixture.
         section: of the recipe, for messages.
         request: who may ask to stop; nobody by default.
+        stop_after: as for :func:`fit`.
     """
     keep_freed_memory()
     speedups = _speed_up(model, tokenizer, rows.tokens, compute) if compute.speedups else None
@@ -186,6 +193,7 @@ def prepare(
         callbacks=[_ProgressCallback(step, rows.task.verdict_metric)],
         row_ids=rows.train.ids,
         section=section,
+        stopping=Stopping(rows.task.verdict_metric, settings.patience, stop_after),
         split_by_length=speedups is not None and not speedups.real_tokens,
         task=rows.task,
         loss=distillation.loss,
@@ -235,6 +243,7 @@ def training_arguments(
         per_device_eval_batch_size=max(64, settings.batch_size),
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
+        lr_scheduler_type=_SCHEDULERS[settings.learning_rate_schedule],
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         use_cpu=not torch.accelerator.is_available(),  # else Trainer refuses bfloat16 there

@@ -20,6 +20,7 @@ from alambique.signals import StopRequest
 from alambique.training.checkpoints import best_checkpoint, commit, facts_of, prune
 from alambique.training.distillation_trainer import DistillationTrainer
 from alambique.training.samplers import ORDER, LongestFirst, UniformSteps
+from alambique.training.stopping import Stopping, StoppingCallback, log_of, scored_epochs
 
 if TYPE_CHECKING:
     from alambique.training.dataset import TokenDataset
@@ -38,15 +39,24 @@ class ResumableTrainer(DistillationTrainer):
         *args: as for :class:`DistillationTrainer`.
         row_ids: of the rows of train, for messages.
         section: of the recipe, ``teacher`` or ``student``, for messages.
+        stopping: when to end before the planned epochs.
         split_by_length: in training, compute a batch in several parts of similar length, where that leaves out padding.
         **kwargs: as for :class:`DistillationTrainer`.
     """
 
     def __init__(
-        self, *args: Any, row_ids: Sequence[str], section: str, split_by_length: bool = False, **kwargs: Any
+        self,
+        *args: Any,
+        row_ids: Sequence[str],
+        section: str,
+        stopping: Stopping,
+        split_by_length: bool = False,
+        **kwargs: Any,
     ) -> None:
         """See the class."""
         super().__init__(*args, **kwargs)
+        self.stopping = stopping
+        self.add_callback(StoppingCallback(stopping))
         self.row_ids, self.section, self.split_by_length = row_ids, section, split_by_length
         self._losses: list[Tensor] = []
         self._resumed_from: Path | None = None
@@ -54,6 +64,9 @@ class ResumableTrainer(DistillationTrainer):
     def train_on(self, checkpoint: Path | None) -> None:
         """Train, from a checkpoint that :func:`~alambique.training.checkpoints.latest_valid` gave, or from the start."""
         self._resumed_from = checkpoint
+        log = [] if checkpoint is None else log_of(checkpoint)
+        if self.stopping.is_due(log):  # it was killed after its last epoch: none is left to be trained
+            self.args.num_train_epochs = scored_epochs(log)
         self.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
     def restore(self, state: TrainerState) -> None:

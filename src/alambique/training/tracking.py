@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from alambique.errors import RecipeError
-from alambique.run.layout import RECIPE, SEEDS, TRACKING, WORK
+from alambique.run.layout import RECIPE, SEEDS, STUDENTS, TRACKING, WORK
 
 NONE, PROJECT = "none", "alambique"
 
@@ -76,8 +76,9 @@ def _place(work: Path) -> tuple[Path, str]:
         return work.absolute().parent, work.name
     at = len(parts) - 1 - parts[::-1].index(WORK)
     run = Path(*parts[:at])
-    if run.parent.name == SEEDS and not (run / RECIPE).is_file():
-        run = run.parent.parent
+    for above in (STUDENTS, SEEDS):
+        if run.parent.name == above and not (run / RECIPE).is_file():
+            run = run.parent.parent
     return run, "-".join(parts[at + 1 :])
 
 
