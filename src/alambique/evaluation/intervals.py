@@ -19,9 +19,9 @@ from alambique.evaluation.contributions import Contributions, mean_of, pseudo_va
 from alambique.evaluation.metrics import confusion, macro_f1_of
 
 LEVEL = 0.95
-# Where seeds differ, the mean square of few seeds and degrees of freedom that are estimated made 95 % intervals that cover 94
-# to 95 % and verdicts that are wrong in 5 to 6 % of runs without a gain. At this level they cover 95 to 96 %, and verdicts
-# are wrong in 4 %.
+# Where seeds differ, the mean square of few seeds and degrees of freedom that are estimated made 95 % intervals that cover
+# 94 to 95 % and verdicts that are wrong in 5 to 6 % of runs without a gain. At this level they cover 95 to 96 %, and
+# verdicts are wrong in 4 %.
 _LEVEL_OF_SEVERAL = 0.965
 # Two or three seeds that happen to be alike say little of how much seeds differ. Their mean square counts as at least this
 # share of that of the rows, so that its few degrees of freedom make the interval wider. Without it two seeds cover as little
