@@ -184,12 +184,10 @@ def prepare(
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     """Teachers, soft labels, students and twins of one seed, each scored."""
-    recipe, splits = job.recipe, job.splits
-    max_length = recipe.data.max_length
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels = label_train(run, job, teacher, seed, reporter)
     start = StudentStart(job.student, teacher)
-    for number, student_seed in enumerate(recipe.student_seeds(seed)):
+    for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
         train_pair(run.student(number), job, start, soft_labels, student_seed, reporter)
 
 

@@ -1,33 +1,38 @@
 """Intervals that count what varies: the rows of a split, and the seeds of the training.
 
 A figure is reduced to one contribution for each seed and row (for a mean, the row's own value; otherwise jackknife
-pseudo-values, Efron and Tibshirani 1993, "An Introduction to the Bootstrap", §11.5). Rows and seeds are crossed random
-effects: the variance of the mean comes from the mean squares of a two-way layout without replication, its degrees of
-freedom from Satterthwaite (1946), the interval from Student's t (Searle, Casella and McCulloch 1992, "Variance Components",
-§4.3). With one seed the interval is over rows only.
+pseudo-values, Efron and Tibshirani 1993, "An Introduction to the Bootstrap", §11.5), with a few pseudo-rows
+(:mod:`alambique.evaluation.contributions`). Rows and seeds are crossed random effects: the variance of the mean comes from
+the mean squares of a two-way layout without replication, its degrees of freedom from Satterthwaite (1946), the interval
+from Student's t (Searle, Casella and McCulloch 1992, "Variance Components", §4.3). With one seed the interval is over rows
+only. What it covers is measured by ``python benchmarks/interval_coverage.py`` (docs/concepts.md).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from alambique.evaluation.metrics import BINS, confidence_bins, macro_f1_without
+from alambique.evaluation.contributions import Contributions, mean_of, pseudo_values
+from alambique.evaluation.metrics import confusion, macro_f1_of
 
 LEVEL = 0.95
-# A seeds' component this likely to be chance is pooled (Bancroft 1964, "Analysis and Inference for Incompletely Specified
-# Models Involving the Use of Preliminary Tests of Significance", advises 0.25): counted always, it makes five seeds that do
-# not differ cover 97 %; at 0.3 coverage lies between 93.4 and 96.5 % for three shapes of layout (docs/LOG.md).
-_POOL_ABOVE = 0.3
-# Two or three seeds that happen to be alike say little of how much seeds differ, and pooling them covered as little as 86 %.
-# Their mean square then counts as at least this share of what chance gives, so that its few degrees of freedom make the
-# interval wider. Simulated coverage is then 93 % or more with three seeds and 90 % or more with two; a larger share would
-# cover more with two that differ, but at a width that shows nothing where they do not (docs/LOG.md).
-_LEAST_SHARE = {2: 0.5, 3: 0.5}
+# Where seeds differ, the mean square of few seeds and degrees of freedom that are estimated made 95 % intervals that cover
+# 94 to 95 % and verdicts that are wrong in 5 to 6 % of runs without a gain. At this level they cover 95 to 96 %, and
+# verdicts are wrong in 4 %.
+_LEVEL_OF_SEVERAL = 0.965
+# Two or three seeds that happen to be alike say little of how much seeds differ. Their mean square counts as at least this
+# share of that of the rows, so that its few degrees of freedom make the interval wider. Without it two seeds cover as little
+# as 85 %; a larger share would cover more, at a width that shows nothing where seeds do not differ (docs/LOG.md).
+_FEW, _LEAST_SHARE = 3, 0.75
+# With more seeds, a component that chance exceeds this often is pooled (Bancroft 1964, "Analysis and Inference for
+# Incompletely Specified Models Involving the Use of Preliminary Tests of Significance").
+_POOL_ABOVE = 0.5
 RULE = (
     "yes if the whole 95 % interval of student minus undistilled macro-F1 on test lies above 0, no if it lies below 0, "
-    "otherwise not shown"
+    "otherwise not shown; with a single training of each always not shown"
 )
 
 
@@ -43,6 +48,10 @@ class Interval:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"mean": self.mean, "low": self.low, "high": self.high, "per_seed": list(self.per_seed)}
+
+    def within(self, least: float, most: float) -> "Interval":
+        """The interval, ending where the figure cannot go further."""
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
 def interval(per_seed: list[float], contributions: np.ndarray) -> Interval:
@@ -61,45 +70,68 @@ def interval(per_seed: list[float], contributions: np.ndarray) -> Interval:
         >>> round(accuracy.mean, 3), round(accuracy.low, 3), round(accuracy.high, 3)
         (0.8, 0.245, 1.355)
     """
+    values = np.asarray(contributions, dtype=np.float64)
+    return _interval(per_seed, float(np.mean(per_seed)), values, np.ones(values.shape[-1]))
+
+
+def interval_over(contributions: Sequence[Contributions], students: int = 1) -> Interval:
+    """Compute the 95 % interval of a figure over rows and trainings.
+
+    With one teacher, each training of its student counts as a seed. With several, students of one teacher are alike in what
+    they have from it, so their mean counts as one: it varies as teachers and students together do.
+
+    Args:
+        contributions: one for each training, those of the same teacher one after another.
+        students: trainings per teacher.
+    """
+    figures, layers = [each.figure for each in contributions], list(contributions)
+    if students < len(layers):
+        layers = [mean_of(layers[first : first + students]) for first in range(0, len(layers), students)]
+    values = np.stack([np.concatenate([layer.rows, layer.pseudo]) for layer in layers])
+    weights = np.concatenate([np.ones(len(layers[0].rows)), layers[0].weights])
+    return _interval(figures, float(np.mean([layer.centre for layer in layers])), values, weights)
+
+
+def _interval(per_seed: Sequence[float], centre: float, values: np.ndarray, weights: np.ndarray) -> Interval:
+    if (values == values[0]).all():  # nothing depends on the seed
+        values = values[:1]
+    variance, freedom = _variance_of_mean(values, weights)
+    level = LEVEL if len(values) == 1 else _LEVEL_OF_SEVERAL
+    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance)) if variance > 0 else 0.0
     mean = float(np.mean(per_seed))
-    variance, freedom = _variance_of_mean(np.asarray(contributions, dtype=np.float64))
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * float(np.sqrt(variance)) if variance > 0 else 0.0
-    return Interval(mean, mean - reach, mean + reach, tuple(float(value) for value in per_seed))
+    low, high = min(mean, centre - reach), max(mean, centre + reach)
+    return Interval(mean, low, high, tuple(float(value) for value in per_seed))
 
 
-def _variance_of_mean(values: np.ndarray) -> tuple[float, float]:
-    """Variance of the grand mean of a (K, N) layout and its degrees of freedom."""
-    seeds, rows = values.shape
+def _variance_of_mean(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Variance of the grand mean of a (K, M) layout and its degrees of freedom; each column counts as so many rows."""
+    seeds, rows = len(values), float(weights.sum())
     if rows < 2:  # noqa: PLR2004 - nothing varies
         return 0.0, 1.0
-    by_row, by_seed, grand = values.mean(0), values.mean(1), values.mean()
-    ms_rows = seeds * float(((by_row - grand) ** 2).sum()) / (rows - 1)
+    by_row, by_seed = values.mean(0), values @ weights / rows
+    grand = by_seed.mean()
+    ms_rows = seeds * float(weights @ (by_row - grand) ** 2) / (rows - 1)
     if seeds == 1:
         return ms_rows / rows, rows - 1
     ms_seeds = rows * float(((by_seed - grand) ** 2).sum()) / (seeds - 1)
     rest = values - by_row - by_seed[:, None] + grand
-    ms_rest = float((rest**2).sum()) / ((seeds - 1) * (rows - 1))
+    ms_rest = float((rest**2 @ weights).sum()) / ((seeds - 1) * (rows - 1))
     # rows vary by their mean square; seeds add what theirs has beyond the rest
-    counted = 0.0
-    if seeds in _LEAST_SHARE:
-        counted = max(ms_seeds, _LEAST_SHARE[seeds] * ms_rest)
-    elif ms_seeds > ms_rest and _beyond(ms_seeds, ms_rest, seeds, rows) < _POOL_ABOVE:
-        counted = ms_seeds  # it is beyond by more than chance often is
+    counted = ms_seeds if _beyond(ms_seeds, ms_rest, seeds, rows) < _POOL_ABOVE else 0.0
+    if seeds <= _FEW:
+        counted = max(ms_seeds, _LEAST_SHARE * ms_rows)
     variance = (ms_rows + max(counted - ms_rest, 0.0)) / (seeds * rows)
     spread = (ms_rows**2 / (rows - 1) + counted**2 / (seeds - 1)) / (seeds * rows) ** 2
-    return variance, variance**2 / spread if spread > 0 else float(rows - 1)
+    # what is pooled enters the spread in full: never fewer degrees than the seeds alone have
+    freedom = variance**2 / spread if spread > 0 else rows - 1
+    return variance, max(freedom, seeds - 1)
 
 
-def _beyond(ms_seeds: float, ms_rest: float, seeds: int, rows: int) -> float:
+def _beyond(ms_seeds: float, ms_rest: float, seeds: int, rows: float) -> float:
+    """How often chance alone makes the seeds' mean square as large."""
     if ms_rest == 0:
         return 0.0
     return float(stats.f.sf(ms_seeds / ms_rest, seeds - 1, (seeds - 1) * (rows - 1)))
-
-
-def pseudo_values(whole: float, without: np.ndarray) -> np.ndarray:
-    """Jackknife pseudo-values, (N,): N·θ − (N − 1)·θ without the row."""
-    count = len(without)
-    return count * whole - (count - 1) * without
 
 
 def accuracy_contributions(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -112,55 +144,19 @@ def macro_f1_contributions(predicted: np.ndarray, labels: np.ndarray, classes: i
 
     Example:
         >>> import numpy as np
-        >>> from alambique.evaluation.intervals import helped, interval, macro_f1_contributions
+        >>> from alambique.evaluation.intervals import interval, macro_f1_contributions
         >>> from alambique.evaluation.metrics import macro_f1
         >>> labels = np.array([0, 1] * 20)
         >>> student, twin = labels.copy(), labels.copy()
         >>> student[:4], twin[:16] = 0, 0
         >>> gain = macro_f1(student, labels, 2) - macro_f1(twin, labels, 2)
         >>> contributions = macro_f1_contributions(student, labels, 2) - macro_f1_contributions(twin, labels, 2)
-        >>> helped(interval([gain], contributions[None, :]))
-        'yes'
+        >>> shown = interval([gain], contributions[None, :])
+        >>> round(shown.mean, 3), shown.low > 0
+        (0.325, True)
     """
-    whole, without = macro_f1_without(predicted, labels, classes)
-    return pseudo_values(whole, without)
-
-
-def retention_contributions(
-    student: np.ndarray, teacher: np.ndarray, labels: np.ndarray, classes: int
-) -> tuple[float, np.ndarray]:
-    """Student's macro-F1 as a fraction of the teacher's, and its (N,) pseudo-values.
-
-    NaN where the teacher's macro-F1 is 0, or would be without some row: there is nothing to retain.
-
-    Args:
-        student: (N,) its predicted classes.
-        teacher: (N,) its predicted classes.
-        labels: (N,).
-        classes: how many.
-    """
-    mine, mine_without = macro_f1_without(student, labels, classes)
-    theirs, theirs_without = macro_f1_without(teacher, labels, classes)
-    if theirs == 0 or not theirs_without.all():
-        return float("nan"), np.full(len(labels), np.nan)
-    return mine / theirs, pseudo_values(mine / theirs, mine_without / theirs_without)
-
-
-def calibration_contributions(confidence: np.ndarray, correct: np.ndarray) -> np.ndarray:
-    """(N,) pseudo-values of the expected calibration error.
-
-    The error is a sum over bins of |what the bin's rows add up to|; without a row only its own bin changes.
-
-    Args:
-        confidence: (N,) the probability of the predicted class.
-        correct: (N,) 1 where the predicted class is the label, else 0.
-    """
-    bins = confidence_bins(confidence)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=BINS)
-    count = len(correct)
-    total = float(np.abs(gaps).sum())
-    changed = total - np.abs(gaps[bins]) + np.abs(gaps[bins] - (confidence - correct))
-    return pseudo_values(total / count, changed / (count - 1))
+    f1 = macro_f1_of(confusion(predicted, labels, classes))
+    return pseudo_values(f1.value, f1.without[labels, predicted])
 
 
 def mcnemar(student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -188,7 +184,7 @@ def mcnemar(student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) ->
 
 
 def helped(gain: Interval) -> str:
-    """``yes``, ``no`` or ``not shown``, by :data:`RULE`."""
-    if gain.low > 0:
-        return "yes"
-    return "no" if gain.high < 0 else "not shown"
+    """``yes``, ``no`` or ``not shown``, by :data:`RULE`; rows alone cannot tell what another seed would give."""
+    if len(gain.per_seed) == 1 or gain.low <= 0 <= gain.high:
+        return "not shown"
+    return "yes" if gain.low > 0 else "no"

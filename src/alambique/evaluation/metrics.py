@@ -1,5 +1,7 @@
 """Figures of quality from decisions and probabilities, fractions from 0 to 1. How logits become those is the task's."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -35,26 +37,50 @@ def agreement(predicted: np.ndarray, others: np.ndarray) -> float:
     return float((predicted == others).mean())
 
 
-def macro_f1_without(predicted: np.ndarray, labels: np.ndarray, classes: int) -> tuple[float, np.ndarray]:
-    """Macro-F1, and what it would be without each row: (N,).
+def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Number of rows by true label and prediction, (C, C) float64; predictions and labels are (N,)."""
+    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes).astype(np.float64)
 
-    F1 of a class is 2·hits / (predicted + there). Without a row only the class it is of and the class it was given change,
-    so rows of one cell of the confusion matrix share one value.
+
+@dataclass(frozen=True)
+class MacroF1:
+    """Macro-F1 of a confusion table, and what a row of each of its cells does to it.
+
+    Attributes:
+        value: macro-F1.
+        without: (C, C) macro-F1 with one row fewer in the cell; means nothing for a cell that has less than one row.
+        slope: (C, C) derivative of macro-F1 by the number of rows of the cell.
     """
-    cells = np.zeros((classes, classes))
-    np.add.at(cells, (labels, predicted), 1)
-    whole = _macro_f1_of(cells)
-    without = np.zeros((classes, classes))
-    for label, guess in zip(*np.nonzero(cells), strict=True):
-        cells[label, guess] -= 1
-        without[label, guess] = _macro_f1_of(cells)
-        cells[label, guess] += 1
-    return whole, without[labels, predicted]
+
+    value: float
+    without: np.ndarray
+    slope: np.ndarray
 
 
-def _macro_f1_of(confusion: np.ndarray) -> float:
-    size = confusion.sum(0) + confusion.sum(1)
-    return float(np.divide(2 * confusion.diagonal(), size, out=np.zeros(len(size)), where=size > 0).mean())
+def macro_f1_of(table: np.ndarray) -> MacroF1:
+    """Compute macro-F1 and its changes from a (C, C) table, whose cells may hold fractions of a row.
+
+    F1 of a class is 2·hits / (predicted + there). A row changes only the class it is of and the class it was given.
+    """
+    hits, size = 2 * table.diagonal(), table.sum(0) + table.sum(1)
+    scores = _ratio(hits, size)
+    total, per_row = scores.sum(), _ratio(scores, size)
+    wrong = _ratio(hits, size - 1) - scores
+    without, slope = total + wrong[:, None] + wrong, -per_row[:, None] - per_row
+    diagonal = np.arange(len(table))
+    without[diagonal, diagonal] = total + _ratio(hits - 2, size - 2) - scores
+    slope[diagonal, diagonal] = _ratio(2 - 2 * scores, size)
+    return MacroF1(float(total / len(table)), without / len(table), slope / len(table))
+
+
+def macro_f1_value(table: np.ndarray) -> float:
+    """Macro-F1 of a (C, C) table alone."""
+    return float(_ratio(2 * table.diagonal(), table.sum(0) + table.sum(1)).sum() / len(table))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotients, 0 where there is nothing to divide by."""
+    return np.divide(above, below, out=np.zeros(len(below)), where=below > 0)
 
 
 def mean_absolute_error(predicted: np.ndarray, labels: np.ndarray) -> float:
@@ -86,3 +112,23 @@ def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray) -> f
     """
     gaps = np.bincount(confidence_bins(confidence), weights=confidence - correct, minlength=BINS)
     return float(np.abs(gaps).sum() / len(correct))
+
+
+def calibration_error_by_chance(confidence: np.ndarray) -> float:
+    """Expected calibration error that a calibrated model of this confidence shows on so few rows; it is above 0.
+
+    In each bin the number of right rows has variance v = Σ p (1 − p). The mean of its distance from Σ p is that of a normal
+    distribution, √(2 v / π), and at most 2 v, which is exact for a bin of one row. The bias is that of Bröcker 2012,
+    "Estimating reliability and resolution of probability forecasts through decomposition of the empirical score".
+
+    Args:
+        confidence: (N,) the probability of the predicted class.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.metrics import calibration_error_by_chance
+        >>> round(calibration_error_by_chance(np.full(300, 0.9)), 3)  # √(2 · 300 · .9 · .1 / π) / 300
+        0.014
+    """
+    variance = np.bincount(confidence_bins(confidence), weights=confidence * (1 - confidence), minlength=BINS)
+    return float(np.minimum(np.sqrt(2 * variance / np.pi), 2 * variance).sum() / len(confidence))

@@ -14,6 +14,8 @@ from alambique.evaluation.task import Metric, ScoredRows, Task
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from alambique.evaluation.contributions import Contributions
+
 
 class SingleLabel(Task):
     """Softmax over classes, the largest logit decides, cross-entropy with the label."""
@@ -77,7 +79,7 @@ class SingleLabel(Task):
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:
         """Macro-F1, accuracy, agreement with the teacher, distance in the label order, KL, calibration error."""
-        from alambique.evaluation import intervals, metrics  # noqa: PLC0415 - scikit-learn and scipy take a second
+        from alambique.evaluation import contributions, metrics  # noqa: PLC0415 - scikit-learn takes a second
 
         def decisions(scored: ScoredRows) -> tuple[np.ndarray, np.ndarray]:
             return self.decide(scored.logits), scored.labels
@@ -88,8 +90,15 @@ class SingleLabel(Task):
         def classes(scored: ScoredRows) -> int:
             return int(scored.logits.shape[-1])
 
+        def right(scored: ScoredRows) -> np.ndarray:
+            return (self.decide(scored.logits) == scored.labels).astype(np.float64)
+
         def same(scored: ScoredRows) -> np.ndarray:
             return (self.decide(scored.logits) == self.decide(scored.teacher)).astype(np.float64)
+
+        def agreement(scored: ScoredRows) -> "Contributions":
+            """A teacher agrees with itself on any row."""
+            return (contributions.of_mean if scored.is_teacher else contributions.of_share)(same(scored))
 
         def steps(scored: ScoredRows) -> np.ndarray:
             return np.abs(self.decide(scored.logits) - scored.labels).astype(float)
@@ -98,28 +107,31 @@ class SingleLabel(Task):
             "accuracy": Metric(
                 "accuracy, %",
                 lambda scored: metrics.accuracy(*decisions(scored)),
-                lambda scored: intervals.accuracy_contributions(*decisions(scored)),
+                lambda scored: contributions.of_share(right(scored)),
             ),
             "macro_f1": Metric(
                 "macro-F1, %",
                 lambda scored: metrics.macro_f1(*decisions(scored), classes(scored)),
-                lambda scored: intervals.macro_f1_contributions(*decisions(scored), classes(scored)),
+                lambda scored: contributions.of_macro_f1(*decisions(scored), classes(scored)),
             ),
             "expected_calibration_error": Metric(
                 "calibration error, %",
                 lambda scored: metrics.expected_calibration_error(*calibration(scored)),
-                lambda scored: intervals.calibration_contributions(*calibration(scored)),
+                contributions=None,
+                by_chance=lambda scored: metrics.calibration_error_by_chance(calibration(scored)[0]),
             ),
-            "agreement_with_teacher": Metric("agrees with teacher, %", lambda scored: float(same(scored).mean()), same),
+            "agreement_with_teacher": Metric(
+                "agrees with teacher, %", lambda scored: float(same(scored).mean()), agreement
+            ),
             "kl_to_teacher": Metric(
                 "KL to teacher, nats",
                 lambda scored: float(_divergences(scored).mean()),
-                _divergences, fraction=False, digits=3,
+                lambda scored: contributions.of_mean(_divergences(scored)), fraction=False, digits=3,
             ),
             "mean_absolute_error": Metric(
                 "mean absolute error, classes",
                 lambda scored: metrics.mean_absolute_error(*decisions(scored)),
-                steps, fraction=False, digits=2, needs_order=True,
+                lambda scored: contributions.of_share(steps(scored)), fraction=False, digits=2, needs_order=True,
             ),
         }  # fmt: skip
 
@@ -132,11 +144,19 @@ class SingleLabel(Task):
     def _calibration(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.confidence(probabilities), (self.decide(probabilities) == labels).astype(np.float64)
 
-    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-        """Macro-F1 as a fraction of the teacher's."""
-        from alambique.evaluation.intervals import retention_contributions  # noqa: PLC0415
+    def gain(self, student: np.ndarray, other: np.ndarray, labels: np.ndarray) -> "Contributions":
+        """Difference in macro-F1."""
+        from alambique.evaluation import contributions  # noqa: PLC0415
 
-        return retention_contributions(self.decide(student), self.decide(teacher), labels, student.shape[-1])
+        classes = student.shape[-1]
+        return contributions.of_macro_f1_gain(self.decide(student), self.decide(other), labels, classes)
+
+    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> "Contributions | None":
+        """Macro-F1 as a fraction of the teacher's; None where the teacher's is 0."""
+        from alambique.evaluation import contributions  # noqa: PLC0415
+
+        classes = student.shape[-1]
+        return contributions.of_macro_f1_ratio(self.decide(student), self.decide(teacher), labels, classes)
 
     def paired_test(self, student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         """McNemar's exact test."""

@@ -14,6 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from alambique.evaluation.contributions import Contributions
+
 
 @dataclass(frozen=True)
 class ScoredRows:
@@ -29,6 +31,11 @@ class ScoredRows:
     labels: np.ndarray
     teacher: np.ndarray
 
+    @property
+    def is_teacher(self) -> bool:
+        """Whether the model is that teacher itself."""
+        return self.logits is self.teacher
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -37,7 +44,9 @@ class Metric:
     Attributes:
         title: what the report calls it, with its unit.
         value: the figure.
-        contributions: (N,) one per row, whose mean is the figure (:mod:`alambique.evaluation.intervals`).
+        contributions: of the rows, for its interval (:mod:`alambique.evaluation.contributions`); None where an interval
+            would mislead.
+        by_chance: instead of an interval, the value that a model without this fault shows on so few rows.
         fraction: it lies from 0 to 1 and is shown in percent.
         digits: decimal places that are shown.
         needs_order: it is defined for labels in order only.
@@ -45,7 +54,8 @@ class Metric:
 
     title: str
     value: Callable[[ScoredRows], float]
-    contributions: Callable[[ScoredRows], np.ndarray]
+    contributions: "Callable[[ScoredRows], Contributions] | None"
+    by_chance: Callable[[ScoredRows], float] | None = None
     fraction: bool = True
     digits: int = 1
     needs_order: bool = False
@@ -112,8 +122,18 @@ class Task(ABC):
         """All figures of the report, by their key."""
 
     @abstractmethod
-    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
-        """The student's verdict metric as a fraction of the teacher's, and one contribution per row; NaN without one.
+    def gain(self, student: np.ndarray, other: np.ndarray, labels: np.ndarray) -> "Contributions":
+        """The student's verdict metric less the other model's, paired by row.
+
+        Args:
+            student: (N, C) logits.
+            other: (N, C) logits.
+            labels: (N,).
+        """
+
+    @abstractmethod
+    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> "Contributions | None":
+        """The student's verdict metric as a fraction of the teacher's, paired by row; None if the teacher's is 0.
 
         Args:
             student: (N, C) logits.
@@ -128,7 +148,3 @@ class Task(ABC):
     def score(self, metric: str, logits: np.ndarray, labels: np.ndarray) -> float:
         """One figure that needs no teacher."""
         return self.metrics[metric].value(ScoredRows(logits, labels, logits))
-
-    def contributions(self, metric: str, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """(N,) contributions to a figure that needs no teacher."""
-        return self.metrics[metric].contributions(ScoredRows(logits, labels, logits))

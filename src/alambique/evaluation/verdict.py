@@ -1,13 +1,14 @@
 """What the predictions of a run are worth, with intervals, and whether distillation helped."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from alambique.artefacts.predictions import Scored
 from alambique.artefacts.splits import Split, Splits
-from alambique.evaluation.intervals import RULE, Interval, helped, interval
-from alambique.evaluation.metrics import expected_calibration_error
+from alambique.evaluation.intervals import RULE, helped, interval_over
+from alambique.evaluation.metrics import calibration_error_by_chance, expected_calibration_error
 from alambique.evaluation.task import Metric, ScoredRows, Task
 from alambique.run.layout import STUDENT, TEACHER, UNDISTILLED
 
@@ -28,13 +29,20 @@ def figures(
 
 
 def calibration(name: str, seeds: list[Scored], splits: Splits, task: Task) -> list[dict[str, float]]:
-    """For each seed the temperature fitted on valid, and the calibration error on test with it."""
+    """For each seed the temperature fitted on valid, and the calibration error on test with it.
+
+    Beside it ``if_calibrated``, the error that a calibrated model of this confidence shows on as many rows.
+    """
     fitted = []
     for scored in seeds:
         logits = scored[name].logits
         temperature = task.fit_temperature(logits["valid"], splits.valid.labels)
-        after = expected_calibration_error(*task.calibration(logits["test"], splits.test.labels, temperature))
-        fitted.append({"temperature": temperature, "test_expected_calibration_error": after})
+        confidence, correct = task.calibration(logits["test"], splits.test.labels, temperature)
+        fitted.append({
+            "temperature": temperature,
+            "test_expected_calibration_error": expected_calibration_error(confidence, correct),
+            "if_calibrated": calibration_error_by_chance(confidence),
+        })  # fmt: skip
     return fitted
 
 
@@ -47,46 +55,53 @@ def verdict(seeds: dict[int, Scored], test: Split, task: Task, *, students: int 
         task: how logits become decisions and figures.
         students: trainings per teacher.
     """
-    labels, metric = test.labels, task.verdict_metric
-    gains, gain_parts, ratios, ratio_parts, tests = [], [], [], [], []
-    for seed, scored in seeds.items():
-        student, twin, teacher = (scored[name].logits[test.name] for name in (STUDENT, UNDISTILLED, TEACHER))
-        gains.append(task.score(metric, student, labels) - task.score(metric, twin, labels))
-        gain_parts.append(task.contributions(metric, student, labels) - task.contributions(metric, twin, labels))
-        ratio, parts = task.retention(student, teacher, labels)
-        ratios.append(ratio)
-        ratio_parts.append(parts)
-        tests.append({"seed": seed, **task.paired_test(student, twin, labels)})
-    gain = interval(gains, per_unit(np.stack(gain_parts), students))
-    nothing: dict[str, Any] = {"mean": None, "low": None, "high": None, "per_seed": []}
-    retention = (
-        nothing if np.isnan(ratios).any() else interval(ratios, per_unit(np.stack(ratio_parts), students)).as_dict()
-    )
+    metric = {"metric": task.verdict_metric}
+    logits = {
+        name: [scored[name].logits[test.name] for scored in seeds.values()] for name in (STUDENT, UNDISTILLED, TEACHER)
+    }
+    pairs = list(zip(logits[STUDENT], logits[UNDISTILLED], strict=True))
+    gain = interval_over([task.gain(student, twin, test.labels) for student, twin in pairs], students)
+    tests = [task.paired_test(student, twin, test.labels) for student, twin in pairs]
     return {
-        "gain": {"metric": metric, **gain.as_dict()},
-        "retention": {"metric": metric, **retention},
+        "gain": metric | gain.within(-1.0, 1.0).as_dict(),
+        "retention": metric | _retention(logits, test.labels, task, students),
         "helped": helped(gain),
         "rule": RULE,
         "counts": _counts(len(seeds), students),
-        "mcnemar": tests,
+        "resolution": {
+            "rows": len(test),
+            "student_wrong": _wrong(logits[STUDENT], test.labels, task),
+            "undistilled_wrong": _wrong(logits[UNDISTILLED], test.labels, task),
+            "difference": min((gain.high - gain.low) / 2, 1.0),
+        },
+        "mcnemar": [{"seed": seed, **tested} for seed, tested in zip(seeds, tests, strict=True)],
     }
 
 
-def per_unit(contributions: np.ndarray, students: int) -> np.ndarray:
-    """Contributions of the units whose variation an interval counts, (units, N).
+def _retention(logits: dict[str, list[np.ndarray]], labels: np.ndarray, task: Task, students: int) -> dict[str, Any]:
+    """Null where a teacher's metric is 0. No student has more than 1: the end is that by the teacher's own low end."""
+    parts = [
+        task.retention(student, teacher, labels)
+        for student, teacher in zip(logits[STUDENT], logits[TEACHER], strict=True)
+    ]
+    if any(part is None for part in parts):
+        return {"mean": None, "low": None, "high": None, "per_seed": []}
+    contributions = task.metrics[task.verdict_metric].contributions
+    teachers = [ScoredRows(teacher, labels, teacher) for teacher in logits[TEACHER][::students]]
+    most = math.inf
+    if contributions is not None and (lowest := interval_over([contributions(each) for each in teachers]).low) > 0:
+        most = 1 / lowest
+    kept = interval_over([part for part in parts if part is not None], students)
+    return kept.within(0.0, max(most, kept.mean)).as_dict()
 
-    With one teacher, each training of its student is a unit. With several, students of one teacher are alike in what they
-    have from it, so their mean is one unit.
 
-    Args:
-        contributions: (K, N), one row for each training, those of the same teacher one after another.
-        students: trainings per teacher.
-    """
-    teachers = len(contributions) // students
-    return contributions if teachers == 1 else contributions.reshape(teachers, students, -1).mean(1)
+def _wrong(logits: list[np.ndarray], labels: np.ndarray, task: Task) -> float:
+    """Rows with a wrong decision, the mean over trainings."""
+    return float(np.mean([(1 - task.score("accuracy", each, labels)) * len(labels) for each in logits]))
 
 
 def _counts(trainings: int, students: int) -> str:
+    """What the intervals are over."""
     if trainings == 1:
         return "rows only"
     return "rows and student seeds" if trainings == students else "rows and seeds"
@@ -99,11 +114,10 @@ def best_seed(seeds: dict[int, Scored], splits: Splits, task: Task) -> int:
 
 
 def _over_seeds(metric: Metric, rows: list[ScoredRows], students: int) -> dict[str, Any]:
-    contributions = per_unit(np.stack([metric.contributions(each) for each in rows]), students)
-    over = interval([metric.value(each) for each in rows], contributions)
-    return _clipped(over) if metric.fraction else over.as_dict()
-
-
-def _clipped(fraction: Interval) -> dict[str, Any]:
-    """A fraction's interval ends where the fraction does."""
-    return fraction.as_dict() | {"low": max(0.0, fraction.low), "high": min(1.0, fraction.high)}
+    if metric.contributions is None:
+        values = [metric.value(each) for each in rows]
+        figure = {"mean": float(np.mean(values)), "low": None, "high": None, "per_seed": values}
+        by_chance = metric.by_chance
+        return figure if by_chance is None else figure | {"if_calibrated": float(np.mean([*map(by_chance, rows)]))}
+    over = interval_over([metric.contributions(each) for each in rows], students)
+    return (over.within(0.0, 1.0) if metric.fraction else over).as_dict()

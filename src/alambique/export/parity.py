@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from alambique.evaluation.intervals import Interval, interval
+from alambique.evaluation.intervals import Interval, interval_over
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.recipe.sections import Export
@@ -56,8 +56,6 @@ def compare(
     drift = np.where(np.isfinite(logits).all(-1, keepdims=True), np.abs(ours - theirs), 1.0)
     best = np.sort(theirs, axis=-1)
     confident = best[:, -1] - best[:, -2] >= margin
-    drop = task.score("macro_f1", theirs, labels) - task.score("macro_f1", ours, labels)
-    parts = task.contributions("macro_f1", theirs, labels) - task.contributions("macro_f1", ours, labels)
     return Parity(
         rows=len(labels),
         agreement=float(same.mean()),
@@ -66,7 +64,7 @@ def compare(
         confident_rows=int(confident.sum()),
         confident_agreement=float(same[confident].mean()) if confident.any() else None,
         macro_f1=task.score("macro_f1", ours, labels),
-        macro_f1_drop=interval([drop], parts[None]),
+        macro_f1_drop=interval_over([task.gain(theirs, ours, labels)]),
     )
 
 

@@ -18,7 +18,7 @@ from alambique.report.numbers import duration, number, percent
 from alambique.report.schema import Report
 from alambique.report.svg import showable
 from alambique.report.training_words import epochs_sentence
-from alambique.report.verdict_words import verdict_words
+from alambique.report.verdict_words import CHOSEN, verdict_words
 
 _MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
@@ -41,6 +41,7 @@ def html_page(report: Report, details: Details, task: Task) -> str:
         report=report,
         source=source_name(report),
         words=verdict_words(report),
+        chosen=CHOSEN,
         student=student_sentence(report),
         epochs=epochs_sentence(report),
         tiles=tiles(report),

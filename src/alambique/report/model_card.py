@@ -15,7 +15,7 @@ from alambique.report.names import model_title
 from alambique.report.numbers import grouped, number, percent
 from alambique.report.schema import Report
 from alambique.report.training_words import epochs_sentence
-from alambique.report.verdict_words import verdict_words
+from alambique.report.verdict_words import CHOSEN, verdict_words
 
 LOCAL = "student"  # the student's folder, beside the card
 
@@ -35,7 +35,8 @@ def model_card(report: Report, *, name: str = LOCAL, files: Mapping[str, str] | 
     pages.filters |= {"grouped": grouped, "number": number, "percent": percent}
     pages.filters |= {"model_title": model_title, "plain": _plain}
     return pages.get_template("card.md.jinja").render(
-        report=report, words=verdict_words(report), student=student_sentence(report), epochs=epochs_sentence(report),
+        report=report, words=verdict_words(report), chosen=CHOSEN, student=student_sentence(report),
+        epochs=epochs_sentence(report),
         source=source_name(report), name=name, files=files or {}, local=name == LOCAL, liar=_is_liar(report),
         recipe=_recipe(report), metadata=_yaml(_metadata(report, name)),
     )  # fmt: skip

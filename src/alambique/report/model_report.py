@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, Field
 
-from alambique.report.parts import Figure, Part
+from alambique.report.parts import CalibrationError, Figure, Part
 
 
 class Quality(Part):
@@ -15,7 +15,7 @@ class Quality(Part):
     """Fraction of rows whose prediction is the label, 0 to 1."""
     macro_f1: Figure
     """Mean of F1 over the classes, 0 to 1."""
-    expected_calibration_error: Figure | None
+    expected_calibration_error: CalibrationError | None
     """Gap between confidence and accuracy, 0 to 1, in 15 bins, before any temperature is applied."""
     agreement_with_teacher: Figure
     """Fraction of rows on which the model predicts the teacher's class, 0 to 1."""
@@ -36,6 +36,8 @@ class Calibration(Part):
     """What the logits are divided by; fitted on valid."""
     test_expected_calibration_error: float
     """Calibration error on test after the division, 0 to 1."""
+    if_calibrated: float | None = None
+    """What a calibrated model of that confidence shows on as many rows, 0 to 1."""
 
 
 class Epochs(Part):
@@ -70,7 +72,7 @@ class ModelReport(Part):
     bytes: int | None
     """Size of the weights on disk, in bytes; null for a baseline, which is not stored."""
     valid: Quality
-    """On valid, where every choice was made."""
+    """On valid, where every choice was made: figures of the epoch that is best there, so they flatter."""
     test: Quality
     """On test."""
     temperature: float | None = None

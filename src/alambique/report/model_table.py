@@ -7,7 +7,7 @@ from typing import NamedTuple
 from alambique.evaluation.task import Metric, Task
 from alambique.report.model_report import ModelReport
 from alambique.report.numbers import grouped, interval, number
-from alambique.report.parts import Figure
+from alambique.report.parts import CalibrationError, Figure
 
 
 class Cell(NamedTuple):
@@ -59,7 +59,10 @@ def _figure(figure: Figure | None, metric: Metric) -> Cell:
     if figure is None:
         return Cell(None)
     scale = 100 if metric.fraction else 1
-    return Cell(number(figure.mean, scale, metric.digits), interval(figure, scale, metric.digits))
+    note = interval(figure, scale, metric.digits)
+    if isinstance(figure, CalibrationError) and figure.if_calibrated is not None:
+        note = f"if calibrated {number(figure.if_calibrated, scale, metric.digits)}"
+    return Cell(number(figure.mean, scale, metric.digits), note)
 
 
 def _size(model: ModelReport) -> Cell:

@@ -5,21 +5,19 @@ from rich.table import Table
 from alambique.report.names import model_title
 from alambique.report.numbers import grouped, percent
 from alambique.report.schema import Report
-from alambique.report.verdict_words import verdict_words
+from alambique.report.verdict_words import CHOSEN, verdict_words
 
 
 def verdict_line(report: Report) -> str:
-    """Return the verdict in a sentence; with a single seed, also how to find out more."""
+    """Return the verdict in a sentence, what cannot be told from it, and how to find out more."""
     words = verdict_words(report)
-    if not words.caveat:
-        return words.sentence
-    return f"{words.sentence} {words.caveat} Run again with --seeds 5 to find out."
+    return f"{words.sentence} {words.remarks}".rstrip()
 
 
 def comparison(report: Report) -> Table:
     """Return a table with a row per model: size and quality on valid and test, in percent."""
     means = f", means over {report.means_over}" if report.means_over else ""
-    table = Table(title=None, caption=f"percent{means}", caption_justify="left")
+    table = Table(title=None, caption=f"percent{means}; {CHOSEN}", caption_justify="left")
     table.add_column("model", no_wrap=True)
     for column in ("parameters", "valid acc", "valid F1", "test acc", "test F1", "agrees"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -48,6 +48,19 @@ class McNemar(Part):
     """Two-sided p-value; null if it is not computed."""
 
 
+class Resolution(Part):
+    """What test can decide."""
+
+    rows: int
+    """Rows of test."""
+    student_wrong: float
+    """Rows that the student gets wrong, the mean over trainings."""
+    undistilled_wrong: float
+    """Rows that the undistilled student gets wrong, the mean over trainings."""
+    difference: float
+    """Half the width of the gain's interval, as a fraction: a smaller difference cannot be seen."""
+
+
 class Verdict(Part):
     """Whether distillation helped."""
 
@@ -56,11 +69,14 @@ class Verdict(Part):
     retention: Retention | None
     """Student divided by teacher."""
     helped: Literal["yes", "no", "not shown"]
-    """The answer. `no`: it hurt. `not shown`: the rows and seeds at hand cannot tell the gain from chance."""
+    """The answer. `no`: it hurt. `not shown`: the rows and seeds at hand cannot tell the gain from chance; with a single
+    training of each model always."""
     rule: str | None = None
     """How `helped` follows from `gain`, in words."""
     counts: str | None = None
     """What the intervals cover: `rows and seeds`; `rows and student seeds` with one teacher and several trainings of its
     student; `rows only` with one training of each."""
+    resolution: Resolution | None = None
+    """The smallest difference that can be seen; null if it is not computed."""
     mcnemar: tuple[McNemar, ...] = ()
     """A test for each training, in the order of `seeds.students`."""

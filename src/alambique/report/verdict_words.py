@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from alambique.report.names import metric_title
-from alambique.report.numbers import interval, number, percent
+from alambique.report.numbers import grouped, interval, number, percent
 from alambique.report.schema import Report
 from alambique.report.verdict_report import Gain, Verdict
 
@@ -14,9 +14,12 @@ BADGES = {
     "not shown": "Not shown that distillation helped",
 }
 NOT_COMPUTED = "Verdict not computed"
+CHOSEN = "figures on valid are those of the epoch chosen there, so they flatter"
 CAVEATS = {
-    "rows only": "Only one seed was trained; another may give a different answer.",
-    "rows and student seeds": "The teacher is one and the same for all; another may give a different answer.",
+    "rows only": "Each model was trained once, and rows alone cannot tell what another seed would give: --seeds 3 trains "
+    "all of them three times, --set student.seeds=3 only student and undistilled student, on this teacher.",
+    "rows and student seeds": "The teacher is one and the same for all trainings; another may give a different answer "
+    "(--seeds 3).",
 }
 
 
@@ -27,12 +30,19 @@ class VerdictWords:
     Attributes:
         badge: the outcome, without a period.
         explanation: the figures it rests on; goes on from the badge after a colon and ends with a period.
-        caveat: a sentence on what a single seed, or a single teacher, cannot tell; empty with several seeds.
+        caveat: what a single training or a single teacher cannot tell, and what would; empty with several seeds.
+        limit: the smallest difference that can be seen, where none is shown; else empty.
     """
 
     badge: str
     explanation: str
     caveat: str = ""
+    limit: str = ""
+
+    @property
+    def remarks(self) -> str:
+        """Limit and caveat; empty if there is neither."""
+        return " ".join(filter(None, (self.limit, self.caveat)))
 
     @property
     def sentence(self) -> str:
@@ -51,8 +61,12 @@ def verdict_words(report: Report) -> VerdictWords:
         return VerdictWords(NOT_COMPUTED, scores)
     gain = verdict.gain
     points = f"{number(gain.mean, 100, sign='+')} points of {metric_title(gain.metric)} on test"
-    caveat = CAVEATS.get(verdict.counts or "", "")
-    return VerdictWords(BADGES[verdict.helped], f"{points} compared with {TWIN}{_bracketed(verdict)}.", caveat)
+    return VerdictWords(
+        BADGES[verdict.helped],
+        f"{points} compared with {TWIN}{_bracketed(verdict)}.",
+        CAVEATS.get(verdict.counts or "", ""),
+        _limit(verdict),
+    )
 
 
 def _bracketed(verdict: Verdict) -> str:
@@ -63,6 +77,19 @@ def _bracketed(verdict: Verdict) -> str:
     over = f" over {verdict.counts}" if verdict.counts else ""
     zero = ", which includes zero" if verdict.helped == "not shown" and _includes_zero(verdict.gain) else ""
     return f" (95 % interval{over}: {ends}{zero})"
+
+
+def _limit(verdict: Verdict) -> str:
+    """What test cannot decide, where nothing is shown."""
+    resolution = verdict.resolution
+    if resolution is None or verdict.helped != "not shown":
+        return ""
+    student, twin = (grouped(wrong) for wrong in (resolution.student_wrong, resolution.undistilled_wrong))
+    mean = "" if len(verdict.gain.per_seed) == 1 else "in the mean "
+    return (
+        f"Of {grouped(resolution.rows)} rows of test the student gets {mean}{student} wrong, the same model without a "
+        f"teacher {twin}: no difference smaller than {number(resolution.difference, 100)} points can be seen."
+    )
 
 
 def _includes_zero(gain: Gain) -> bool:
