@@ -16,6 +16,7 @@ from alambique.evaluation.verdict import best_seed
 from alambique.export.trial import try_export
 from alambique.export.web.bundle import drop_stale_web
 from alambique.findings import Finding
+from alambique.models.pretrained import load_config
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings
 from alambique.models.tokenizer import no_tokenizer_json
 from alambique.progress import Reporter, quiet_libraries
@@ -23,8 +24,10 @@ from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
 from alambique.run.layout import DATA, MODELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.manifest import Artefact
 from alambique.stages import benchmark, data
 from alambique.stages.export import export_student
+from alambique.stages.features import FeatureInputs, check_features, make_features
 from alambique.stages.predictions import evaluate, evaluate_baselines
 from alambique.stages.soft_labels import SoftLabelInputs, make_soft_labels
 from alambique.stages.student import StudentStart, check_loss, make_student, recorded_student, resolve_student
@@ -37,12 +40,14 @@ from alambique.stages.teacher import (
     resolve_teachers,
 )
 from alambique.stages.tokens import TokenInputs, tokenize_splits
+from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import refuse_several_processes, unused_devices
 from alambique.training.tracking import check_tracker
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_TRIED = 64  # rows that tokenizers are compared on
 SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
 
 
@@ -56,6 +61,7 @@ class Job:
         teachers: they label train together; the first is reported as the teacher.
         student: its form.
         tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
+        feature_layers: from the student's layers to the teacher's, for a feature loss; empty where there is none.
     """
 
     recipe: Recipe
@@ -63,6 +69,7 @@ class Job:
     teachers: tuple[TeacherInit, ...]
     student: StudentForm
     tokens: Mapping[str, Mapping[str, Tokens]]
+    feature_layers: Mapping[int, int]
 
 
 def distill(
@@ -109,15 +116,15 @@ def distill(
         check_loss(recipe.distillation, recipe.student, splits)
         teacher_inits = teachers(recipe, splits)
         student = resolve_student(recipe.student, surroundings(recipe, splits, teacher_inits[0]))
+        layers = feature_layers(recipe, splits, teacher_inits[0], student)
         run.write_recipe(recipe)
         for finding in unexportable(run, recipe, splits, teacher_inits[0], student):
             reporter.say(f"{finding.message} {finding.advice}")
         idle = unused_devices()
         if idle:
             reporter.say(f"{idle} more GPUs are here; training uses one")
-        job = Job(
-            recipe, splits, teacher_inits, student, tokenize(run, recipe, splits, teacher_inits, student, reporter)
-        )
+        tokens = tokenize(run, recipe, splits, teacher_inits, student, reporter)
+        job = Job(recipe, splits, teacher_inits, student, tokens, layers)
         store_data(run, job, reporter)
         evaluate_baselines(run, splits, reporter=reporter)
         for seed in recipe.seeds:
@@ -149,13 +156,55 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
         label_names=splits.label_names, tokens=tuple(job.tokens[init.name] for init in job.teachers),
     )  # fmt: skip
     soft_labels = make_soft_labels(run, labels, reporter)
+    features = feature_source(run, job, taught[0], reporter)
     start = StudentStart(job.student, taught[0])
     for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
         model = make_student(
             run, name, start, recipe.student, splits, job.tokens[STUDENT], recipe.compute, distillation=distillation,
-            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter,
+            soft_labels=soft, features=None if distillation is None else features, max_length=max_length, seed=seed,
+            reporter=reporter,
         )  # fmt: skip
         evaluate(run, name, model, splits, job.tokens[STUDENT], max_length=max_length, reporter=reporter)
+
+
+def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
+    """The teacher of the feature loss, and what the loss reads of it where that is stored; None without such a loss."""
+    recipe, loss, tokens = job.recipe, job.recipe.distillation.features, job.tokens[job.teachers[0].name]
+    if loss is None:
+        return None
+    stored = None
+    if recipe.distillation.feature_cache:
+        inputs = FeatureInputs(
+            loss=loss, layers=tuple(job.feature_layers.values()), teacher=teacher, compute=recipe.compute,
+            max_length=recipe.data.max_length, train=job.splits.train, tokens=tokens,
+        )  # fmt: skip
+        stored = make_features(run, inputs, reporter)
+    return FeatureSource(job.feature_layers, teacher, tokens, stored)
+
+
+def feature_layers(recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm) -> dict[int, int]:
+    """The layers of the feature loss, which is tried on the untrained models; empty without such a loss.
+
+    Raises:
+        RecipeError: it cannot be computed.
+    """
+    if recipe.distillation.features is None:
+        return {}
+    tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
+    with torch.random.fork_rng():
+        model = first_model(teacher, splits.label_names, seed=recipe.seeds[0])
+        student, own = form.build(BuildContext(lambda: model, tokenizer, splits.label_names, recipe.seeds[0]))
+        rows = splits.train.take(range(min(_TRIED, len(splits.train)))).segments()
+        return check_features(recipe.distillation, recipe.compute, (model, student), (tokenizer, own), rows)
+
+
+def recorded_layers(run: RunFolder, recipe: Recipe) -> dict[int, int]:
+    """The layers of the feature loss of a finished run, by the models in it."""
+    loss = recipe.distillation.features
+    if loss is None or loss.layers is not None:
+        return {} if loss is None or loss.layers is None else loss.layers
+    depths = [load_config(run.require(name), key=name).num_hidden_layers for name in (STUDENT, TEACHER)]
+    return loss.default_layers(*depths)
 
 
 def check_current(run: RunFolder) -> Collection[Path]:
@@ -173,7 +222,8 @@ def check_current(run: RunFolder) -> Collection[Path]:
     first = seed_run(run, recipe, recipe.seeds[0])
     teachers = recorded_teachers(first, recipe)
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
-    job = Job(recipe, splits, teachers, student, {name: {} for name in (*(init.name for init in teachers), STUDENT)})
+    tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
+    job = Job(recipe, splits, teachers, student, tokens, recorded_layers(first, recipe))
     for seed in recipe.seeds:
         train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
     time_models(run, job, Reporter())

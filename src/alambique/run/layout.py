@@ -3,6 +3,7 @@
 RECIPE, WORK, KEY, SCRATCH = "recipe.yaml", ".work", "key.json", "scratch"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
 TOKENS, PREDICTIONS, BENCHMARK, SEEDS, ONNX, WEB = "tokens", "predictions", "benchmark", "seeds", "onnx", "web"
+FEATURES = "features"  # what a feature loss reads of the teacher
 TEACHERS = "teachers"  # further teachers, each in a folder of its name
 TRACKING = "tracking"  # what trackers write; not an artefact
 EXPORT_FACTS = "export.json"

@@ -23,6 +23,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import HARD_ONLY, TrainingRows, fit
 
 # by the key of the recipe's student section
@@ -98,12 +99,12 @@ def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StudentInputs(Inputs):
-    """What student or twin are trained from; for the twin ``distillation`` and ``soft_labels`` are None."""
+    """What student or twin are trained from; for the twin ``distillation``, ``soft_labels`` and ``features`` are None."""
 
     start: StudentStart = keyed(value=StudentStart.key)
     settings: Training = keyed("recipe", value=training_key)
     distillation: Distillation | None = keyed(
-        "distillation", value=lambda section: None if section is None else section.model_dump(mode="json")
+        "distillation", value=lambda section: None if section is None else section.key()
     )
     compute: Compute = keyed("compute", value=Compute.key)
     max_length: int = keyed("max_length")
@@ -116,6 +117,7 @@ class StudentInputs(Inputs):
     label_order: tuple[int, ...] | None = keyed(value=_order_key)
     task: str = keyed(value=lambda task: TASKS[task].key())
     seed: int = keyed("seed")
+    features: FeatureSource | None = keyed(value=lambda source: {} if source is None else source.key())
     tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
 
 
@@ -130,8 +132,9 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
     )
     logits = None if inputs.soft_labels is None else inputs.soft_labels.for_rows(inputs.train.ids)
     rows = TrainingRows(
-        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order
-    )
+        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
+        features=inputs.features,
+    )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
             model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
@@ -141,8 +144,8 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
 
 def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
-    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None, max_length: int, seed: int,
-    reporter: Reporter,
+    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
+    features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter,
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
@@ -156,6 +159,7 @@ def make_student(
         compute: precision and speed-ups.
         distillation: loss, temperature, mixture; None for the twin.
         soft_labels: of train; None for the twin.
+        features: the teacher of a feature loss; None for the twin, and where there is none.
         max_length: where texts are cut, in tokens.
         seed: of the untrained student, the order of rows and dropout.
         reporter: where progress goes.
@@ -165,6 +169,6 @@ def make_student(
         start=start, settings=section, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        tokens=tokens,
+        features=features, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

@@ -134,6 +134,8 @@ class DistillationTrainer(Trainer):
             self._teacher_inputs = ModelInputs.of(teacher_model)
             self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
         self.features = self._live_features(features, teacher_model) if isinstance(features, FeatureLoss) else features
+        if self.features is not None and self.features.teacher is not None:
+            cast("nn.Module", self.features.teacher.model).to(self.args.device)
         self._parts: dict[str, Tensor] = {}  # of the loss, summed over the steps since they were last logged
         self._parts_since: int | None = None
 

@@ -125,14 +125,15 @@ class FeatureTerm:
 class LiveTeacher:
     """A teacher that reads each batch in inference mode; its layers and its logits are those of a single forward pass."""
 
-    def __init__(self, model: PreTrainedModel, reader: LayerReader) -> None:
-        """Take a model on its device and the reader of its layers."""
-        self.model, self.reader = model, reader
+    def __init__(self, model: PreTrainedModel, reader: LayerReader, *, half: bool = False) -> None:
+        """Args: a model on its device, the reader of its layers, and whether it computes in bfloat16."""
+        self.model, self.reader, self.half = model, reader, half
 
     def __call__(self, inputs: dict[str, Any]) -> tuple[Tensor, list[Tensor]]:
         """Logits (B, C) and what is read of the layers, for a batch of the teacher's own inputs."""
         self.model.eval()  # whoever trains the teacher elsewhere leaves it in train mode
-        with torch.inference_mode(), self.reader.reading():
+        half = torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.half)
+        with torch.inference_mode(), half, self.reader.reading():
             outputs = self.model(**inputs)
             values = self.reader.take()
         logits = outputs[0] if isinstance(outputs, tuple) else outputs.logits
