@@ -195,7 +195,8 @@ def feature_layers(recipe: Recipe, splits: Splits, teacher: TeacherInit, form: S
         model = first_model(teacher, splits.label_names, seed=recipe.seeds[0])
         student, own = form.build(BuildContext(lambda: model, tokenizer, splits.label_names, recipe.seeds[0]))
         rows = splits.train.take(range(min(_TRIED, len(splits.train)))).segments()
-        return check_features(recipe.distillation, recipe.compute, (model, student), (tokenizer, own), rows)
+        term = check_features(recipe.distillation, recipe.compute, (model, student), (tokenizer, own), rows)
+    return {} if term is None else term.layers
 
 
 def recorded_layers(run: RunFolder, recipe: Recipe) -> dict[int, int]:

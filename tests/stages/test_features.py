@@ -126,7 +126,9 @@ def test_values_too_large_for_float16_are_an_error_that_says_what_to_do(tiny_ber
     with torch.no_grad():
         model.bert.encoder.layer[0].output.LayerNorm.weight.fill_(1e6)
     teacher = live_teacher(HiddenStates(), model, [0], Compute(), half=False)
-    with pytest.raises(RecipeError, match=r"^The teacher's features reach .*, too large to be stored in float16. Have it"):
+    with pytest.raises(
+        RecipeError, match=r"^The teacher's features reach .*, too large to be stored in float16. Have it"
+    ):
         tokens = tokenize_rows(tokenizer, TEXTS, max_length=24)
         store_features(teacher, tokens, tmp_path, first_only=False, step=Step())
 

@@ -110,8 +110,8 @@ def check_features(
     models: tuple[PreTrainedModel, PreTrainedModel],
     tokenizers: tuple[PreTrainedTokenizerBase, PreTrainedTokenizerBase],
     segments: Sequence[tuple[str, ...]],
-) -> dict[int, int]:
-    """Find the layers of a feature loss, and try it on untrained models.
+) -> FeatureTerm | None:
+    """Find what a feature loss reads, and try it on untrained models.
 
     Args:
         distillation: names the loss.
@@ -121,14 +121,14 @@ def check_features(
         segments: one or two texts per row, of a few rows.
 
     Returns:
-        from the student's layer numbers to the teacher's.
+        the loss between these models; None where the recipe has none.
 
     Raises:
         RecipeError: the loss cannot be computed; nothing has been trained yet.
     """
     loss, (teacher, student) = distillation.features, models
     if loss is None:
-        return {}
+        return None
     try:
         _check_settings(loss, compute, tokenizers, segments)
         pairs = layer_pairs(loss, student, teacher)
@@ -138,7 +138,7 @@ def check_features(
             _try(model, of, tokenizer, segments)
     except ValueError as error:
         raise RecipeError(f"distillation.features: {error}.") from error
-    return pairs
+    return term
 
 
 def _check_settings(
