@@ -1,71 +1,45 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from alambique.artefacts.predictions import read_scored, read_seeds, weight_bytes
+from alambique.artefacts.predictions import read_scored, read_seeds
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits, run_data
-from alambique.artefacts.tokens import Tokens
-from alambique.data.load import load_splits, locate
 from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
-from alambique.export.trial import try_export
 from alambique.export.web.bundle import drop_stale_web
-from alambique.findings import Finding
-from alambique.models.student_form import BuildContext, StudentForm, Surroundings
-from alambique.models.tokenizer import no_tokenizer_json
+from alambique.preparation import Job, prepare, recorded_layers, seed_run, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import DATA, IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
 from alambique.run.manifest import Artefact
-from alambique.stages import benchmark, data
+from alambique.stages import benchmark
 from alambique.stages.export import export_student
+from alambique.stages.features import FeatureInputs, make_features
 from alambique.stages.predictions import evaluate, evaluate_baselines
 from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, overfits
-from alambique.stages.student import StudentStart, check_loss, make_student, recorded_student, resolve_student
+from alambique.stages.student import StudentStart, make_student, recorded_student
 from alambique.stages.teacher import (
     TeacherInit,
-    first_model,
     make_teacher,
     recorded_teachers,
     refuse_weak,
     resolve_teachers,
 )
-from alambique.stages.tokens import TokenInputs, tokenize_splits
-from alambique.training.fit import refuse_several_processes, unused_devices
+from alambique.training.feature_source import FeatureSource
+from alambique.training.fit import refuse_several_processes
 from alambique.training.tracking import check_tracker
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from alambique.artefacts.tokens import Tokens
 
+_TRIED = 64  # rows that tokenizers are compared on
 SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all seeds of a run have in common.
-
-    Attributes:
-        recipe: what to do.
-        splits: the rows.
-        teachers: they label train together; the first is reported as the teacher.
-        student: its form.
-        tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
-    """
-
-    recipe: Recipe
-    splits: Splits
-    teachers: tuple[TeacherInit, ...]
-    student: StudentForm
-    tokens: Mapping[str, Mapping[str, Tokens]]
 
 
 def distill(
@@ -163,44 +137,28 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
         return worths
 
 
-def prepare(
-    run: RunFolder, recipe: Recipe, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
-) -> Job:
-    """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
-    splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
-    check_loss(recipe.distillation, recipe.student, splits)
-    inits = teachers(recipe, splits)
-    student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
-    run.write_recipe(recipe)
-    for finding in unexportable(run, recipe, splits, inits[0], student):
-        reporter.say(f"{finding.message} {finding.advice}")
-    idle = unused_devices()
-    if idle:
-        reporter.say(f"{idle} more GPUs are here; training uses one")
-    job = Job(recipe, splits, inits, student, tokenize(run, recipe, splits, inits, student, reporter))
-    store_data(run, job, reporter)
-    return job
-
-
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     """Teachers, soft labels, students and twins of one seed, each scored."""
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels = label_train(run, job, teacher, seed, reporter)
+    features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        train_pair(run.student(number), job, start, soft_labels, student_seed, reporter)
+        train_pair(run.student(number), job, start, soft_labels, features, student_seed, reporter)
 
 
 def train_pair(
-    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, seed: int, reporter: Reporter
-) -> None:
+    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, features: FeatureSource | None, seed: int,
+    reporter: Reporter,
+) -> None:  # fmt: skip
     """Student and twin from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
     model = None
     for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
         model = make_student(
             run, name, start, recipe.student, splits, tokens, recipe.compute, distillation=distillation,
-            soft_labels=soft, max_length=max_length, seed=seed, reporter=reporter, twin_of=model,
+            soft_labels=soft, features=None if distillation is None else features, max_length=max_length, seed=seed,
+            reporter=reporter, twin_of=model,
         )  # fmt: skip
         evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
 
@@ -253,6 +211,21 @@ def labels_by(
     return make_soft_labels(run, inputs, reporter, name=name)
 
 
+def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
+    """The teacher of the feature loss, and what the loss reads of it where that is stored; None without such a loss."""
+    recipe, loss, tokens = job.recipe, job.recipe.distillation.features, job.tokens[job.teachers[0].name]
+    if loss is None:
+        return None
+    stored = None
+    if recipe.distillation.feature_cache:
+        inputs = FeatureInputs(
+            loss=loss, layers=tuple(job.feature_layers.values()), teacher=teacher, compute=recipe.compute,
+            max_length=recipe.data.max_length, train=job.splits.train, tokens=tokens,
+        )  # fmt: skip
+        stored = make_features(run, inputs, reporter)
+    return FeatureSource(job.feature_layers, teacher, tokens, stored)
+
+
 def check_current(run: RunFolder) -> Collection[Path]:
     """Ask each stage whether its artefact is whole and was made from the recipe in the folder; nothing is made.
 
@@ -268,84 +241,12 @@ def check_current(run: RunFolder) -> Collection[Path]:
     first = seed_run(run, recipe, recipe.seeds[0])
     teachers = recorded_teachers(first, recipe, splits)
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
-    job = Job(recipe, splits, teachers, student, {name: {} for name in (*(init.name for init in teachers), STUDENT)})
+    tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
+    job = Job(recipe, splits, teachers, student, tokens, recorded_layers(first, recipe))
     for seed in recipe.seeds:
         train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
     time_models(run, job, Reporter())
     return run.whole
-
-
-def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
-    """Where the artefacts of one seed lie."""
-    return run.seed(seed, alone=len(recipe.seeds) == 1)
-
-
-def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
-    """What the form of student is checked against."""
-    pairs = splits.train.second_segments() is not None
-    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs)
-
-
-def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenizerBase":
-    """The student's tokenizer: its own, or its teacher's."""
-    return student.tokenizer or cast("PreTrainedTokenizerBase", teacher.tokenizer)
-
-
-def unexportable(
-    run: RunFolder, recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
-) -> list[Finding]:
-    """What the export of the student will not do, before hours of training; what takes longer to find is left to the doctor.
-
-    A small checkpoint's export is tried out; BERT and DistilBERT, which students from scratch are, are known to work.
-    """
-    if not recipe.export.formats:
-        return []
-    lacking = no_tokenizer_json(read_with(form, teacher), where="student")
-    if lacking is not None:
-        return [lacking]
-    source = form.weights or (teacher.checkpoint.folder if teacher.checkpoint is not None else None)
-    small = source is not None and 0 < weight_bytes(source) <= SMALL
-    trained = bool(seed_run(run, recipe, recipe.seeds[0]).recorded_key(STUDENT))
-    if recipe.student.from_scratch is not None or not small or trained:
-        return []
-    with torch.random.fork_rng():
-        model, tokenizer = untrained(recipe, splits, teacher, form)
-        task, max_length = TASKS[splits.task], recipe.data.max_length
-        refused = try_export(model, tokenizer, splits.valid, recipe.export, task, max_length=max_length)
-    return [] if refused is None else [refused]
-
-
-def untrained(
-    recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
-) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """The student as it would be made from a teacher that is not trained yet."""
-    seed, names = recipe.seeds[0], splits.label_names
-    tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
-    return form.build(BuildContext(lambda: first_model(teacher, names, seed=seed), tokenizer, names, seed))
-
-
-def tokenize(
-    run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], student: StudentForm,
-    reporter: Reporter,
-) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
-    """Token ids of all splits, once per tokenizer; a student without one of its own reads its teacher's."""
-    tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
-    made: dict[str, Mapping[str, Tokens]] = {}
-    for role, tokenizer in tokenizers.items():
-        same = next((other for other in made if tokenizers[other] is tokenizer), None)
-        if same is not None:  # a fold reads what the teacher of all rows reads
-            made[role] = made[same]
-        elif tokenizer is not None:
-            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
-            made[role] = tokenize_splits(run, inputs, reporter, role=role)
-    return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}
-
-
-def store_data(run: RunFolder, job: Job, reporter: Reporter) -> None:
-    """The rows, and the findings about them."""
-    section, tokenizer = job.recipe.data, cast("PreTrainedTokenizerBase", job.teachers[0].tokenizer)
-    inputs = data.DataInputs(job.splits, tokenizer, section.max_length, section.metadata, job.tokens[TEACHER])
-    data.STAGE.run(run, inputs, reporter)
 
 
 def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:

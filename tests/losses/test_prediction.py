@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 from torch.nn import functional
 
-from alambique.losses.contract import LossInputs, PredictionLoss
+from alambique.losses.contract import LossInputs, PredictionLoss, name_or_mapping
 from alambique.losses.prediction import (
     DIST,
     DKD,
@@ -22,7 +22,6 @@ from alambique.losses.prediction import (
     kl_divergence,
     loss_of,
     mean_squared_error,
-    name_or_mapping,
     with_name,
 )
 from alambique.recipe.sections import Distillation

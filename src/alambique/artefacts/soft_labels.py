@@ -72,15 +72,30 @@ class SoftLabels:
         Raises:
             CorruptArtefactError: a row has no soft label.
         """
-        own, wanted = id_bytes(self.ids), id_bytes(ids)
-        if np.array_equal(own, wanted):
-            return self.logits
-        order = np.argsort(own, kind="stable")
-        places = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(own) - 1)] if len(own) else order[:0]
-        absent = np.flatnonzero(own[places] != wanted) if len(own) else np.arange(len(wanted))
-        if len(absent):
-            raise CorruptArtefactError(f"{len(absent)} rows have no soft label, such as {ids[absent[0]]}.")
-        return self.logits[places]
+        places = places_of(self.ids, ids, of="soft label")
+        return self.logits if isinstance(places, slice) else self.logits[places]
+
+
+def places_of(stored: Sequence[str], ids: Sequence[str], *, of: str) -> "np.ndarray | slice":
+    """Where rows are stored: (rows,) places, or a slice of all where they are asked for in the stored order.
+
+    Args:
+        stored: ids in the stored order.
+        ids: of the rows that are wanted.
+        of: what is stored, for the message.
+
+    Raises:
+        CorruptArtefactError: a row is not stored.
+    """
+    own, wanted = id_bytes(stored), id_bytes(ids)
+    if np.array_equal(own, wanted):
+        return slice(None)
+    order = np.argsort(own, kind="stable")
+    places = order[np.minimum(np.searchsorted(own, wanted, sorter=order), len(own) - 1)] if len(own) else order[:0]
+    absent = np.flatnonzero(own[places] != wanted) if len(own) else np.arange(len(wanted))
+    if len(absent):
+        raise CorruptArtefactError(f"{len(absent)} rows have no {of}, such as {ids[absent[0]]}.")
+    return places
 
 
 def id_bytes(ids: Sequence[str]) -> np.ndarray:

@@ -131,8 +131,12 @@ def reader(
 
 def logits_of(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Tensor:
     """Logits of a model for a batch, (B, C), from the inputs that it names; the rest is left out."""
-    inputs = {name: value.to(model.device) for name, value in ModelInputs.of(model).select(batch).items()}
-    return cast("Tensor", model(**inputs).logits)
+    return cast("Tensor", outputs_of(model, batch).logits)
+
+
+def outputs_of(model: PreTrainedModel, batch: Mapping[str, Tensor]) -> Any:
+    """Outputs of a model for a batch, from the inputs that it names."""
+    return model(**{name: value.to(model.device) for name, value in ModelInputs.of(model).select(batch).items()})
 
 
 def all_logits(model: PreTrainedModel, source: Reader, rows: list[Row]) -> np.ndarray:

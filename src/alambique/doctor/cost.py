@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from alambique.artefacts.tokens import Tokens
-from alambique.doctor.batches import IDS, logits_of
+from alambique.doctor.batches import IDS, logits_of, outputs_of
 from alambique.evaluation.task import Task
 from alambique.models.inputs import ModelInputs
 
@@ -67,7 +68,13 @@ class Rows:
         return float(np.mean([part.max() * min(size, len(self.order)) for part in sizes]))
 
 
-def cost(model: PreTrainedModel, rows: Rows, task: Task, *, batch_size: int | None, scored: int, budget: float) -> Cost:
+Extra = Callable[[Any, dict[str, Tensor]], Tensor]
+
+
+def cost(
+    model: PreTrainedModel, rows: Rows, task: Task, *, batch_size: int | None, scored: int, budget: float,
+    extra: Extra | None = None,
+) -> Cost:  # fmt: skip
     """Time training steps and scoring, and count what a backward pass must keep.
 
     The steps have a learning rate of 0: they cost what training costs, and move nothing.
@@ -79,39 +86,47 @@ def cost(model: PreTrainedModel, rows: Rows, task: Task, *, batch_size: int | No
         batch_size: of training; None for a model that is not trained.
         scored: batch size of scoring.
         budget: seconds for each of the two; where batches are too large for it, smaller ones are measured.
+        extra: a further loss of a training step, from the model's outputs and its batch.
     """
     weights = sum(weight.nbytes for weight in model.parameters())
     step, memory = 0.0, 2 * weights
     if batch_size is not None:
         model.train()
         memory = 4 * weights + _activations(model, rows, batch_size)
-        step = _step(model, rows, task, batch_size, budget)
+        step = _step(model, rows, task, batch_size, budget, extra)
     model.eval()
 
     def score(batch: dict[str, Tensor]) -> None:
         with torch.inference_mode():
             logits_of(model, batch).cpu()
 
-    scoring = _per_token(score, rows, scored, budget, model.device) * rows.mean_tokens(scored)
     return Cost(
         step=step,
-        row=scoring / min(scored, len(rows.order)),
+        row=seconds_per_row(score, rows, scored, budget, model.device),
         memory=memory,
         scoring_memory=2 * weights,
         weights=weights,
     )
 
 
-def _step(model: PreTrainedModel, rows: Rows, task: Task, size: int, budget: float) -> float:
+def seconds_per_row(
+    run: Callable[[dict[str, Tensor]], None], rows: Rows, size: int, budget: float, device: torch.device
+) -> float:
+    """Seconds that a function of a batch takes for each row, on average over all rows in batches of this size."""
+    return _per_token(run, rows, size, budget, device) * rows.mean_tokens(size) / min(size, len(rows.order))
+
+
+def _step(model: PreTrainedModel, rows: Rows, task: Task, size: int, budget: float, extra: Extra | None) -> float:
     """Seconds of a training step: what its tokens take, and an update of the weights, whatever the batch."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=0.0, fused=True)
     device = model.device
 
     def learn(batch: dict[str, Tensor]) -> None:
         optimizer.zero_grad()
-        logits = logits_of(model, batch)
-        labels = torch.zeros(len(logits), dtype=torch.int64, device=device)
-        task.hard_loss(logits, labels).mean().backward()
+        outputs = outputs_of(model, batch)
+        labels = torch.zeros(len(outputs.logits), dtype=torch.int64, device=device)
+        loss = task.hard_loss(outputs.logits, labels).mean()
+        (loss if extra is None else loss + extra(outputs, batch)).backward()
 
     def update() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -3,7 +3,9 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -12,27 +14,32 @@ import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Splits
-from alambique.artefacts.tokens import tokenize_rows
+from alambique.artefacts.tokens import Tokens, tokenize_rows
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
+from alambique.doctor.batches import sample
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine
+from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
 from alambique.inference.torch_model import to_device
-from alambique.models.speedups.front import Speedups
+from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.student_form import BuildContext
-from alambique.pipeline import surroundings
+from alambique.preparation import surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
+from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
+from alambique.training.feature_term import FeatureTerm
 from alambique.training.fit import unused_devices
 from alambique.training.tracking import check_tracker
 
+_TRIED = 64  # rows that tokenizers are compared on
 _SCORED = 64  # rows per batch when scoring
 _BUDGET = 4.0  # seconds of measuring, for training and for scoring of each model
 _CHECKPOINTS = 3  # the best, the last, and the one being written; each with Adam's two moments
@@ -68,6 +75,7 @@ class Diagnosis:
         free: bytes free on the disk of the current folder.
         device: where the models run.
         rows: of each split.
+        features: what the teacher's side of a feature loss takes; None where there is none.
     """
 
     findings: list[Finding]
@@ -76,6 +84,7 @@ class Diagnosis:
     free: int
     device: str
     rows: dict[str, int]
+    features: FeatureCost | None = None
 
 
 def diagnose(
@@ -114,6 +123,10 @@ def diagnose(
         tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
         context = BuildContext(_giving(models[0]), tokenizers[0], splits.label_names, recipe.seeds[0])
         student, student_tokenizer = form.build(context)
+        segments = sample(splits.train, _TRIED).segments()
+        term = check_features(
+            recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
+        )
         reporter.say("doctor: examines them")
         findings = of_all_teachers({
             init.name: examine(
@@ -125,22 +138,28 @@ def diagnose(
         })  # fmt: skip
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0]).device
-        costs = {}
+        costs: dict[str, TeacherCost] = {}
+        features: FeatureCost | None = None
         for init, tokenizer in zip(inits, tokenizers, strict=True):
             settings = init.settings if init.settings.fine_tune else None
-            costs[init.name] = TeacherCost(
-                _cost(to_device(models.pop(0)), tokenizer, settings, recipe, splits), settings
-            )
+            model = to_device(models.pop(0))
+            costs[init.name] = TeacherCost(_cost(model, tokenizer, settings, recipe, splits), settings)
+            if term is not None and features is None:  # of the first, whose layers are read
+                features = feature_cost(term, model, _tokens(tokenizer, recipe, splits), recipe, budget=_BUDGET / 2)
         costs |= {init.name: replace(costs[inits[0].name], unseen=_count(init.unseen)) for init in further}
         students = _cost(to_device(student), student_tokenizer, recipe.student, recipe, splits)
-        estimates = _estimates(recipe, splits, costs, students, process if device.type == "cpu" else 0)
+        taught = students if term is None else _cost(student, student_tokenizer, recipe.student, recipe, splits, term)
+        estimates = _estimates(
+            recipe, splits, costs, students, process if device.type == "cpu" else 0, taught=taught, features=features
+        )
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
-        disk, free = _disk(recipe, costs, students), shutil.disk_usage(Path.cwd()).free
+        disk, free = _disk(recipe, costs, students, features), shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
-    return Diagnosis(findings, estimates, disk, free, str(device), {split.name: len(split) for split in splits})
+    rows = {split.name: len(split) for split in splits}
+    return Diagnosis(findings, estimates, disk, free, str(device), rows, features)
 
 
 def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:
@@ -189,31 +208,42 @@ def _cost(
     settings: Training | None,
     recipe: Recipe,
     splits: Splits,
+    term: FeatureTerm | None = None,
 ) -> Cost:
-    tokens = tokenize_rows(tokenizer, splits.train.segments(), max_length=recipe.data.max_length)
     size = settings.batch_size if settings else None
-    rows, task = Rows(tokens, model), TASKS[splits.task]
-    if not recipe.compute.speedups:
-        return cost(model, rows, task, batch_size=size, scored=_SCORED, budget=_BUDGET)
-    keep_freed_memory()
-    speedups = Speedups.apply(model, token_ids=None, specials=0)  # all weights stay, since they are counted
+    rows, task = Rows(_tokens(tokenizer, recipe, splits), model), TASKS[splits.task]
+    extra = None if term is None else partial(term_of_step, term)
+    measure = partial(cost, model, rows, task, batch_size=size, scored=_SCORED, budget=_BUDGET, extra=extra)
+    speedups = None
+    if recipe.compute.speedups:
+        keep_freed_memory()
+        needs = Needs(last_layer=term is not None and term.reads_last_layer)
+        speedups = Speedups.apply(model, token_ids=None, specials=0, needs=needs)  # all weights stay: they are counted
     try:
-        return cost(model, rows, task, batch_size=size, scored=_SCORED, budget=_BUDGET)
+        with nullcontext() if term is None else term.attached():
+            return measure()
     finally:
-        speedups.undo()
+        if speedups is not None:
+            speedups.undo()
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, splits: Splits) -> Tokens:
+    return tokenize_rows(tokenizer, splits.train.segments(), max_length=recipe.data.max_length)
 
 
 def _estimates(
-    recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, process: int
-) -> list[Estimate]:
-    """Each stage's seconds, over all seeds, and its peak of memory."""
+    recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, process: int, *,
+    taught: Cost | None = None, features: FeatureCost | None = None,
+) -> list[Estimate]:  # fmt: skip
+    """Each stage's seconds, over all seeds, and its peak of memory; ``taught`` is the student with a feature loss."""
     seeds, students, scored = len(recipe.seeds), recipe.student.seeds, len(splits.valid) + len(splits.test)
 
     def training(model: Cost, settings: Training, rows: int = len(splits.train)) -> float:
         steps = -(-rows // settings.batch_size)
         return settings.epochs * (steps * model.step + len(splits.valid) * model.row)
 
-    memory = process + student.memory
+    beside = features.live if features is not None and not features.cached else 0.0
+    memory = process + (taught or student).memory
     row = sum(teacher.cost.row for teacher in teachers.values())
     labelling = sum((teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values())
     scoring_memory = process + max(teacher.cost.scoring_memory for teacher in teachers.values())
@@ -228,7 +258,8 @@ def _estimates(
     ]
     stages += [
         ("soft labels", labelling, scoring_memory),
-        ("student", students * training(student, recipe.student), memory),
+        *([("features", features.once, scoring_memory)] if features is not None and features.cached else []),
+        ("student", students * (training(taught or student, recipe.student) + beside), memory),
         ("undistilled", students * training(student, recipe.student), memory),
         ("scoring", scored * (row + 2 * students * student.row), scoring_memory),
     ]
@@ -261,12 +292,13 @@ def _try_export(
     return [Estimate("export", time.perf_counter() - begun + _OVERHEAD, memory)], []
 
 
-def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost) -> int:
+def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost, features: FeatureCost | None = None) -> int:
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
     trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
     stored = sum(each.cost.weights for each in teachers.values()) + 2 * student.weights
     further = len(recipe.seeds) * (recipe.student.seeds - 1) * 2 * student.weights
-    return copies * stored + further + _CHECKPOINTS * 3 * max(trained)
+    read = len(recipe.seeds) * features.stored if features is not None and features.cached else 0
+    return copies * stored + further + _CHECKPOINTS * 3 * max(trained) + read
 
 
 def _too_little(estimates: list[Estimate], disk: int, free: int, free_memory: int | None) -> list[Finding]:

@@ -21,6 +21,13 @@ def as_text(diagnosis: Diagnosis) -> str:
     lines.append(f"  {'all':<12} {_time(total):>8}   {_size(peak):>8} memory")
     if patient:
         lines.append(f"  the longest case for {' and '.join(patient)}: patience may end training earlier")
+    if diagnosis.features is not None:
+        of = diagnosis.features
+        chosen = "stored" if of.cached else "live"
+        lines.append(
+            f"  teacher's features, per seed: stored {_size(of.stored)} and {_time(of.once)} once, live {_time(of.live)} in "
+            f"all epochs; distillation.feature_cache chooses {chosen}"
+        )
     lines.append(f"  {'disk':<12} {_size(diagnosis.disk):>8} needed, {_size(diagnosis.free)} free here")
     return "\n".join(lines)
 

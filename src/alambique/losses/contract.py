@@ -3,11 +3,13 @@
 Importing this module does not import torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+
+from alambique.errors import closest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,6 +98,33 @@ class PredictionLoss(BaseModel):
                 f"loss: {self.name} compares the rows of a batch with each other, so gradient_accumulation must be 1, "
                 f"not {accumulation}"
             )
+
+
+def named(value: Any, kinds: Mapping[str, type[BaseModel]]) -> Any:
+    """A loss as the recipe may write it, a name alone or a mapping, as a mapping with its name.
+
+    Args:
+        value: from the recipe; a loss that is built already is returned as it is.
+        kinds: the losses that may be chosen, by name.
+
+    Raises:
+        ValueError: there is no loss of that name.
+    """
+    given = {"name": value} if isinstance(value, str) else value
+    if isinstance(given, tuple(kinds.values())):
+        return given
+    *names, last = map(repr, kinds)
+    allowed = f"{', '.join(names)} or {last}"
+    if not isinstance(given, dict) or "name" not in given:
+        raise ValueError(f"must be {allowed}, or a mapping of that name and the loss's options")
+    if given["name"] not in kinds:
+        raise ValueError(f"must be {allowed}, not {given['name']!r}{closest(str(given['name']), kinds)}")
+    return given
+
+
+def name_or_mapping(loss: Any, serialize: Callable[[Any], Any]) -> Any:
+    """A loss as plain values: its name alone where all options are the defaults."""
+    return loss.name if loss is not None and loss == type(loss)() else serialize(loss)
 
 
 def to_float32(logits: "Tensor") -> "Tensor":

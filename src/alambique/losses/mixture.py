@@ -1,6 +1,7 @@
 """The mixture of soft loss and cross-entropy that a student is trained on."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,6 +11,20 @@ from alambique.losses.contract import LossInputs, PredictionLoss, to_float32
 from alambique.losses.prediction import loss_of
 
 NO_LABEL = -100
+
+
+class MixtureParts(NamedTuple):
+    """The loss of a micro-batch and its parts, scalars; a part that has no weight is None.
+
+    Attributes:
+        total: what is trained on.
+        soft: the mean soft loss, before its weight.
+        hard: the mean cross-entropy, before its weight.
+    """
+
+    total: Tensor
+    soft: Tensor | None
+    hard: Tensor | None
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
@@ -73,18 +88,41 @@ def distillation_loss(
         >>> distillation_loss(student, teacher, torch.tensor([0]), temperature=2.0, hard_label_weight=0.5)
         tensor(0.6082)
     """
+    return mixture_parts(
+        student_logits, teacher_logits, labels, temperature=temperature, hard_label_weight=hard_label_weight, loss=loss,
+        label_order=label_order, label_smoothing=label_smoothing, hard_loss=hard_loss, rows=rows,
+        labelled_rows=labelled_rows,
+    ).total  # fmt: skip
+
+
+def mixture_parts(
+    student_logits: Tensor,
+    teacher_logits: Tensor | None,
+    labels: Tensor | None,
+    *,
+    temperature: float,
+    hard_label_weight: float,
+    loss: str | PredictionLoss = "kl",
+    label_order: Sequence[int] | None = None,
+    label_smoothing: float = 0.0,
+    hard_loss: Callable[..., Tensor] = cross_entropy,
+    rows: Tensor | float | None = None,
+    labelled_rows: Tensor | float | None = None,
+) -> MixtureParts:
+    """The loss of :func:`distillation_loss`, which has the same arguments, and its parts."""
     _check(student_logits, teacher_logits, labels, temperature, hard_label_weight)
     prediction_loss = loss_of(loss)
-    total = to_float32(student_logits.new_zeros(()))
+    total, soft, hard = to_float32(student_logits.new_zeros(())), None, None
     if hard_label_weight < 1 and teacher_logits is not None:
         batch = LossInputs(student_logits, teacher_logits.detach(), labels, temperature, label_order)
-        soft = prediction_loss.rows(batch).sum()
-        total = total + (1 - hard_label_weight) * soft / (len(student_logits) if rows is None else rows)
+        soft_sum, divisor = prediction_loss.rows(batch).sum(), len(student_logits) if rows is None else rows
+        total, soft = total + (1 - hard_label_weight) * soft_sum / divisor, soft_sum.detach() / divisor
     if hard_label_weight > 0 and labels is not None:
-        hard = hard_loss(student_logits, labels, label_smoothing=label_smoothing).sum()
+        hard_sum = hard_loss(student_logits, labels, label_smoothing=label_smoothing).sum()
         count = (labels != NO_LABEL).sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
-        total = total + hard_label_weight * hard / count.clamp(min=1).to(hard.device)
-    return total
+        count = count.clamp(min=1).to(hard_sum.device)
+        total, hard = total + hard_label_weight * hard_sum / count, hard_sum.detach() / count
+    return MixtureParts(total, soft, hard)
 
 
 def _check(student: Tensor, teacher: Tensor | None, labels: Tensor | None, temperature: float, weight: float) -> None:

@@ -5,13 +5,11 @@ the loss's own options, which the recipe validates, and computes one value per r
 are raised to float32 first, so that half precision costs nothing here. Importing this module does not import torch.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from alambique.errors import closest
-from alambique.losses.contract import LossInputs, PredictionLoss, to_float32
+from alambique.losses.contract import LossInputs, PredictionLoss, named, to_float32
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -289,21 +287,7 @@ def with_name(value: Any) -> Any:
     Raises:
         ValueError: there is no loss of that name.
     """
-    given = {"name": value} if isinstance(value, str) else value
-    if isinstance(given, PredictionLoss):
-        return given
-    *names, last = map(repr, LOSSES)
-    allowed = f"{', '.join(names)} or {last}"
-    if not isinstance(given, dict) or "name" not in given:
-        raise ValueError(f"must be {allowed}, or a mapping of that name and the loss's options")
-    if given["name"] not in LOSSES:
-        raise ValueError(f"must be {allowed}, not {given['name']!r}{closest(str(given['name']), LOSSES)}")
-    return given
-
-
-def name_or_mapping(loss: PredictionLoss, serialize: Callable[[PredictionLoss], Any]) -> Any:
-    """A loss as plain values: its name alone where all options are the defaults."""
-    return loss.name if loss == type(loss)() else serialize(loss)  # type: ignore[call-arg]
+    return named(value, LOSSES)
 
 
 def loss_of(value: "str | PredictionLoss") -> PredictionLoss:

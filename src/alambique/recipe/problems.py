@@ -4,6 +4,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
+from alambique.losses.features import FEATURES
 from alambique.losses.prediction import LOSSES
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _is_branch(part: int | str) -> bool:
     return isinstance(part, str) and ("[" in part or part in _BRANCHES)
 
 
-_BRANCHES = frozenset({"str", "int", "dict", "tuple", *LOSSES})
+_BRANCHES = frozenset({"str", "int", "dict", "tuple", *LOSSES, *FEATURES})
 
 
 def _sentence(found: Any, known: set[str]) -> str:

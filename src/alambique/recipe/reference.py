@@ -60,7 +60,7 @@ def _table(rows: list[tuple[str, ...]], head: tuple[str, ...] = ("key", "default
 
 def _choices(section: type[BaseModel], key: str, path: str) -> str:
     """A line for each type that a key chooses by its name: the name, its options, its docstring's first line."""
-    kinds = get_args(section.model_fields[key].annotation)
+    kinds = [kind for kind in get_args(section.model_fields[key].annotation) if _is_section(kind)]
     return _table([_choice(kind) for kind in kinds], (f"`{path}`", "options", "meaning"))
 
 
@@ -96,7 +96,7 @@ def _default(section: type[BaseModel], key: str) -> str:
         return "(required)"
     # a section that needs nothing may choose for itself, as the models of teacher and student
     value = field.default if _required(section) else getattr(section(), key)
-    if field.discriminator:
+    if field.discriminator and value is not None:
         value = value.name
     if isinstance(value, float):
         return f"{value:g}".replace("e-0", "e-") if value < 1e-3 else str(value)  # noqa: PLR2004

@@ -3,6 +3,7 @@
 RECIPE, WORK, KEY, SCRATCH = "recipe.yaml", ".work", "key.json", "scratch"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
 TOKENS, PREDICTIONS, BENCHMARK, SEEDS, ONNX, WEB = "tokens", "predictions", "benchmark", "seeds", "onnx", "web"
+FEATURES = "features"  # what a feature loss reads of the teacher
 TEACHERS = "teachers"  # further teachers, each in a folder of its name
 IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows, to compare with labels out of fold
 STUDENTS = "students"  # further students and twins of the same teacher, each pair in a folder of its number, from 2

@@ -24,6 +24,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import HARD_ONLY, TrainingRows, fit
 from alambique.training.stopping import epochs_made
 
@@ -104,12 +105,12 @@ def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StudentInputs(Inputs):
-    """What student or twin are trained from; for the twin ``distillation`` and ``soft_labels`` are None."""
+    """What student or twin are trained from; for the twin ``distillation``, ``soft_labels`` and ``features`` are None."""
 
     start: StudentStart = keyed(value=StudentStart.key)
     settings: Training = keyed("recipe", value=training_key)
     distillation: Distillation | None = keyed(
-        "distillation", value=lambda section: None if section is None else section.model_dump(mode="json")
+        "distillation", value=lambda section: None if section is None else section.key()
     )
     compute: Compute = keyed("compute", value=Compute.key)
     max_length: int = keyed("max_length")
@@ -123,6 +124,7 @@ class StudentInputs(Inputs):
     task: str = keyed(value=lambda task: TASKS[task].key())
     seed: int = keyed("seed")
     stop_after: int | None = keyed(value=_after_key)
+    features: FeatureSource | None = keyed(value=lambda source: {} if source is None else source.key())
     tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
 
 
@@ -137,8 +139,9 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
     )
     logits = None if inputs.soft_labels is None else inputs.soft_labels.for_rows(inputs.train.ids)
     rows = TrainingRows(
-        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order
-    )
+        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
+        features=inputs.features,
+    )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
             model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
@@ -156,8 +159,8 @@ def twin_settings(section: Student, student: Artefact) -> tuple[Student, int | N
 
 def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
-    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None, max_length: int, seed: int,
-    reporter: Reporter, twin_of: Artefact | None = None,
+    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
+    features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
@@ -174,6 +177,7 @@ def make_student(
         compute: precision and speed-ups.
         distillation: loss, temperature, mixture; None for the twin.
         soft_labels: of train; None for the twin.
+        features: the teacher of a feature loss; None for the twin, and where there is none.
         max_length: where texts are cut, in tokens.
         seed: of the untrained student, the order of rows and dropout.
         reporter: where progress goes.
@@ -185,6 +189,6 @@ def make_student(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        stop_after=stop_after, tokens=tokens,
+        stop_after=stop_after, features=features, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

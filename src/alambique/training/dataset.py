@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedModel
 
+from alambique.artefacts.features import Features
 from alambique.artefacts.tokens import Tokens
 from alambique.models.inputs import ModelInputs
-from alambique.training.distillation_trainer import TEACHER_LOGITS
+from alambique.training.distillation_trainer import TEACHER_FEATURES, TEACHER_INPUTS, TEACHER_LOGITS
 
 
 class TokenDataset(Dataset[dict[str, Tensor]]):
@@ -24,6 +25,8 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
         model: PreTrainedModel,
         *,
         teacher_logits: np.ndarray | None = None,
+        teacher_features: Features | None = None,
+        live_teacher: tuple[PreTrainedModel, Tokens] | None = None,
     ) -> None:
         """Read nothing yet.
 
@@ -32,9 +35,14 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
             labels: (rows,) int64.
             model: gets the inputs that it names.
             teacher_logits: (rows, C) float32.
+            teacher_features: of the rows, in their order.
+            live_teacher: a teacher that reads each batch, and its own tokens of the rows.
         """
         self.tokens, self.labels, self.teacher_logits = tokens, labels, teacher_logits
+        self.teacher_features = teacher_features
+        self.teacher_tokens = None if live_teacher is None else live_teacher[1]
         self.inputs = ModelInputs.of(model)
+        self.teacher_inputs = self.inputs if live_teacher is None else ModelInputs.of(live_teacher[0])
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -44,13 +52,17 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
         """One row, unpadded: (T,) each, a label, (C,) logits."""
         return {name: values[0] for name, values in self.__getitems__([row]).items()}
 
-    def __getitems__(self, rows: Sequence[int]) -> dict[str, Tensor]:
+    def __getitems__(self, rows: Sequence[int]) -> dict[str, Any]:
         """A whole batch, which the data loader asks for in one call; :func:`identity_collator` must be its collator."""
         wanted = np.asarray(rows)
-        batch = self.inputs.tensors(self.tokens, wanted)
+        batch: dict[str, Any] = self.inputs.tensors(self.tokens, wanted)
         batch["labels"] = torch.from_numpy(self.labels[wanted])
         if self.teacher_logits is not None:
             batch[TEACHER_LOGITS] = torch.from_numpy(np.array(self.teacher_logits[wanted]))
+        if self.teacher_features is not None:
+            batch[TEACHER_FEATURES] = torch.from_numpy(self.teacher_features.batch(wanted))
+        if self.teacher_tokens is not None:
+            batch[TEACHER_INPUTS] = self.teacher_inputs.tensors(self.teacher_tokens, wanted)
         return batch
 
 

@@ -1,6 +1,7 @@
 """A ``transformers.Trainer`` that distils: from a live teacher or from cached logits."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -9,18 +10,23 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from alambique.artefacts.tokens import MASK
 from alambique.errors import ModelError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.losses.contract import PredictionLoss
-from alambique.losses.mixture import distillation_loss
+from alambique.losses.features import FeatureLoss
+from alambique.losses.mixture import mixture_parts
 from alambique.losses.prediction import loss_of
-from alambique.models.inputs import ModelInputs
+from alambique.models.inputs import IDS, ModelInputs
 from alambique.models.labels import label_names_of
 from alambique.models.tokenizer import load_tokenizer
 from alambique.recipe.schedules import Schedule, as_schedule, ends_of, value_at
+from alambique.training.feature_term import FEATURES, FeatureTerm, LiveTeacher, layer_pairs, reader_of
 
 LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
+TEACHER_FEATURES, TEACHER_INPUTS = "teacher_features", "teacher_inputs"  # of a data set that a run makes
+_TEACHERS = frozenset({TEACHER_LOGITS, TEACHER_FEATURES, TEACHER_INPUTS})
 
 
 class StepCounts(NamedTuple):
@@ -31,13 +37,21 @@ class StepCounts(NamedTuple):
     parts: int  # what Trainer and DDP will divide by: micro-batches × processes
 
 
+class StudentOutputs(NamedTuple):
+    """What the student gave for a batch."""
+
+    logits: Tensor  # (B, C)
+    features: Sequence[Tensor] | None  # (N, W) each, where a feature loss reads them
+
+
 class DistillationTrainer(Trainer):
     """Trainer that trains ``model`` on soft labels and hard labels together.
 
     The soft labels come from ``teacher_model``, which runs without gradients in each step, or from a dataset column
     ``teacher_logits`` (C floats per row), which takes precedence. With ``hard_label_weight=1`` neither is needed and this is
     ordinary fine-tuning. All rows of a step have the same weight, however they are divided into micro-batches. In
-    evaluation, rows without soft labels are scored by cross-entropy with their hard labels alone.
+    evaluation, rows without soft labels are scored by cross-entropy with their hard labels alone. The log has the parts of
+    the loss by name, before their weights: ``loss_kl``, ``loss_ce``, ``loss_hidden``.
 
     Args:
         *args: as for ``transformers.Trainer``.
@@ -50,10 +64,14 @@ class DistillationTrainer(Trainer):
             likewise.
         label_order: (C,) the rank of each class, for a loss that needs labels in order.
         task: decides the loss of the hard labels; single-label classification by default.
+        features: also train on the insides of ``teacher_model``, which reads the same batches:
+            :class:`~alambique.losses.features.HiddenStates` or :class:`~alambique.losses.features.Relations`. Learned
+            projections are part of the student while it trains, in its checkpoints too, and taken out afterwards.
         **kwargs: as for ``transformers.Trainer``.
 
     Raises:
-        ValueError: a parameter is out of range, or the teacher's labels differ from the student's.
+        ValueError: a parameter is out of range, the teacher's labels differ from the student's, or a feature loss cannot
+            be computed for these models.
 
     Example:
         >>> from transformers import DistilBertConfig, DistilBertForSequenceClassification, TrainingArguments
@@ -84,6 +102,7 @@ class DistillationTrainer(Trainer):
         hard_label_weight: Schedule = 0.5,
         label_order: Sequence[int] | None = None,
         task: Task = SINGLE_LABEL,
+        features: FeatureLoss | FeatureTerm | None = None,
         **kwargs: Any,
     ) -> None:
         """See the class."""
@@ -119,6 +138,31 @@ class DistillationTrainer(Trainer):
             _check_tokenizers(teacher_model, self.processing_class)
             self._teacher_inputs = ModelInputs.of(teacher_model)
             self.teacher_model = cast("nn.Module", teacher_model).to(self.args.device)
+        self.features = self._live_features(features, teacher_model) if isinstance(features, FeatureLoss) else features
+        if self.features is not None and self.features.teacher is not None:
+            cast("nn.Module", self.features.teacher.model).to(self.args.device)
+        self._parts: dict[str, Tensor] = {}  # of the loss, summed over the steps since they were last logged
+        self._parts_since: int | None = None
+
+    def _live_features(self, loss: FeatureLoss, teacher: PreTrainedModel | None) -> FeatureTerm:
+        if teacher is None:
+            raise ValueError(f"features: {loss.name} needs teacher_model, whose layers it reads")
+        if self.args.torch_compile:
+            raise ValueError("features: the layers of a compiled model cannot be read; leave torch_compile out")
+        try:
+            student = cast("PreTrainedModel", self.model)
+            pairs = layer_pairs(loss, student, teacher)
+            reader = reader_of(loss, teacher, list(pairs.values()), of="teacher")
+            return FeatureTerm(
+                loss, student, pairs, reader.widths, seed=self.args.seed, teacher=LiveTeacher(teacher, reader)
+            )
+        except ValueError as error:
+            raise ValueError(f"features: {error}") from error
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As ``Trainer.train``; the student has the projections of a feature loss until it returns."""
+        with nullcontext() if self.features is None else self.features.attached():
+            return super().train(*args, **kwargs)
 
     def compute_loss(
         self,
@@ -144,8 +188,8 @@ class DistillationTrainer(Trainer):
             raise ValueError(
                 f"labels must be class indices (integers), not {labels.dtype}: soft labels go into {TEACHER_LOGITS!r}"
             )
-        logits = self.student_logits(model, self._student_inputs.select(_without_soft_labels(inputs)))
-        teacher_logits = self._soft_labels(inputs)
+        logits, features = self.student_outputs(model, self._student_inputs.select(_students(inputs)))
+        teacher_logits, taught = self._taught(inputs, features=features is not None)
         weight = self._now(self.hard_label_weight)
         if teacher_logits is None and weight < 1:
             if model.training:
@@ -155,7 +199,7 @@ class DistillationTrainer(Trainer):
                 )
             weight = 1.0
         counts = num_items_in_batch if isinstance(num_items_in_batch, StepCounts) else None
-        loss = distillation_loss(
+        loss, soft, hard = mixture_parts(
             logits,
             teacher_logits,
             labels,
@@ -168,25 +212,63 @@ class DistillationTrainer(Trainer):
             rows=None if counts is None else counts.rows,
             labelled_rows=None if counts is None else counts.labelled_rows,
         )
+        parts = {self.loss.name: soft, "ce": hard}
+        if self.features is not None and features is not None and taught is not None:
+            rows = self.features.rows(features, taught, _lengths(inputs))
+            term = rows.sum() / (len(rows) if counts is None else counts.rows)
+            loss, parts[self.features.loss.name] = loss + self.features.weight * term, term.detach()
         if counts is not None:
             loss = loss * counts.parts
+            self._add_up(parts)
         # logits alone: Trainer would gather whatever else a model gives (encoder states of BART) over the whole of valid
         return (loss, SequenceClassifierOutput(logits=logits)) if return_outputs else loss
 
-    def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
-        """Logits (B, C) of the student for a batch of its own inputs."""
-        return _logits(model(**inputs))
+    def student_outputs(self, model: nn.Module, inputs: dict[str, Any]) -> StudentOutputs:
+        """What the student gives for a batch of its own inputs; features in training alone."""
+        outputs = model(**inputs)
+        if self.features is None or not model.training:
+            return StudentOutputs(_logits(outputs), None)
+        features = outputs[-1] if isinstance(outputs, tuple) else outputs.get(FEATURES)
+        if features is None:
+            raise ValueError("features are read in train() alone")
+        return StudentOutputs(_logits(outputs), features)
 
     def _now(self, schedule: Schedule) -> float:
         """Value at the current optimiser step of those planned."""
         return value_at(schedule, self.state.global_step, self.state.max_steps)
 
-    def _soft_labels(self, inputs: dict[str, Any]) -> Tensor | None:
-        if TEACHER_LOGITS in inputs or self.teacher_model is None:
-            return inputs.get(TEACHER_LOGITS)
+    def _taught(self, inputs: dict[str, Any], *, features: bool) -> tuple[Tensor | None, list[Tensor] | None]:
+        """The teacher's logits, and its features where they are asked for: stored ones, or those of a single pass."""
+        logits, term = inputs.get(TEACHER_LOGITS), self.features
+        if features and term is not None:
+            if TEACHER_FEATURES in inputs:
+                return logits, term.split(inputs[TEACHER_FEATURES])
+            if term.teacher is None:
+                raise ValueError(f"There are no features to learn from: the batch has no {TEACHER_FEATURES!r}.")
+            live, values = term.teacher(inputs.get(TEACHER_INPUTS) or self._teacher_inputs.select(_students(inputs)))
+            return (live if logits is None and self.teacher_model is not None else logits), values
+        if logits is not None or self.teacher_model is None:
+            return logits, None
         self.teacher_model.eval()  # whoever trains the teacher elsewhere leaves it in train mode
         with torch.no_grad():
-            return _logits(self.teacher_model(**self._teacher_inputs.select(_without_soft_labels(inputs))))
+            return _logits(self.teacher_model(**self._teacher_inputs.select(_students(inputs)))), None
+
+    def _add_up(self, parts: dict[str, Tensor | None]) -> None:
+        if self._parts_since is None:
+            self._parts_since = self.state.global_step
+        for name, value in parts.items():
+            if value is not None:
+                self._parts[name] = self._parts[name] + value if name in self._parts else value
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Also log the parts of the loss, where there are several; over all processes, on average over the steps."""
+        if "loss" in logs and self._parts:
+            steps = max(1, self.state.global_step - (self._parts_since or 0))
+            sums = self.accelerator.gather(torch.stack([*self._parts.values()]).unsqueeze(0)).sum(0) / steps
+            if len(self._parts) > 1:
+                logs |= {f"loss_{name}": value for name, value in zip(self._parts, sums.tolist(), strict=True)}
+            self._parts, self._parts_since = {}, None
+        super().log(logs, *args, **kwargs)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
@@ -218,8 +300,15 @@ def _logits(outputs: Any) -> Tensor:
     return cast("Tensor", outputs[0] if isinstance(outputs, tuple) else outputs.logits)
 
 
-def _without_soft_labels(batch: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in batch.items() if name != TEACHER_LOGITS}
+def _students(batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch without what the teacher says of it."""
+    return {name: value for name, value in batch.items() if name not in _TEACHERS}
+
+
+def _lengths(batch: dict[str, Any]) -> Tensor:
+    """Real tokens of each row of a batch, (B,)."""
+    mask = batch.get(MASK)
+    return torch.full_like(batch[IDS][:, 0], batch[IDS].shape[1]) if mask is None else (mask != 0).sum(1)
 
 
 def _check_tokenizers(teacher: PreTrainedModel, tokenizer: Any) -> None:

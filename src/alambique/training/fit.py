@@ -30,7 +30,7 @@ from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.models.inputs import POSITIONS_AFTER_PADDING
-from alambique.models.speedups.front import Speedups
+from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
 from alambique.recipe.sections import Compute, Distillation, Training
@@ -38,6 +38,8 @@ from alambique.run.layout import HISTORY, SCRATCH, STUDENT
 from alambique.signals import StopRequest, defer_signals
 from alambique.training.checkpoints import facts_of, latest_valid
 from alambique.training.dataset import TokenDataset, identity_collator
+from alambique.training.feature_source import FeatureSource
+from alambique.training.feature_term import FeatureTerm
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
 from alambique.training.samplers import ORDER
 from alambique.training.stopping import Stopping
@@ -63,6 +65,7 @@ class TrainingRows:
         teacher_logits: (rows of train, C) float32, in the order of train; None for hard labels alone.
         task: how logits become decisions, hard losses and metrics.
         label_order: (C,) the rank of each class, where the loss needs it.
+        features: the teacher of a feature loss, where there is one.
     """
 
     train: Split
@@ -71,6 +74,7 @@ class TrainingRows:
     teacher_logits: np.ndarray | None = None
     task: Task = SINGLE_LABEL
     label_order: tuple[int, ...] | None = None
+    features: FeatureSource | None = None
 
 
 def fit(
@@ -179,13 +183,19 @@ def prepare(
         stop_after: as for :func:`fit`.
     """
     keep_freed_memory()
-    speedups = _speed_up(model, tokenizer, rows.tokens, compute) if compute.speedups else None
+    term = None
+    if rows.features is not None:
+        term = rows.features.term(
+            distillation, model, rows.tokens["train"], compute, seed=seed, half=half_precision(compute)
+        )
+    needs = Needs(last_layer=term is not None and term.reads_last_layer)
+    speedups = _speed_up(model, tokenizer, rows.tokens, compute, needs) if compute.speedups else None
     trainer = ResumableTrainer(
         model=model,
         args=training_arguments(
             settings, compute, checkpoints, seed, rows=len(rows.train), metric=rows.task.verdict_metric
         ),
-        train_dataset=TokenDataset(rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits),
+        train_dataset=_train_dataset(rows, model, term),
         eval_dataset=TokenDataset(rows.tokens["valid"], rows.valid.labels, model),
         processing_class=tokenizer,
         data_collator=identity_collator,
@@ -200,20 +210,34 @@ def prepare(
         temperature=distillation.temperature,
         hard_label_weight=distillation.hard_label_weight,
         label_order=rows.label_order,
+        features=term,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(CheckpointCallback(trainer, request or StopRequest()))
     return trainer, speedups
 
 
+def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm | None) -> TokenDataset:
+    source = rows.features
+    stored = None if source is None or source.stored is None else source.stored.for_rows(rows.train.ids)
+    live = None
+    if source is not None and term is not None and term.teacher is not None:
+        live = (term.teacher.model, source.tokens["train"])
+    return TokenDataset(
+        rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits, teacher_features=stored,
+        live_teacher=live,
+    )  # fmt: skip
+
+
 def _speed_up(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens], compute: Compute
-) -> Speedups:
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens], compute: Compute,
+    needs: Needs,
+) -> Speedups:  # fmt: skip
     read = [tokens[name].columns["input_ids"] for name in ("train", "valid")]
     used = np.unique(np.concatenate([_distinct(ids) for ids in read]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
     specials = int(max([tokenizer.pad_token_id, *special]))
-    return Speedups.apply(model, token_ids=used, specials=specials, fixed_shapes=compute.compile)
+    return Speedups.apply(model, token_ids=used, specials=specials, needs=needs, fixed_shapes=compute.compile)
 
 
 def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:

@@ -18,7 +18,7 @@ from alambique.errors import NonFiniteError
 from alambique.models.speedups.length_groups import group_lengths
 from alambique.signals import StopRequest
 from alambique.training.checkpoints import best_checkpoint, commit, facts_of, prune
-from alambique.training.distillation_trainer import DistillationTrainer
+from alambique.training.distillation_trainer import DistillationTrainer, StudentOutputs
 from alambique.training.samplers import ORDER, LongestFirst, UniformSteps
 from alambique.training.stopping import Stopping, StoppingCallback, log_of, scored_epochs
 
@@ -75,13 +75,20 @@ class ResumableTrainer(DistillationTrainer):
             return
         facts = facts_of(self._resumed_from)
         self._tr_loss = torch.tensor(facts["unlogged_loss"], device=self.args.device)
-        self._globalstep_last_logged = facts["logged_at"]
+        self._globalstep_last_logged = self._parts_since = facts["logged_at"]
+        unlogged = facts.get("unlogged_parts", {})  # checkpoints made before lack them
+        self._parts = {name: torch.tensor(value, device=self.args.device) for name, value in unlogged.items()}
         state.best_model_checkpoint = str(best_checkpoint(self._resumed_from)) if state.best_global_step else None
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         folder = Path(cast("str", self.args.output_dir))
-        facts = {"unlogged_loss": self._tr_loss.item(), "logged_at": self._globalstep_last_logged, "order": ORDER}
+        facts: dict[str, Any] = {
+            "unlogged_loss": self._tr_loss.item(),
+            "logged_at": self._globalstep_last_logged,
+            "order": ORDER,
+        }
+        facts["unlogged_parts"] = {name: value.item() for name, value in self._parts.items()}
         commit(folder / f"checkpoint-{self.state.global_step}", facts)
         prune(folder)
 
@@ -92,11 +99,13 @@ class ResumableTrainer(DistillationTrainer):
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
         return LongestFirst(eval_dataset.tokens.lengths)
 
-    def student_logits(self, model: nn.Module, inputs: dict[str, Any]) -> Tensor:
+    def student_outputs(self, model: nn.Module, inputs: dict[str, Any]) -> StudentOutputs:
         """In training, where it is asked for, those of parts of the batch, put together again before any loss."""
         shortest = cast("TokenDataset", self.train_dataset).inputs.shortest
         parts = cut_by_length(inputs, shortest) if model.training and self.split_by_length else [inputs]
-        return torch.cat([super(ResumableTrainer, self).student_logits(model, part) for part in parts])
+        made = [super(ResumableTrainer, self).student_outputs(model, part) for part in parts]
+        logits, features = torch.cat([each.logits for each in made]), [each.features or () for each in made]
+        return StudentOutputs(logits, [torch.cat(values) for values in zip(*features, strict=True)] or None)
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Also keep the loss for the check before the optimiser's step."""

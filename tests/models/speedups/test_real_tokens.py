@@ -106,11 +106,15 @@ def test_rows_padded_at_their_left_are_left_to_the_models_own_code(build):
         assert model(**flipped).logits.equal(expected)
 
 
-def test_a_model_whose_last_layer_computes_every_token_is_left_alone(build):
-    model = build()
-    classes = [type(module) for module in model.modules()]
-    assert not enable_real_tokens(model)
-    assert [type(module) for module in model.modules()] == classes
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("training", [False, True])
+def test_a_last_layer_that_computes_every_token_leaves_out_padding_too(build, attention, training):
+    model = build(attention, dropout=1e-14).train(training)
+    expected = passes(model)
+    assert enable_real_tokens(model)
+    assert_equal(passes(model), expected)
+    disable_real_tokens(model)
+    assert_equal(passes(model), expected)
 
 
 @pytest.mark.parametrize("name", ["roberta", "electra"])

@@ -68,10 +68,15 @@ def enable_cls_only(model: PreTrainedModel) -> bool:
         False if this is not known to be exact for the model; it is left as it is.
     """
     layer = _last_layer(model)
-    if layer is None or model.config._attn_implementation not in _ATTENTIONS:  # noqa: SLF001 - has no public name
+    if layer is None or not can_be_cls_only(model):
         return False
     layer.__class__ = _CLS_ONLY.get(type(layer), type(layer))  # a class, so that a copy of the model computes by itself
     return True
+
+
+def can_be_cls_only(model: PreTrainedModel) -> bool:
+    """Whether the head reads the first token alone, and the last layer can compute just that."""
+    return _last_layer(model) is not None and model.config._attn_implementation in _ATTENTIONS  # noqa: SLF001 - has no public name
 
 
 def disable_cls_only(model: PreTrainedModel) -> None:

@@ -23,10 +23,12 @@ class Needs:
     Attributes:
         hidden_states: the layers' outputs at every token, the last layer's too.
         attentions: attention weights of every token.
+        last_layer: what hooks on the last layer read at every token; padding may be left out of it.
     """
 
     hidden_states: bool = False
     attentions: bool = False
+    last_layer: bool = False
 
 
 class Speedups:
@@ -55,9 +57,10 @@ class Speedups:
             fixed_shapes: padding stays, as for a model that is compiled for the shapes of its batches.
         """
         needs = needs or Needs()
-        if not needs.hidden_states and not needs.attentions:
+        outputs = needs.hidden_states or needs.attentions
+        if not outputs and not needs.last_layer:
             enable_cls_only(model)
-        real_tokens = not fixed_shapes and enable_real_tokens(model)
+        real_tokens = not fixed_shapes and not outputs and enable_real_tokens(model)
         enable_fast_dropout(model)
         shrunk = None if token_ids is None else shrink_vocabulary(model, token_ids, specials=specials)
         return cls(model, shrunk, real_tokens=real_tokens)

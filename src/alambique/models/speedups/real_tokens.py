@@ -2,10 +2,10 @@
 
 Embeddings, linear layers, activations and normalisations treat each token by itself, so they run on the N real tokens of
 a batch in one row, (1, N, D), instead of on (B, T, D) with padding. Attention alone needs to know which tokens belong
-together: there they are padded again, in a few groups of rows of similar length. The last layer is computed for the first
-token of each row (:mod:`~alambique.models.speedups.cls_last_layer`), so the head meets (B, 1, D). Logits and gradients equal
-the plain model's but for rounding. (Known as unpadding: Zeng et al. 2022, "Boosting Distributed Training Performance of the
-Unpadded BERT Model"; here without kernels of its own.)
+together: there they are padded again, in a few groups of rows of similar length. The head meets the first token of each
+row, (B, 1, D), which the last layer computes alone (:mod:`~alambique.models.speedups.cls_last_layer`) unless a loss reads
+its other tokens. Logits and gradients equal the plain model's but for rounding. (Known as unpadding: Zeng et al. 2022,
+"Boosting Distributed Training Performance of the Unpadded BERT Model"; here without kernels of its own.)
 """
 
 from typing import Any, cast
@@ -18,7 +18,7 @@ from transformers.modeling_outputs import BaseModelOutput, BaseModelOutputWithPo
 from transformers.models.bert.modeling_bert import BertModel, BertSelfAttention
 from transformers.models.distilbert.modeling_distilbert import DistilBertModel, DistilBertSelfAttention
 
-from alambique.models.speedups.cls_last_layer import is_cls_only
+from alambique.models.speedups.cls_last_layer import can_be_cls_only
 from alambique.models.speedups.layout import Layout
 
 
@@ -31,11 +31,11 @@ def enable_real_tokens(model: PreTrainedModel) -> bool:
         model: changed in place.
 
     Returns:
-        False for any other model, and for one whose last layer does not compute the first token alone
-        (:func:`~.cls_last_layer.enable_cls_only`) or feeds tokens forward in chunks; it is left as it is.
+        False for any other model, and for one whose head reads more than the first token
+        (:func:`~.cls_last_layer.can_be_cls_only`) or that feeds tokens forward in chunks; it is left as it is.
     """
     known = type(model.base_model) in (_REAL_TOKENS.keys() | _PADDED.keys())
-    if not known or not is_cls_only(model) or model.config.chunk_size_feed_forward:
+    if not known or not can_be_cls_only(model) or model.config.chunk_size_feed_forward:
         return False
     for module in model.modules():
         module.__class__ = _REAL_TOKENS.get(type(module), type(module))  # a class, as for the last layer
@@ -57,7 +57,8 @@ class RealTokensDistilBertModel(DistilBertModel):
         if layout is None:
             return super().forward(input_ids, attention_mask, **given)
         hidden = self.embeddings(layout.pack(cast("Tensor", input_ids)), None, layout.positions)
-        return BaseModelOutput(last_hidden_state=self.transformer(hidden, None, layout=layout).last_hidden_state)
+        last = self.transformer(hidden, None, layout=layout).last_hidden_state
+        return BaseModelOutput(last_hidden_state=_firsts(last, layout))
 
 
 class RealTokensBertModel(BertModel):
@@ -74,7 +75,7 @@ class RealTokensBertModel(BertModel):
             token_type_ids=None if types is None else layout.pack(types),
             position_ids=layout.positions,
         )
-        first = self.encoder(hidden, None, layout=layout).last_hidden_state
+        first = _firsts(self.encoder(hidden, None, layout=layout).last_hidden_state, layout)
         pooled = None if self.pooler is None else self.pooler(first)
         return BaseModelOutputWithPoolingAndCrossAttentions(last_hidden_state=first, pooler_output=pooled)
 
@@ -118,6 +119,13 @@ def _layout(ids: Tensor | None, mask: Tensor | None, given: dict[str, Any], size
     if ids is None or mask is None or mask.shape != ids.shape or others:
         return None
     return Layout.of(mask, size)
+
+
+def _firsts(last: Tensor, layout: Layout) -> Tensor:
+    """The first token of each row, (B, 1, D), of a last layer that computed it alone or all tokens, (1, N, D)."""
+    if last.shape[0] == len(layout.firsts) and last.shape[1] == 1:
+        return last
+    return last.squeeze(0).index_select(0, layout.firsts).unsqueeze(1)
 
 
 def _attend(projected: list[Tensor], layout: Layout, heads: int, dropout: nn.Dropout) -> Tensor:

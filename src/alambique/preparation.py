@@ -1,0 +1,177 @@
+"""What is done before anything is trained: data read, models found and checked, rows and tokens stored."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from alambique.artefacts.predictions import weight_bytes
+from alambique.artefacts.splits import Splits
+from alambique.artefacts.tokens import Tokens
+from alambique.data.load import load_splits, locate
+from alambique.evaluation.tasks import TASKS
+from alambique.export.trial import try_export
+from alambique.findings import Finding
+from alambique.models.pretrained import load_config
+from alambique.models.student_form import BuildContext, StudentForm, Surroundings
+from alambique.models.tokenizer import no_tokenizer_json
+from alambique.progress import Reporter
+from alambique.recipe.recipe import Recipe
+from alambique.run.folder import RunFolder
+from alambique.run.layout import DATA, STUDENT, TEACHER
+from alambique.stages import data
+from alambique.stages.features import check_features
+from alambique.stages.student import check_loss, resolve_student
+from alambique.stages.teacher import (
+    TeacherInit,
+    first_model,
+)
+from alambique.stages.tokens import TokenInputs, tokenize_splits
+from alambique.training.fit import unused_devices
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_TRIED = 64  # rows that tokenizers are compared on
+SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all seeds of a run have in common.
+
+    Attributes:
+        recipe: what to do.
+        splits: the rows.
+        teachers: they label train together; the first is reported as the teacher.
+        student: its form.
+        tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
+        feature_layers: from the student's layers to the teacher's, for a feature loss; empty where there is none.
+    """
+
+    recipe: Recipe
+    splits: Splits
+    teachers: tuple[TeacherInit, ...]
+    student: StudentForm
+    tokens: Mapping[str, Mapping[str, Tokens]]
+    feature_layers: Mapping[int, int]
+
+
+def prepare(
+    run: RunFolder, recipe: Recipe, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+) -> Job:
+    """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
+    splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
+    check_loss(recipe.distillation, recipe.student, splits)
+    inits = teachers(recipe, splits)
+    student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+    layers = feature_layers(recipe, splits, inits[0], student)
+    run.write_recipe(recipe)
+    for finding in unexportable(run, recipe, splits, inits[0], student):
+        reporter.say(f"{finding.message} {finding.advice}")
+    idle = unused_devices()
+    if idle:
+        reporter.say(f"{idle} more GPUs are here; training uses one")
+    job = Job(recipe, splits, inits, student, tokenize(run, recipe, splits, inits, student, reporter), layers)
+    store_data(run, job, reporter)
+    return job
+
+
+def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
+    """Where the artefacts of one seed lie."""
+    return run.seed(seed, alone=len(recipe.seeds) == 1)
+
+
+def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
+    """What the form of student is checked against."""
+    pairs = splits.train.second_segments() is not None
+    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs)
+
+
+def feature_layers(recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm) -> dict[int, int]:
+    """The layers of the feature loss, which is tried on the untrained models; empty without such a loss.
+
+    Raises:
+        RecipeError: it cannot be computed.
+    """
+    if recipe.distillation.features is None:
+        return {}
+    tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
+    with torch.random.fork_rng():
+        model = first_model(teacher, splits.label_names, seed=recipe.seeds[0])
+        student, own = form.build(BuildContext(lambda: model, tokenizer, splits.label_names, recipe.seeds[0]))
+        rows = splits.train.take(range(min(_TRIED, len(splits.train)))).segments()
+        term = check_features(recipe.distillation, recipe.compute, (model, student), (tokenizer, own), rows)
+    return {} if term is None else term.layers
+
+
+def recorded_layers(run: RunFolder, recipe: Recipe) -> dict[int, int]:
+    """The layers of the feature loss of a finished run, by the models in it."""
+    loss = recipe.distillation.features
+    if loss is None or loss.layers is not None:
+        return {} if loss is None or loss.layers is None else loss.layers
+    depths = [load_config(run.require(name), key=name).num_hidden_layers for name in (STUDENT, TEACHER)]
+    return loss.default_layers(*depths)
+
+
+def unexportable(
+    run: RunFolder, recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
+) -> list[Finding]:
+    """What the export of the student will not do, before hours of training; what takes longer to find is left to the doctor.
+
+    A small checkpoint's export is tried out; BERT and DistilBERT, which students from scratch are, are known to work.
+    """
+    if not recipe.export.formats:
+        return []
+    lacking = no_tokenizer_json(read_with(form, teacher), where="student")
+    if lacking is not None:
+        return [lacking]
+    source = form.weights or (teacher.checkpoint.folder if teacher.checkpoint is not None else None)
+    small = source is not None and 0 < weight_bytes(source) <= SMALL
+    trained = bool(seed_run(run, recipe, recipe.seeds[0]).recorded_key(STUDENT))
+    if recipe.student.from_scratch is not None or not small or trained:
+        return []
+    with torch.random.fork_rng():
+        model, tokenizer = untrained(recipe, splits, teacher, form)
+        task, max_length = TASKS[splits.task], recipe.data.max_length
+        refused = try_export(model, tokenizer, splits.valid, recipe.export, task, max_length=max_length)
+    return [] if refused is None else [refused]
+
+
+def untrained(
+    recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
+) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
+    """The student as it would be made from a teacher that is not trained yet."""
+    seed, names = recipe.seeds[0], splits.label_names
+    tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
+    return form.build(BuildContext(lambda: first_model(teacher, names, seed=seed), tokenizer, names, seed))
+
+
+def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenizerBase":
+    """The student's tokenizer: its own, or its teacher's."""
+    return student.tokenizer or cast("PreTrainedTokenizerBase", teacher.tokenizer)
+
+
+def tokenize(
+    run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], student: StudentForm,
+    reporter: Reporter,
+) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
+    """Token ids of all splits, once per tokenizer; a student without one of its own reads its teacher's."""
+    tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
+    made: dict[str, Mapping[str, Tokens]] = {}
+    for role, tokenizer in tokenizers.items():
+        same = next((other for other in made if tokenizers[other] is tokenizer), None)
+        if same is not None:  # a fold reads what the teacher of all rows reads
+            made[role] = made[same]
+        elif tokenizer is not None:
+            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
+            made[role] = tokenize_splits(run, inputs, reporter, role=role)
+    return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}
+
+
+def store_data(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """The rows, and the findings about them."""
+    section, tokenizer = job.recipe.data, cast("PreTrainedTokenizerBase", job.teachers[0].tokenizer)
+    inputs = data.DataInputs(job.splits, tokenizer, section.max_length, section.metadata, job.tokens[TEACHER])
+    data.STAGE.run(run, inputs, reporter)
