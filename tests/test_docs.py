@@ -94,7 +94,7 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
         "teacher.learning_rate",
         "5e-5",
         "a number above 0 and at most 1",
-        "Peak learning rate; it decays linearly.",
+        "Peak learning rate.",
     ) in lines
 
 

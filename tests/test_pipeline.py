@@ -103,8 +103,10 @@ def test_the_report_is_as_pinned(tiny_recipe, tmp_path):
     for name, model in report["models"].items():
         assert set(model) == {
             "parameters", "bytes", "valid", "test", "latency_ms", "throughput_per_s", "calibration",
-            "temperature",
+            "temperature", "epochs",
         }  # fmt: skip
+        planned = {"teacher": 4, "student": 1, "undistilled": 1}.get(name)
+        assert model["epochs"] == (planned and {"planned": planned, "made": [planned]})
         if name in ("tfidf", "majority"):
             assert (model["latency_ms"], model["throughput_per_s"], model["calibration"]) == (None, None, None)
         else:

@@ -9,6 +9,7 @@ from alambique.artefacts.predictions import (
     read_predictions,
     read_scored,
     read_seeds,
+    read_students,
     weight_bytes,
     write_predictions,
 )
@@ -120,6 +121,33 @@ def test_damaged_predictions_are_named(tmp_path):
         CorruptArtefactError, match="student/parameters.json has SHA-256 .*: it is damaged and is not used"
     ):
         read_scored(run, "student", SPLITS)
+
+
+@pytest.mark.parametrize("seeds", [[3], [3, 5]])
+def test_further_students_stand_beside_the_teacher_of_their_seed(tmp_path, seeds):
+    run, alone = RunFolder(tmp_path), len(seeds) == 1
+    for seed in seeds:
+        for model in ("teacher", "student", "undistilled"):
+            score(run.seed(seed, alone=alone), model, shift=seed)
+        for model in ("student", "undistilled"):
+            score(run.seed(seed, alone=alone).student(1), model, shift=10 * seed)
+    for model in ("tfidf", "majority"):
+        score(run, model)
+    recipe = Recipe.from_dict(
+        {"data": {"source": "quickstart", "text": "claim", "label": "label"}, "seeds": seeds, "student": {"seeds": 2}}
+    )
+    seen = read_students(run, recipe, SPLITS, read_seeds(run, recipe, SPLITS))
+    assert list(seen) == [training for seed in seeds for training in (seed, seed + 1000)]
+    for seed in seeds:
+        for training, shift in ((seed, seed), (seed + 1000, 10 * seed)):
+            shown = {
+                name: seen[training][name].logits["test"].tolist() for name in ("teacher", "student", "undistilled")
+            }
+            own = (LOGITS[:2] + shift).tolist()
+            assert shown == {"teacher": (LOGITS[:2] + seed).tolist(), "student": own, "undistilled": own}
+    (run.seed(seeds[-1], alone=alone).student(1).path / "predictions" / "student" / "test.parquet").unlink()
+    with pytest.raises(CorruptArtefactError, match="students/2/predictions/student/test.parquet is missing"):
+        read_students(run, recipe, SPLITS, read_seeds(run, recipe, SPLITS))
 
 
 @pytest.mark.parametrize("seeds", [[3], [3, 5]])

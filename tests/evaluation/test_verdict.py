@@ -8,9 +8,8 @@ from scipy import stats
 
 from alambique.artefacts.predictions import Predictions
 from alambique.artefacts.splits import Split, Splits
-from alambique.evaluation.intervals import interval
 from alambique.evaluation.single_label import SINGLE_LABEL
-from alambique.evaluation.verdict import best_seed, calibration, figures, per_unit, verdict
+from alambique.evaluation.verdict import best_seed, calibration, figures, verdict
 
 LABELS = np.array([0, 1, 2, 1])
 TRUTH = [0, 1, 2, 1]
@@ -108,26 +107,26 @@ def test_students_of_one_teacher_are_counted_as_seeds_are():
 
 
 def test_students_of_several_teachers_are_averaged_before_they_vary():
-    """The gains of two students of each of two teachers; what counts is how the two means differ."""
-    trainings = {0: seed(STUDENT), 1000: seed(TRUTH), 1: seed(TWIN), 1001: seed(STUDENT)}
-    over = verdict(trainings, SPLITS.test, SINGLE_LABEL, students=2)
-    own = [STUDENT_F1, 1.0, TWIN_F1, STUDENT_F1]
-    assert over["counts"] == "rows and seeds"
-    assert over["gain"]["per_seed"] == pytest.approx([value - TWIN_F1 for value in own])
-    assert over["gain"]["mean"] == pytest.approx(sum(own) / 4 - TWIN_F1)
-    shown = figures("student", list(trainings.values()), SPLITS.test, SINGLE_LABEL, ordinal=False, students=2)
-    # right are rows 0, 1, 3 and all; then 0, 3 and 0, 1, 3: the two means by row
-    means = np.array([[1, 1, 0.5, 1], [1, 0.5, 0, 1]])
-    expected = interval([0.75, 1.0, 0.5, 0.75], means)
-    assert (shown["accuracy"]["mean"], shown["accuracy"]["per_seed"]) == (0.75, [0.75, 1.0, 0.5, 0.75])
-    assert shown["accuracy"]["low"] == max(0.0, expected.low)
-    assert shown["accuracy"]["high"] == min(1.0, expected.high)
-
-
-def test_the_units_that_vary():
-    values = np.array([[1.0, 3.0], [3.0, 5.0], [0.0, 0.0], [2.0, 4.0]])
-    assert per_unit(values, 4).tolist() == per_unit(values, 1).tolist() == values.tolist()
-    assert per_unit(values, 2).tolist() == [[2.0, 4.0], [1.0, 2.0]]
+    """Two equal students of each teacher are as much as one; which of a teacher's students comes first does not matter."""
+    alone = {0: seed(STUDENT), 1: seed(TWIN)}
+    twice = {0: alone[0], 1000: alone[0], 1: alone[1], 1001: alone[1]}
+    once, both = verdict(alone, SPLITS.test, SINGLE_LABEL), verdict(twice, SPLITS.test, SINGLE_LABEL, students=2)
+    assert both["counts"] == "rows and seeds"
+    for figure in ("gain", "retention"):
+        for end in ("mean", "low", "high"):
+            assert both[figure][end] == pytest.approx(once[figure][end]), (figure, end)
+    assert both["gain"]["per_seed"] == pytest.approx([STUDENT_F1 - TWIN_F1] * 2 + [0.0] * 2)
+    mixed = [seed(STUDENT), seed(TRUTH), seed(TWIN), seed(STUDENT)]
+    shown, turned = (
+        figures("student", trainings, SPLITS.test, SINGLE_LABEL, ordinal=False, students=2)["accuracy"]
+        for trainings in (mixed, [mixed[1], mixed[0], mixed[3], mixed[2]])
+    )
+    assert (shown["mean"], shown["per_seed"], turned["per_seed"]) == (
+        0.75,
+        [0.75, 1.0, 0.5, 0.75],
+        [1.0, 0.75, 0.75, 0.5],
+    )
+    assert (turned["low"], turned["high"]) == (shown["low"], shown["high"])
 
 
 @pytest.mark.parametrize(("student", "twin", "helped"), [(0, 1, "yes"), (1, 0, "no"), (0, 0, "not shown")])

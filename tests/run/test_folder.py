@@ -86,6 +86,47 @@ def test_a_seed_is_adopted_when_seeds_come_or_go(tmp_path, alone_first):
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("alone_first", [True, False])
+def test_further_students_lie_below_their_seed_and_move_with_it(tmp_path, alone_first):
+    run, calls = RunFolder(tmp_path), []
+    first = run.seed(4, alone=alone_first)
+    assert first.student(0) is first
+    place = "students/3" if alone_first else "seeds/4/students/3"
+    assert first.student(2).stage("student", {"seed": 2004}, make(calls)).folder == tmp_path / place / "student"
+    other = run.seed(4, alone=not alone_first).student(2)
+    other.stage("student", {"seed": 2004}, make(calls))
+    assert len(calls) == 1
+    assert (other.path / "student" / "result.txt").read_text() == "made"
+
+
+@pytest.mark.parametrize("place", ["students", "students/2", "seeds/1/students/2/student"])
+def test_a_further_student_that_is_a_link_is_not_written_through(tmp_path, place, recipe):
+    run = RunFolder(tmp_path / "run")
+    run.write_recipe(recipe)
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "run" / place
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    if place.startswith("students"):
+        with pytest.raises(RunFolderError, match="is a link"), RunFolder.create(tmp_path / "run"):
+            pass
+    else:  # a stage's own folder is replaced
+        run.seed(1, alone=False).student(1).stage("student", {}, make([]))
+        assert not link.is_symlink()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_damaged_further_student_is_seen(tmp_path):
+    run = RunFolder(tmp_path)
+    for folder in (run.student(1), run.seed(1, alone=False).student(1)):
+        made = folder.stage("student", {}, make([]))
+        run.check()
+        (made.folder / "result.txt").write_text("mad3")
+        with pytest.raises(CorruptArtefactError, match="result.txt has SHA-256"):
+            run.check()
+        (made.folder / "result.txt").write_text("made")
+
+
 def test_a_damaged_copy_of_the_best_seed_is_mended(tmp_path):
     lines = []
     run = RunFolder(tmp_path, say=lines.append)

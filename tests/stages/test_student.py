@@ -179,6 +179,11 @@ def test_several_students_of_one_teacher(tiny_recipe, tmp_path):
     }  # fmt: skip
     assert report["verdict"]["counts"] == "rows and student seeds"
     assert [test["seed"] for test in report["verdict"]["mcnemar"]] == [0, 1000, 2000]
+    seconds = [
+        json.loads((run / place / "student" / "manifest.json").read_text())["seconds"]
+        for place in ("", "students/2", "students/3")
+    ]
+    assert report["timings"]["student"] == pytest.approx(sum(seconds))
     lengths = {name: len(model["test"]["macro_f1"]["per_seed"]) for name, model in report["models"].items()}
     assert lengths == {"teacher": 1, "student": 3, "undistilled": 3, "tfidf": 1, "majority": 1}
     assert len(report["verdict"]["gain"]["per_seed"]) == 3

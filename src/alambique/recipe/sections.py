@@ -310,8 +310,9 @@ class Student(Training):
     epochs: Bounded = 6
     """As for the teacher; the undistilled twin trains for as many as its student made."""
     seeds: Annotated[int, Field(ge=1, le=100)] = 1
-    """Trainings of student and twin on the same teacher and soft labels. The first has the seed s of the run, the others
-    s + 1000, s + 2000 and so on. The verdict counts how they vary; the first is the student of the run."""
+    """Trainings of student and twin on the same teacher and soft labels. The first has the seed s of the run and makes
+    `student/`; the others have the seeds s + 1000, s + 2000 and so on, under `students/2/`, `students/3/`. The verdict
+    counts how they vary."""
 
     @model_validator(mode="before")
     @classmethod
