@@ -54,8 +54,20 @@ def test_figures_by_hand():
     p, q = special.log_softmax(teacher, -1), special.log_softmax(LOGITS, -1)
     assert values["kl_to_teacher"] == pytest.approx((np.exp(p) * (p - q)).sum(-1).mean())
     for name, metric in SINGLE_LABEL.metrics.items():
-        assert metric.contributions(rows).shape == (3,), name
+        if name == "expected_calibration_error":
+            assert metric.contributions is None
+            continue
+        parts = metric.contributions(rows)
+        assert parts.rows.shape == (3,), name
+        assert parts.figure == pytest.approx(values[name]), name
+        # shares and steps have two pseudo-rows of either kind, and so has macro-F1; KL, which is no count, has none
+        assert parts.weights.sum() == pytest.approx(0 if name == "kl_to_teacher" else 4), name
     assert set(SINGLE_LABEL.columns) == set(SINGLE_LABEL.metrics)
+
+
+def test_a_teacher_agrees_with_itself_for_certain():
+    parts = SINGLE_LABEL.metrics["agreement_with_teacher"].contributions(ScoredRows(LOGITS, LABELS, LOGITS))
+    assert (parts.figure, parts.centre, parts.pseudo.tolist()) == (1.0, 1.0, [])
 
 
 class EveryRowIsTheFirst(SingleLabel):
@@ -74,6 +86,6 @@ def test_a_new_task_decides_what_the_figures_are():
     task = EveryRowIsTheFirst()
     assert task.score("accuracy", LOGITS, LABELS) == pytest.approx(2 / 3)
     assert task.epoch_metrics(LOGITS, LABELS)["macro_f1"] == pytest.approx((2 * 2 / 5) / 3)
-    ratio, _ = task.retention(LOGITS, LOGITS, LABELS)
-    assert np.isnan(ratio) or ratio == 1.0
+    assert task.retention(LOGITS, LOGITS, LABELS).figure == 1.0
+    assert task.gain(LOGITS, -LOGITS, LABELS).figure == 0.0
     assert task.paired_test(LOGITS, -LOGITS, LABELS) == {"student_only_right": 0, "undistilled_only_right": 0, "p": 1.0}

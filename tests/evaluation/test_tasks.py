@@ -32,14 +32,27 @@ def test_columns_and_the_verdict_are_about_metrics_that_there_are(task):
 
 
 @every_task
-def test_contributions_average_to_the_figure_where_it_is_a_mean(task):
+def test_contributions_average_to_the_centre_of_the_interval_or_there_is_none(task):
     rng = np.random.default_rng(0)
     rows = ScoredRows(rng.normal(size=(40, 3)), np.arange(40) % 3, rng.normal(size=(40, 3)))
     for key, metric in task.metrics.items():
-        contributions = metric.contributions(rows)
-        assert contributions.shape == (40,), key
+        if metric.contributions is None:
+            continue
+        parts = metric.contributions(rows)
+        assert parts.rows.shape == (40,), key
+        assert parts.figure == pytest.approx(metric.value(rows)), key
+        mean = (parts.rows.sum() + parts.pseudo @ parts.weights) / (40 + parts.weights.sum())
         # pseudo-values of a jackknife average to the figure up to its bias, of the order of one by the rows
-        assert contributions.mean() == pytest.approx(metric.value(rows), abs=0.1), key
+        assert mean == pytest.approx(parts.centre, abs=0.05), key
+
+
+@every_task
+def test_gain_and_retention_are_of_the_verdicts_metric(task):
+    rng = np.random.default_rng(2)
+    student, other, labels = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), np.arange(40) % 3
+    mine, theirs = (task.score(task.verdict_metric, logits, labels) for logits in (student, other))
+    assert task.gain(student, other, labels).figure == pytest.approx(mine - theirs)
+    assert task.retention(student, other, labels).figure == pytest.approx(mine / theirs)
 
 
 @every_task

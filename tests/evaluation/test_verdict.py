@@ -55,12 +55,27 @@ def test_figures_of_one_seed():
 def test_an_interval_ends_where_a_fraction_does():
     shown = figures("student", [seed(STUDENT)], SPLITS.test, SINGLE_LABEL, ordinal=False)
     assert shown["mean_absolute_error"] is None
-    reach = stats.t.ppf(0.975, 3) * 0.25  # of 1, 1, 0, 1: standard deviation 1/2, by √4
-    assert 3 / 4 + reach > 1
-    assert 3 / 4 - reach < 0
-    assert (shown["accuracy"]["low"], shown["accuracy"]["high"]) == (0.0, 1.0)
+    # of 1, 1, 0, 1 and two pseudo-rows of either kind: 5 of 8 are 1
+    reach = stats.t.ppf(0.975, 7) * math.sqrt(5 / 8 * 3 / 8 / 7)
+    assert 5 / 8 + reach > 1
+    assert (shown["accuracy"]["low"], shown["accuracy"]["high"]) == pytest.approx((5 / 8 - reach, 1.0))
     kl = shown["kl_to_teacher"]  # not a fraction, so its interval may be below 0
     assert kl["low"] == pytest.approx(kl["mean"] * (1 - stats.t.ppf(0.975, 3) / math.sqrt(3)))  # of 0, 0, x, x
+
+
+def test_the_calibration_error_has_no_interval_but_what_a_calibrated_model_shows():
+    shown = figures("student", [seed(STUDENT), seed(TRUTH)], SPLITS.test, SINGLE_LABEL, ordinal=False)
+    sure = math.exp(2) / (math.exp(2) + 2)  # of all four rows, which are in one bin: 3 or 4 of them are right
+    error = shown["expected_calibration_error"]
+    assert error["per_seed"] == pytest.approx([sure - 3 / 4, 1 - sure])
+    assert error["mean"] == pytest.approx((1 - 3 / 4) / 2)
+    assert (error["low"], error["high"]) == (None, None)
+    assert error["if_calibrated"] == pytest.approx(math.sqrt(2 * 4 * sure * (1 - sure) / math.pi) / 4)
+
+
+def test_a_teacher_agrees_with_itself_without_an_interval():
+    shown = figures("teacher", [seed(STUDENT)], SPLITS.test, SINGLE_LABEL, ordinal=False)["agreement_with_teacher"]
+    assert (shown["mean"], shown["low"], shown["high"]) == (1.0, 1.0, 1.0)
 
 
 def test_figures_of_two_seeds():
@@ -75,6 +90,7 @@ def test_the_temperature_makes_confidence_what_accuracy_on_valid_is():
     # softmax of (2/T, 0, 0) is 3/4 where exp(2/T) is 6; on test a half is right
     assert fitted["temperature"] == pytest.approx(2 / math.log(6), rel=1e-4)
     assert fitted["test_expected_calibration_error"] == pytest.approx(3 / 4 - 2 / 4, abs=1e-4)
+    assert fitted["if_calibrated"] == pytest.approx(math.sqrt(2 * 4 * 3 / 16 / math.pi) / 4, abs=1e-4)
 
 
 def test_the_verdict_compares_with_twin_and_teacher():
@@ -96,6 +112,50 @@ def test_the_verdict_over_two_seeds():
     assert found["retention"]["per_seed"] == pytest.approx([STUDENT_F1 / TEACHER_F1, 1 / TEACHER_F1])
     assert found["counts"] == "rows and seeds"
     assert [each["seed"] for each in found["mcnemar"]] == [1, 2]
+    # four rows decide nothing, and no difference can be larger than all
+    assert (found["gain"]["low"], found["gain"]["high"]) == (-1.0, 1.0)
+    assert found["resolution"] == {"rows": 4, "student_wrong": 0.5, "undistilled_wrong": 2.0, "difference": 1.0}
+
+
+def test_several_students_of_one_teacher_are_counted_and_said():
+    trainings = {0: seed(STUDENT), 10: seed(TRUTH), 20: seed(STUDENT)}
+    found = verdict(trainings, SPLITS.test, SINGLE_LABEL, students=3)
+    assert found["counts"] == "rows and student seeds"
+    assert len(found["gain"]["per_seed"]) == 3
+    assert found["gain"] == verdict(trainings, SPLITS.test, SINGLE_LABEL)["gain"]  # each counts as a seed
+
+
+def test_students_of_several_teachers_are_counted_by_teacher():
+    trainings = {0: seed(STUDENT), 10: seed(TRUTH), 1: seed(TWIN), 11: seed(STUDENT)}
+    found = verdict(trainings, SPLITS.test, SINGLE_LABEL, students=2)
+    assert found["counts"] == "rows and seeds"
+    mean = (STUDENT_F1 + 1 + TWIN_F1 + STUDENT_F1) / 4 - TWIN_F1
+    assert found["gain"]["mean"] == pytest.approx(mean)
+    shown = figures("student", list(trainings.values()), SPLITS.test, SINGLE_LABEL, ordinal=False, students=2)
+    assert shown["accuracy"]["per_seed"] == [0.75, 1.0, 0.5, 0.75]
+
+
+def test_retention_ends_at_what_a_student_that_is_always_right_has_of_the_weakest_teacher():
+    found = verdict({0: seed(TRUTH)}, SPLITS.test, SINGLE_LABEL)["retention"]
+    assert found["low"] >= 0
+    labels = np.arange(300) % 3
+    teacher = labels.copy()
+    teacher[:30] = (teacher[:30] + 1) % 3
+    right, worse = labels.tolist(), teacher.tolist()
+    models = seed(right, right, worse, valid=TRUTH)
+    lowest = figures("teacher", [models], split_of("test", labels), SINGLE_LABEL, ordinal=False)["macro_f1"]["low"]
+    found = verdict({0: models}, split_of("test", labels), SINGLE_LABEL)["retention"]
+    assert 1 / 0.9 - 0.01 < found["mean"] < found["high"] <= 1 / lowest
+
+
+def test_a_single_training_shows_nothing_whatever_its_rows_say():
+    labels = np.arange(300) % 3
+    right, wrong = labels.tolist(), ((labels + 1) % 3).tolist()
+    found = verdict({0: seed(right, wrong, right, valid=TRUTH)}, split_of("test", labels), SINGLE_LABEL)
+    assert found["gain"]["low"] > 0.9
+    assert found["helped"] == "not shown"
+    assert found["counts"] == "rows only"
+    assert found["rule"].endswith("with a single training of each always not shown")
 
 
 def test_students_of_one_teacher_are_counted_as_seeds_are():

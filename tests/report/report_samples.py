@@ -84,12 +84,13 @@ def complete_report():
         "confident_agreement": None, "macro_f1": 0.25, "macro_f1_drop": interval(0.0),
     }  # fmt: skip
     quality = {
-        "accuracy": figure(0.5), "macro_f1": figure(0.5), "expected_calibration_error": figure(0.125),
+        "accuracy": figure(0.5), "macro_f1": figure(0.5),
+        "expected_calibration_error": figure(0.125) | {"low": None, "high": None, "if_calibrated": 0.125},
         "agreement_with_teacher": figure(0.75), "kl_to_teacher": figure(0.5), "mean_absolute_error": None,
     }  # fmt: skip
     model = {
         "parameters": 1000, "bytes": 4000, "valid": quality, "test": quality, "temperature": 1.5,
-        "calibration": [{"temperature": 1.5, "test_expected_calibration_error": 0.125}],
+        "calibration": [{"temperature": 1.5, "test_expected_calibration_error": 0.125, "if_calibrated": 0.125}],
         "epochs": {"planned": 6, "made": [6, 6]},
         "latency_ms": {"p50": 1.5, "p99": 2.0}, "throughput_per_s": 100.0,
     }  # fmt: skip
@@ -98,6 +99,7 @@ def complete_report():
         "count": 1, "share": 0.125, "row_ids": ["train-1"],
     }  # fmt: skip
     verdict = full_report("yes", low=0.005)["verdict"]
+    verdict["resolution"] = {"rows": 6, "student_wrong": 2.5, "undistilled_wrong": 3.0, "difference": 0.0225}
     return {
         "alambique": "0.1.0",
         "run_id": "abc",

@@ -96,7 +96,7 @@ def test_the_recipe_of_a_published_card_makes_the_same_choices(report):
 def test_a_card_of_one_seed_says_what_it_cannot_tell(report):
     one, several = deepcopy(report), deepcopy(report)
     one["verdict"]["counts"], several["verdict"]["counts"] = "rows only", "rows and seeds"
-    only = "Only one seed was trained; another may give a different answer.\n"
+    only = "Each model was trained once, and rows alone cannot tell what another seed would give: "
     assert "(95 % interval over rows only: " in model_card(one, name="ann/small")
     assert only in model_card(one, name="ann/small")
     assert "(95 % interval over rows and seeds: " in model_card(several, name="ann/small")

@@ -24,6 +24,14 @@ def test_columns_are_those_of_the_task_and_on_test_the_cost():
     assert table.rows["majority"][3:] == ((None, ""),) * 3 + (("0", ""),) + ((None, ""),) * 3
 
 
+def test_beside_the_calibration_error_is_what_a_calibrated_model_shows():
+    raw = full_report()
+    error = {"mean": 0.064, "low": None, "high": None, "per_seed": [0.064], "if_calibrated": 0.0612}
+    raw["models"]["student"]["test"]["expected_calibration_error"] = error
+    cells = model_table(typed(raw).models, "test", SINGLE_LABEL).rows["student"]
+    assert cells[QUALITY.index("calibration error, %")] == ("6.4", "if calibrated 6.1")
+
+
 def test_columns_without_a_figure_are_named_and_left_out():
     table = model_table(typed(plain_report()).models, "valid", SINGLE_LABEL)
     assert table.columns == QUALITY[:3]

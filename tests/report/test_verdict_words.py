@@ -8,7 +8,10 @@ from report_samples import TWIN, full_report, plain_report, typed
 
 from alambique.report.verdict_words import BADGES, VerdictWords, verdict_words
 
-ONE_SEED = "Only one seed was trained; another may give a different answer."
+ONE_SEED = (
+    "Each model was trained once, and rows alone cannot tell what another seed would give: --seeds 3 trains all of them "
+    "three times, --set student.seeds=3 only student and undistilled student, on this teacher."
+)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +47,29 @@ def test_several_seeds_need_no_caveat():
     assert words.explanation.endswith("(95 % interval over rows and seeds: +0.5 to +5.0).")
 
 
-def test_several_students_of_one_teacher_say_that_the_teacher_is_one():
+def test_several_students_of_one_teacher():
     raw = full_report("yes", low=0.005)
     raw["verdict"]["counts"] = "rows and student seeds"
     words = verdict_words(typed(raw))
-    assert words.caveat == "The teacher is one and the same for all; another may give a different answer."
     assert words.explanation.endswith("(95 % interval over rows and student seeds: +0.5 to +5.0).")
+    assert words.remarks == (
+        "The teacher is one and the same for all trainings; another may give a different answer (--seeds 3)."
+    )
+
+
+def test_what_test_cannot_decide():
+    raw = full_report()
+    raw["verdict"]["resolution"] = {"rows": 300, "student_wrong": 3.0, "undistilled_wrong": 4.0, "difference": 0.012}
+    raw["verdict"]["gain"]["per_seed"] = [0.02]
+    limit = (
+        "Of 300 rows of test the student gets 3 wrong, the same model without a teacher 4: no difference smaller than 1.2 "
+        "points can be seen."
+    )
+    assert verdict_words(typed(raw)).remarks == f"{limit} {ONE_SEED}"
+    raw["verdict"] |= {"counts": "rows and seeds", "gain": raw["verdict"]["gain"] | {"per_seed": [0.01, 0.03]}}
+    assert verdict_words(typed(raw)).remarks == limit.replace("gets 3", "gets in the mean 3")
+    raw["verdict"]["helped"] = "yes"
+    assert verdict_words(typed(raw)).remarks == ""
 
 
 def test_what_an_older_report_does_not_say_is_left_out():
@@ -80,9 +100,23 @@ def test_page_card_and_terminal_say_the_same():
         page = html_page(report, Details(), TASKS["single_label"]).replace("\u00a0", " ").replace("−", "-")
         assert f">{words.badge}</p>" in page
         assert f">{words.sentence} The student keeps" in page
-        assert f"<p>The intervals cover the variation of rows only. {words.caveat}</p>" in page
-        assert f"**{words.badge}**: {words.explanation} {words.caveat}\n" in model_card(report)
-        assert verdict_line(report).startswith(f"{words.sentence} {words.caveat}")
+        assert f"<p>The intervals cover the variation of rows only. {words.remarks}</p>" in page
+        assert f"**{words.badge}**: {words.explanation} {words.remarks}\n" in model_card(report)
+        assert verdict_line(report) == f"{words.sentence} {words.remarks}"
+
+
+def test_figures_on_valid_are_said_to_flatter():
+    from alambique.evaluation.tasks import TASKS
+    from alambique.report.details import Details
+    from alambique.report.html import html_page
+    from alambique.report.model_card import model_card
+    from alambique.report.terminal import comparison
+
+    report = typed(full_report())
+    chosen = "igures on valid are those of the epoch chosen there, so they flatter"
+    assert f'<p class="quiet">F{chosen}: judge by test.</p>' in html_page(report, Details(), TASKS["single_label"])
+    assert f"Every choice was made on valid, none on test: f{chosen}." in model_card(report)
+    assert comparison(report).caption == f"percent; f{chosen}"
 
 
 def test_the_page_about_the_report_has_the_same_words():

@@ -68,13 +68,13 @@ def verdict(seeds: dict[int, Scored], test: Split, task: Task, *, students: int 
         "helped": helped(gain),
         "rule": RULE,
         "counts": _counts(len(seeds), students),
+        "mcnemar": [{"seed": seed, **tested} for seed, tested in zip(seeds, tests, strict=True)],
         "resolution": {
             "rows": len(test),
             "student_wrong": _wrong(logits[STUDENT], test.labels, task),
             "undistilled_wrong": _wrong(logits[UNDISTILLED], test.labels, task),
             "difference": min((gain.high - gain.low) / 2, 1.0),
         },
-        "mcnemar": [{"seed": seed, **tested} for seed, tested in zip(seeds, tests, strict=True)],
     }
 
 

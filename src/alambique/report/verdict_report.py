@@ -76,7 +76,7 @@ class Verdict(Part):
     counts: str | None = None
     """What the intervals cover: `rows and seeds`; `rows and student seeds` with one teacher and several trainings of its
     student; `rows only` with one training of each."""
-    resolution: Resolution | None = None
-    """The smallest difference that can be seen; null if it is not computed."""
     mcnemar: tuple[McNemar, ...] = ()
     """A test for each training, in the order of `seeds.students`."""
+    resolution: Resolution | None = None
+    """The smallest difference that can be seen; null if it is not computed."""
