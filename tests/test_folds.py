@@ -55,7 +55,15 @@ def test_each_row_is_labelled_by_the_teacher_that_did_not_learn_it(recipe, tmp_p
         assert key["inputs"]["train"] == learnt.digest
         assert not {plain_text(t) for t in learnt.texts} & {plain_text(splits.train.texts[i]) for i in rows}
     assert (run / "in_sample_labels").is_dir()
-    assert list(report["models"]) == ["teacher", *FOLDS, "student", "undistilled", "tfidf", "majority"]
+    assert list(report["models"]) == ["teacher", *FOLDS, "ensemble", "student", "undistilled", "tfidf", "majority"]
+    test = [logits_of(run, name, splits.test.segments(), chosen) for name in FOLDS]
+    together = read_predictions(run / "predictions" / "ensemble" / "test.parquet", splits.test.ids)
+    np.testing.assert_allclose(together, np.mean(test, axis=0), atol=1e-5)
+    retention, models = report["verdict"]["retention"], report["models"]
+    assert retention["of"] == "ensemble"
+    ratio = models["student"]["test"]["macro_f1"]["mean"] / models["ensemble"]["test"]["macro_f1"]["mean"]
+    assert retention["mean"] == pytest.approx(ratio)
+    assert models["ensemble"]["parameters"] == sum(models[name]["parameters"] for name in FOLDS)
     soft = report["soft_labels"]
     assert (soft["folds"], soft["members"], soft["temperatures"]) == (3, 1, [])
     assert soft["labels"]["accuracy"] == pytest.approx((labels.argmax(-1) == splits.train.labels).mean())

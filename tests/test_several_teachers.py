@@ -60,7 +60,15 @@ def test_the_report_has_a_row_for_each(recipe, tmp_path):
     recipe = Recipe.from_dict(recipe.model_dump(mode="json") | {"seeds": [0, 1]})
     run = tmp_path / "run"
     report = distill(recipe, run, teachers=two_teachers)
-    assert list(report["models"]) == ["teacher", "teachers/second", "student", "undistilled", "tfidf", "majority"]
+    assert list(report["models"]) == [
+        "teacher",
+        "teachers/second",
+        "ensemble",
+        "student",
+        "undistilled",
+        "tfidf",
+        "majority",
+    ]
     second = report["models"]["teachers/second"]
     folders = [run / "seeds" / str(seed) / "teachers" / "second" for seed in (0, 1)]
     splits = read_splits(run / "data")

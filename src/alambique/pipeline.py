@@ -21,7 +21,7 @@ from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
-from alambique.stages.predictions import evaluate, evaluate_baselines
+from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
 from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, overfits
 from alambique.stages.student import StudentStart, make_student, recorded_student
 from alambique.stages.teacher import (
@@ -188,7 +188,13 @@ def label_train(run: RunFolder, job: Job, first: Artefact, seed: int, reporter: 
             return labels_by(run, job, {job.teachers[0]: first}, reporter)
     taught = {init: train_teacher(run, job, init, seed, reporter) for init in further}
     labelling = taught if settings.folds != 1 else {job.teachers[0]: first, **taught}
-    return labels_by(run, job, labelling, reporter)
+    labels = labels_by(run, job, labelling, reporter)
+    if further:
+        evaluate_ensemble(
+            run, labels, [init.name for init in labelling], job.splits,
+            probabilities=settings.average == "probabilities", reporter=reporter,
+        )  # fmt: skip
+    return labels
 
 
 def labels_by(

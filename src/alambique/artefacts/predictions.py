@@ -13,6 +13,7 @@ from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.layout import (
+    ENSEMBLE,
     MAJORITY,
     PREDICTIONS,
     SOFT_LABELS,
@@ -85,7 +86,7 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
         raise RunFolderError(
             f"{folder} does not hold the predictions of {name} for the rows of this run. Run alambique distill again."
         ) from error
-    size = None if name in (TFIDF, MAJORITY) else weight_bytes(run.path / name)
+    size = None if name in (TFIDF, MAJORITY, ENSEMBLE) else weight_bytes(run.path / name)
     if size == 0:
         raise RunFolderError(f"{run.path / name} holds no weights. Run alambique distill again.")
     return Predictions(name, logits, parameters, size)
@@ -142,6 +143,7 @@ def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scor
     seeds = {}
     for seed in recipe.seeds:
         of_seed = run.seed(seed, alone=alone)
-        names = (TEACHER, *further_teachers(of_seed), STUDENT, UNDISTILLED)
+        further = further_teachers(of_seed)
+        names = (TEACHER, *further, *([ENSEMBLE] if further else []), STUDENT, UNDISTILLED)
         seeds[seed] = {name: read_scored(of_seed, name, splits) for name in names} | baselines
     return seeds

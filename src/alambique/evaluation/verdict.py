@@ -10,7 +10,7 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.evaluation.intervals import RULE, helped, interval_over
 from alambique.evaluation.metrics import calibration_error_by_chance, expected_calibration_error
 from alambique.evaluation.task import Metric, ScoredRows, Task
-from alambique.run.layout import STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import ENSEMBLE, STUDENT, TEACHER, UNDISTILLED
 
 
 def figures(
@@ -56,15 +56,15 @@ def verdict(seeds: dict[int, Scored], test: Split, task: Task, *, students: int 
         students: trainings per teacher.
     """
     metric = {"metric": task.verdict_metric}
-    logits = {
-        name: [scored[name].logits[test.name] for scored in seeds.values()] for name in (STUDENT, UNDISTILLED, TEACHER)
-    }
+    logits = {name: [scored[name].logits[test.name] for scored in seeds.values()] for name in (STUDENT, UNDISTILLED)}
+    taught_by = ENSEMBLE if all(ENSEMBLE in scored for scored in seeds.values()) else TEACHER
+    logits[TEACHER] = [scored[taught_by].logits[test.name] for scored in seeds.values()]
     pairs = list(zip(logits[STUDENT], logits[UNDISTILLED], strict=True))
     gain = interval_over([task.gain(student, twin, test.labels) for student, twin in pairs], students)
     tests = [task.paired_test(student, twin, test.labels) for student, twin in pairs]
     return {
         "gain": metric | gain.within(-1.0, 1.0).as_dict(),
-        "retention": metric | _retention(logits, test.labels, task, students),
+        "retention": metric | {"of": taught_by} | _retention(logits, test.labels, task, students),
         "helped": helped(gain),
         "rule": RULE,
         "counts": _counts(len(seeds), students),

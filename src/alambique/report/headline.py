@@ -59,7 +59,8 @@ def _retained(report: Report) -> list[str]:
         return []
     ends = interval(retention)
     bracketed = f" ({ends} %)" if ends else ""
-    return [f"keeps {number(retention.mean, 100)} % of the teacher's {metric_title(retention.metric)}{bracketed}"]
+    teacher = "teacher's" if retention.of == "teacher" else "teachers' common"
+    return [f"keeps {number(retention.mean, 100)} % of the {teacher} {metric_title(retention.metric)}{bracketed}"]
 
 
 def _smaller(report: Report) -> list[str]:

@@ -3,6 +3,7 @@
 TEACHERS = "teachers/"  # how the name of a further teacher begins
 _MODELS = {
     "teacher": "Teacher",
+    "ensemble": "Teachers together",
     "student": "Student (distilled)",
     "undistilled": "Student without distillation",
     "tfidf": "TF-IDF + logistic regression",
@@ -20,7 +21,7 @@ def model_title(name: str) -> str:
 
 def model_role(name: str) -> str:
     """Return the role of a model, which decides its colour: every teacher's is ``teacher``, any other its own name."""
-    return "teacher" if name.startswith(TEACHERS) else name
+    return "teacher" if name.startswith(TEACHERS) or name == "ensemble" else name
 
 
 def metric_title(metric: str) -> str:

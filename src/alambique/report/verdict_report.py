@@ -25,6 +25,8 @@ class Retention(Part):
 
     metric: str
     """The quality compared: `macro_f1`."""
+    of: str = "teacher"
+    """The model it is a fraction of, in `models`: `teacher`, or `ensemble` where several teachers labelled train."""
     mean: float | None
     """Ratio: 0.94 keeps 94 %. Null where the teacher's own figure is 0."""
     low: float | None

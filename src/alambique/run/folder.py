@@ -24,6 +24,7 @@ from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
     BENCHMARK,
     DATA,
+    ENSEMBLE,
     IN_SAMPLE,
     MODEL_CARD,
     ONNX,
@@ -327,8 +328,8 @@ class RunFolder:
         """The stages of one seed: those that every run has, and those of further teachers that stand here."""
         further = sorted(
             path.parent.relative_to(self.path).as_posix()
-            for above in (TEACHERS, f"{PREDICTIONS}/{TEACHERS}", IN_SAMPLE)
-            for path in (self.path / above).glob(MANIFEST if above == IN_SAMPLE else f"*/{MANIFEST}")
+            for pattern in (f"{TEACHERS}/*", f"{PREDICTIONS}/{TEACHERS}/*", f"{PREDICTIONS}/{ENSEMBLE}", IN_SAMPLE)
+            for path in self.path.glob(f"{pattern}/{MANIFEST}")
         )
         return (*SEED_STAGES, *further)
 

@@ -5,6 +5,7 @@ DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labe
 TOKENS, PREDICTIONS, BENCHMARK, SEEDS, ONNX, WEB = "tokens", "predictions", "benchmark", "seeds", "onnx", "web"
 FEATURES = "features"  # what a feature loss reads of the teacher
 TEACHERS = "teachers"  # further teachers, each in a folder of its name
+ENSEMBLE = "ensemble"  # the predictions of all teachers that labelled train, combined as their soft labels are
 IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows, to compare with labels out of fold
 STUDENTS = "students"  # further students and twins of the same teacher, each pair in a folder of its number, from 2
 TRACKING = "tracking"  # what trackers write; not an artefact

@@ -1,7 +1,7 @@
 """Every model's logits on valid and test, by row id."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from alambique.artefacts.predictions import PARAMETERS, write_predictions
+from alambique.artefacts.predictions import PARAMETERS, Predictions, read_scored, write_predictions
+from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.evaluation.baselines import Tfidf, majority_logits
+from alambique.evaluation.tasks import TASKS
 from alambique.inference.torch_model import predict_logits, predict_tokens, to_device
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Reporter, Step
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
-from alambique.run.layout import MAJORITY, PREDICTIONS, TFIDF
+from alambique.run.layout import ENSEMBLE, MAJORITY, PREDICTIONS, TFIDF
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 
@@ -81,6 +83,58 @@ def evaluate(
         _score(name, inputs.splits, load, work, reporter)
 
     Stage(f"{PREDICTIONS}/{name}", make).run(run, ScoringInputs(model, max_length, splits, tokens), reporter)
+
+
+def _soft_labels_key(labels: SoftLabels) -> str:
+    return labels.digest
+
+
+@dataclass(frozen=True)
+class EnsembleInputs(Inputs):
+    """The teachers that labelled train, and the rows they are scored on together."""
+
+    labels: SoftLabels = keyed(
+        "inputs", "soft_labels", value=_soft_labels_key
+    )  # which follow from teachers and settings
+    splits: Splits = keyed(value=_scored_key)
+    members: tuple[Predictions, ...] = derived("labels", "splits")
+    probabilities: bool = derived("labels")
+
+
+def evaluate_ensemble(
+    run: RunFolder, labels: SoftLabels, members: Sequence[str], splits: Splits, *, probabilities: bool,
+    reporter: Reporter,
+) -> None:  # fmt: skip
+    """Combine the predictions of the teachers as their soft labels were combined, and keep the logits.
+
+    On valid and test every teacher counts, those of all folds too: none of them was trained on these rows.
+
+    Args:
+        run: where.
+        labels: what they gave train.
+        members: names of the teachers, in the order of the labels' temperatures.
+        splits: the rows.
+        probabilities: probabilities are averaged instead of logits.
+        reporter: where progress goes.
+    """
+
+    def make(inputs: EnsembleInputs, work: Path, reporter: Reporter) -> None:
+        del reporter
+        temperatures = inputs.labels.worth.get("temperatures", [1.0] * len(inputs.members))
+        for split in (inputs.splits.valid, inputs.splits.test):
+            scaled = [each.logits[split.name] / t for each, t in zip(inputs.members, temperatures, strict=True)]
+            if inputs.probabilities:
+                mean = np.mean([TASKS[inputs.splits.task].probabilities(logits) for logits in scaled], axis=0)
+                combined = np.log(np.maximum(mean, np.finfo(np.float32).tiny))
+            else:
+                combined = np.mean(scaled, axis=0, dtype=np.float64)
+            write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, combined)
+        parameters = sum(each.parameters for each in inputs.members)
+        write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
+
+    scored = tuple(read_scored(run, name, splits) for name in members)
+    inputs = EnsembleInputs(labels, splits, scored, probabilities)
+    Stage(f"{PREDICTIONS}/{ENSEMBLE}", make).run(run, inputs, reporter)
 
 
 def evaluate_baselines(run: RunFolder, splits: Splits, *, reporter: Reporter) -> None:
