@@ -20,7 +20,9 @@ def as_text(diagnosis: Diagnosis) -> str:
     peak = max(estimate.memory for estimate in diagnosis.estimates)
     lines.append(f"  {'all':<12} {_time(total):>8}   {_size(peak):>8} memory")
     if patient:
-        lines.append(f"  the longest case for {' and '.join(patient)}: patience may end training earlier")
+        *others, last = patient
+        named = f"{', '.join(others)} and {last}" if others else last
+        lines.append(f"  the longest case for {named}: patience may end training earlier")
     lines.append(f"  {'disk':<12} {_size(diagnosis.disk):>8} needed, {_size(diagnosis.free)} free here")
     return "\n".join(lines)
 
