@@ -1,3 +1,5 @@
+import pytest
+
 from alambique.doctor.diagnose import Diagnosis, Estimate
 from alambique.doctor.render import as_text
 from alambique.findings import Finding
@@ -33,12 +35,21 @@ Estimates on this machine (cpu), measured on a few batches
     )
 
 
-def test_trainings_with_patience_are_the_longest_case():
-    estimates = [Estimate("student", 120.0, 10**9, longest=True), Estimate("undistilled", 120.0, 10**9, longest=True)]
+@pytest.mark.parametrize(
+    ("patient", "named"),
+    [
+        (("teacher",), "teacher"),
+        (("student", "undistilled"), "student and undistilled"),
+        (("teacher", "student", "undistilled"), "teacher, student and undistilled"),
+    ],
+)
+def test_trainings_with_patience_are_the_longest_case(patient, named):
+    stages = ("teacher", "student", "undistilled")
+    estimates = [Estimate(stage, 80.0, 10**9, longest=stage in patient) for stage in stages]
     diagnosis = Diagnosis([], estimates, disk=1, free=2, device="cpu", rows={"train": 1})
     assert as_text(diagnosis).splitlines()[-3:] == [
         "  all             4 min     1.0 GB memory",
-        "  the longest case for student and undistilled: patience may end training earlier",
+        f"  the longest case for {named}: patience may end training earlier",
         "  disk             0 MB needed, 0 MB free here",
     ]
 

@@ -33,13 +33,16 @@ def test_a_number_begins_and_ends_as_it_is():
     assert ends_of((4.0, 1.0)) == (4.0, 1.0)
 
 
-def test_a_number_or_a_list_of_two():
+def test_a_number_or_a_list_of_two(tmp_path):
     assert distillation(temperature=4).temperature == 4.0
     assert distillation(temperature=[4, 1]).temperature == (4.0, 1.0)
     assert distillation(hard_label_weight=[0, 0.5]).hard_label_weight == (0.0, 0.5)
     whole = Recipe.load("quickstart", ("distillation.temperature=[4, 1]",))
     assert whole.distillation.temperature == (4.0, 1.0)
     assert whole.model_dump(mode="json")["distillation"]["temperature"] == [4.0, 1.0]
+    written = tmp_path / "recipe.yaml"
+    written.write_text(whole.to_yaml(), "utf-8")
+    assert Recipe.load(written) == whole
 
 
 @pytest.mark.parametrize(

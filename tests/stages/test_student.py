@@ -249,3 +249,35 @@ def test_seeds_of_students_that_would_meet_are_refused(tiny_recipe):
         "the recipe has a problem:\n  seeds: 0 and 1000 would both train a student of seed 1000, because student.seeds is "
         "2; name seeds that are closer together."
     )
+
+
+def test_each_key_of_schedules_and_layers_is_keyed_and_then_trains_nothing(tiny_recipe, tmp_path):
+    teacher = {
+        "from_scratch": {"layers": 4, "width": 16, "heads": 2, "vocabulary": 300},
+        "epochs": 2,
+        "allow_weak": True,
+    }
+    start = {"architecture": "same", "layers": 2}
+    raw = tiny_recipe(teacher=teacher, student={"from_scratch": None, "from_teacher": start})
+    pair = {"student (seed 0)", "undistilled (seed 0)"}
+
+    def begun():
+        stages = Stages()
+        distill(Recipe.from_dict(copy.deepcopy(raw)), tmp_path / "run", reporter=stages)
+        return {stage for stage in stages.begun if stage.endswith("(seed 0)")}
+
+    assert begun() == pair | {"teacher (seed 0)"}
+    before = weights(tmp_path / "run")
+    for section, keys, trained in (
+        ("distillation", {"temperature": [4, 1]}, {"student (seed 0)"}),
+        ("distillation", {"hard_label_weight": [0, 0.5]}, {"student (seed 0)"}),
+        ("student", {"learning_rate_schedule": "cosine"}, pair),
+        ("student", {"from_teacher": {**start, "choose": "lower"}}, pair),
+        ("teacher", {"learning_rate_schedule": "constant"}, pair | {"teacher (seed 0)"}),
+    ):
+        raw[section] = {**raw.get(section, {}), **keys}
+        assert begun() == trained, keys
+        assert begun() == set(), keys
+        after = weights(tmp_path / "run")
+        assert after != before, keys
+        before = after

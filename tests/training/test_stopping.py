@@ -88,6 +88,16 @@ def test_the_best_epoch_is_saved_and_the_rest_is_not_trained(trained):
     assert len(rates(stopped)) == 4 * STEPS
 
 
+def test_it_says_that_it_stopped_and_is_shown_as_complete(trained):
+    step, told, totals = Step(), [], []
+    step.say, step.start = told.append, totals.append
+    trained("stopped", *VALUES, patience=2, step=step)
+    trained("whole", *VALUES, epochs=4, patience=2, step=step)
+    trained("twin", *VALUES, stop_after=4, step=step)
+    assert told == ["stopped after 4 of 6 epochs (patience 2)"]
+    assert totals == [6 * STEPS, 4 * STEPS, 4 * STEPS, 6 * STEPS]
+
+
 def test_without_reaching_its_patience_it_makes_all_epochs(trained):
     values = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     patient, plain = trained("patient", *values, patience=1), trained("plain", *values)

@@ -20,7 +20,9 @@ def as_text(diagnosis: Diagnosis) -> str:
     peak = max(estimate.memory for estimate in diagnosis.estimates)
     lines.append(f"  {'all':<12} {_time(total):>8}   {_size(peak):>8} memory")
     if patient:
-        lines.append(f"  the longest case for {' and '.join(patient)}: patience may end training earlier")
+        *others, last = patient
+        named = f"{', '.join(others)} and {last}" if others else last
+        lines.append(f"  the longest case for {named}: patience may end training earlier")
     if diagnosis.features is not None:
         of = diagnosis.features
         chosen = "stored" if of.cached else "live"

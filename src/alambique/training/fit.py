@@ -42,7 +42,7 @@ from alambique.training.feature_source import FeatureSource
 from alambique.training.feature_term import FeatureTerm
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
 from alambique.training.samplers import ORDER
-from alambique.training.stopping import Stopping
+from alambique.training.stopping import Stopping, scored_epochs
 from alambique.training.tracking import PROJECT, tracked
 
 _CHECKPOINTS = "checkpoints"
@@ -126,6 +126,7 @@ def fit(
         )  # fmt: skip
         trainer.args.run_name = name
         trainer.train_on(_continued(checkpoints, step))
+        _say_stopped(trainer, settings, step)
     if speedups is not None:
         speedups.undo()
     if model.config.model_type in POSITIONS_AFTER_PADDING:
@@ -139,6 +140,14 @@ def fit(
         if "loss" in entry or "eval_loss" in entry
     ]
     (work / HISTORY).write_text(json.dumps(history, indent=1, sort_keys=True), "utf-8")
+
+
+def _say_stopped(trainer: ResumableTrainer, settings: Training, step: Step) -> None:
+    """Say that patience ended a training before its planned epochs, and show it as complete."""
+    made = scored_epochs(trainer.state.log_history)
+    if settings.patience is not None and made < settings.epochs:
+        step.start(trainer.state.global_step)
+        step.say(f"stopped after {made} of {settings.epochs} epochs (patience {settings.patience})")
 
 
 def _continued(checkpoints: Path, step: Step) -> Path | None:
