@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from alambique.evaluation.contributions import Contributions, mean_of, pseudo_values
 from alambique.evaluation.metrics import confusion, macro_f1_of
@@ -97,7 +97,7 @@ def _interval(per_seed: Sequence[float], centre: float, values: np.ndarray, weig
         values = values[:1]
     variance, freedom = _variance_of_mean(values, weights)
     level = LEVEL if len(values) == 1 else _LEVEL_OF_SEVERAL
-    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance)) if variance > 0 else 0.0
+    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * float(np.sqrt(variance)) if variance > 0 else 0.0
     mean = float(np.mean(per_seed))
     low, high = min(mean, centre - reach), max(mean, centre + reach)
     return Interval(mean, low, high, tuple(float(value) for value in per_seed))
@@ -131,7 +131,7 @@ def _beyond(ms_seeds: float, ms_rest: float, seeds: int, rows: float) -> float:
     """How often chance alone makes the seeds' mean square as large."""
     if ms_rest == 0:
         return 0.0
-    return float(stats.f.sf(ms_seeds / ms_rest, seeds - 1, (seeds - 1) * (rows - 1)))
+    return float(special.fdtrc(seeds - 1, (seeds - 1) * (rows - 1), ms_seeds / ms_rest))
 
 
 def accuracy_contributions(predicted: np.ndarray, labels: np.ndarray) -> np.ndarray:
