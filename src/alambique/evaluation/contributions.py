@@ -39,6 +39,13 @@ class Contributions:
         rows: (N,) one per row.
         pseudo: (P,) those of pseudo-rows.
         weights: (P,) how many rows each of these counts as.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.contributions import of_share
+        >>> parts = of_share(np.array([1, 1, 1, 0]))
+        >>> parts.figure, float(parts.centre), parts.weights.tolist()
+        (0.75, 0.625, [2.0, 2.0])
     """
 
     figure: float
@@ -77,14 +84,33 @@ def of_mean(values: np.ndarray) -> Contributions:
 
 
 def of_share(values: np.ndarray) -> Contributions:
-    """The mean of (N,) values that are 0 or 1, or of counts of steps: two pseudo-rows of 0 and two of 1."""
+    """The mean of (N,) values that are 0 or 1, or of counts of steps: two pseudo-rows of 0 and two of 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.contributions import of_share
+        >>> from alambique.evaluation.intervals import interval_over
+        >>> accuracy = interval_over([of_share(np.ones(300))]).within(0.0, 1.0)  # 300 of 300 rows right
+        >>> round(accuracy.mean, 3), round(accuracy.low, 3), round(accuracy.high, 3)
+        (1.0, 0.984, 1.0)
+    """
     centre = (values.sum() + _OF_A_SHARE) / (len(values) + 2 * _OF_A_SHARE)
     pseudo, weights = np.array([0.0, 1.0]), np.full(2, _OF_A_SHARE)
     return Contributions(float(values.mean()), float(centre), values, pseudo, weights)
 
 
 def of_macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> Contributions:
-    """Macro-F1 of (N,) predicted classes."""
+    """Macro-F1 of (N,) predicted classes.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.contributions import of_macro_f1
+        >>> from alambique.evaluation.intervals import interval_over
+        >>> labels = np.array([0, 1] * 150)
+        >>> quality = interval_over([of_macro_f1(labels, labels, 2)]).within(0.0, 1.0)
+        >>> round(quality.mean, 3), round(quality.low, 3), round(quality.high, 3)
+        (1.0, 0.984, 1.0)
+    """
     table, pseudo = confusion(predicted, labels, classes), _PseudoTables.of(labels, classes, _OF_A_SHARE)
     rows = len(labels) + 2 * _OF_A_SHARE
     f1 = macro_f1_of(table + pseudo.right + pseudo.wrong)
@@ -98,7 +124,19 @@ def of_macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> Cont
 
 
 def of_macro_f1_gain(student: np.ndarray, other: np.ndarray, labels: np.ndarray, classes: int) -> Contributions:
-    """Macro-F1 of one model less that of another, (N,) predicted classes each, on the same rows."""
+    """Macro-F1 of one model less that of another, (N,) predicted classes each, on the same rows.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.contributions import of_macro_f1_gain
+        >>> from alambique.evaluation.intervals import helped, interval_over
+        >>> labels = np.array([0, 1] * 150)
+        >>> student, twins = labels, (labels.copy(), labels.copy(), labels.copy())
+        >>> twins[0][:40], twins[1][10:52], twins[2][:44] = 0, 0, 0  # three trainings
+        >>> gain = interval_over([of_macro_f1_gain(student, twin, labels, 2) for twin in twins])
+        >>> round(gain.mean, 3), helped(gain)
+        (0.07, 'yes')
+    """
     pair = _Pair.of(student, other, labels, classes)
     mine, theirs, rows = pair.mine, pair.theirs, pair.rows
     gain = mine.value - theirs.value
@@ -120,6 +158,16 @@ def of_macro_f1_ratio(
         teacher: (N,) its predicted classes.
         labels: (N,).
         classes: how many.
+
+    Example:
+        >>> import numpy as np
+        >>> from alambique.evaluation.contributions import of_macro_f1_ratio
+        >>> from alambique.evaluation.intervals import interval_over
+        >>> labels = np.array([0, 1] * 150)
+        >>> student = labels.copy()
+        >>> student[:40] = 0
+        >>> round(interval_over([of_macro_f1_ratio(student, labels, labels, 2)]).mean, 3)
+        0.933
     """
     pair = _Pair.of(student, teacher, labels, classes)
     if pair.figures[1] == 0:
