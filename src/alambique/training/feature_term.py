@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from alambique.losses.features import FEATURE_WEIGHT, FeatureLoss
+from alambique.losses.features import FEATURE_WEIGHT, FeatureLoss, Relations
 from alambique.models.layer_outputs import LayerReader, layers_of
 from alambique.models.speedups.cls_last_layer import is_cls_only
 from alambique.models.speedups.length_groups import group_lengths
 
 PROJECTIONS = "feature_projections"  # in the student while it trains, and in its checkpoints
 FEATURES = "features"
-_GROUP_COST = 4096  # pairs of tokens, which relations compute in the time that a further group takes
+_GROUP_COST = 16384  # pairs of tokens of one head, which relations compute in the time that a further group takes
 
 
 class FeatureTerm:
@@ -111,7 +111,8 @@ class FeatureTerm:
         if self.loss.first_only or self.loss.reads == "hidden":
             return self.loss.rows(student, teacher, lengths)
         counts = lengths.cpu().numpy()
-        bounds, ends = group_lengths(counts, overhead=_GROUP_COST, power=2), [0, *counts.cumsum().tolist()]
+        heads = cast("Relations", self.loss).heads_for([*self.reader.widths, *self.teacher_widths])
+        bounds, ends = group_lengths(counts, overhead=_GROUP_COST / heads, power=2), [0, *counts.cumsum().tolist()]
         return torch.cat([
             self.loss.rows(
                 [values[ends[first] : ends[last]] for values in student],
