@@ -21,7 +21,7 @@ from alambique.losses.prediction import loss_of
 from alambique.models.inputs import IDS, ModelInputs
 from alambique.models.labels import label_names_of
 from alambique.models.tokenizer import load_tokenizer
-from alambique.training.feature_term import FEATURES, FeatureTerm, LiveTeacher, layer_pairs, reader_of
+from alambique.training.feature_term import FeatureOutput, FeatureTerm, LiveTeacher, layer_pairs, reader_of
 
 LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
 TEACHER_FEATURES, TEACHER_INPUTS = "teacher_features", "teacher_inputs"  # of a data set that a run makes
@@ -223,10 +223,9 @@ class DistillationTrainer(Trainer):
         outputs = model(**inputs)
         if self.features is None or not model.training:
             return StudentOutputs(_logits(outputs), None)
-        features = outputs[-1] if isinstance(outputs, tuple) else outputs.get(FEATURES)
-        if features is None:
-            raise ValueError("features are read in train() alone")
-        return StudentOutputs(_logits(outputs), features)
+        if not isinstance(outputs, FeatureOutput):
+            raise TypeError("features are read in train() alone")
+        return StudentOutputs(_logits(outputs), outputs.features)
 
     def _taught(self, inputs: dict[str, Any], *, features: bool) -> tuple[Tensor | None, list[Tensor] | None]:
         """The teacher's logits, and its features where they are asked for: stored ones, or those of a single pass."""
