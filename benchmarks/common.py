@@ -32,7 +32,9 @@ from alambique.models.pretrained import find_pretrained
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe.recipe import Recipe
+from alambique.recipe.sections import Distillation
 from alambique.stages.benchmark import matmul_rate
+from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import TrainingRows, prepare
 from alambique.training.samplers import UniformSteps
 
@@ -220,6 +222,8 @@ def train_ours(
     logits: np.ndarray,
     *,
     rates: list[float] | None = None,
+    features: FeatureSource | None = None,
+    distillation: Distillation | None = None,
 ) -> Timed:
     """Train a copy of the student on chosen batches of LIAR's train, with the trainer of ``alambique.training.fit``.
 
@@ -231,14 +235,17 @@ def train_ours(
         batches: (B,) row numbers each, one optimiser step each.
         logits: (rows of train, C) the teacher's.
         rates: takes the rate of a matrix multiplication after each step, outside its time.
+        features: the teacher of a feature loss; none by default.
+        distillation: loss and mixture; the recipe's by default.
     """
+    rows = TrainingRows(task.splits.train, task.splits.valid, task.tokens, logits, features=features)
     model = copy.deepcopy(student)
     clock, losses = _Clock(rates=rates), []
     with tempfile.TemporaryDirectory() as folder, quiet_libraries():
         trainer, _ = prepare(
-            model, task.tokenizer, TrainingRows(task.splits.train, task.splits.valid, task.tokens, logits),
+            model, task.tokenizer, rows,
             settings=task.recipe.student.model_copy(update={"batch_size": len(batches[0])}), compute=task.recipe.compute,
-            seed=SEED, checkpoints=Path(folder), step=Step(), distillation=task.recipe.distillation,
+            seed=SEED, checkpoints=Path(folder), step=Step(), distillation=distillation or task.recipe.distillation,
         )  # fmt: skip
         args = trainer.args
         args.max_steps, args.eval_strategy, args.save_strategy = len(batches), IntervalStrategy.NO, SaveStrategy.NO

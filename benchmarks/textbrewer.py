@@ -181,29 +181,44 @@ _task = cache(load_task)
 
 
 def theirs(
-    data: Path, shapes: str, way: str, batches: list[np.ndarray], logits: np.ndarray | None
-) -> dict[int, list[float]]:
-    """Run TextBrewer's steps on these batches, in a worker; return seconds by the width of the batch."""
+    data: Path, shapes: str, way: str, batches: list[np.ndarray], logits: np.ndarray | None, *,
+    matches: Sequence[dict[str, Any]] = (), hidden: Callable[[np.ndarray], list[torch.Tensor]] | None = None,
+) -> dict[int, list[float]]:  # fmt: skip
+    """Run TextBrewer's steps on these batches, in a worker; return seconds by the width of the batch.
+
+    Args:
+        data: LIAR's folder.
+        shapes: of the models.
+        way: one of :data:`TARGETS`.
+        batches: row numbers of each step.
+        logits: the teacher's, by row; None for a live teacher.
+        matches: its ``intermediate_matches``, losses between layers.
+        hidden: the teacher's hidden states of rows, (B, T, D) each, beside ``logits``.
+    """
     package, task = _textbrewer(), _task(data)
     teacher, student = models(shapes)
+    teacher.config.output_hidden_states = student.config.output_hidden_states = bool(matches)
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
     teacher.to(device)
     student.to(device)
-    optimiser = torch.optim.AdamW(student.parameters(), lr=5e-5, fused=True if way == "fed_fused" else None)
+    optimiser = torch.optim.AdamW(student.parameters(), lr=5e-5, fused=True if way.endswith("_fused") else None)
     stamps, widths = [], []
     optimiser.register_step_post_hook(lambda *_: stamps.append(time.perf_counter()))
     student.register_forward_pre_hook(lambda _, __, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True)
-    loader = DataLoader(range(len(task.splits.train)), batch_sampler=batches, collate_fn=_collator(task, logits))
+    loader = DataLoader(
+        range(len(task.splits.train)), batch_sampler=batches, collate_fn=_collator(task, logits, hidden)
+    )
     distiller = package.BasicDistiller if way == "cache" else package.GeneralDistiller
     with tempfile.TemporaryDirectory() as folder:
         made = distiller(
             package.TrainingConfig(output_dir=folder, device=device),
             package.DistillationConfig(
-                temperature=2, hard_label_weight=0.5, kd_loss_weight=0.5, is_caching_logits=way == "cache"
+                temperature=2, hard_label_weight=0.5, kd_loss_weight=0.5, is_caching_logits=way == "cache",
+                intermediate_matches=list(matches),
             ),
             teacher, student,
-            (lambda _, found: {"logits": found["logits"]}),
-            (lambda _, found: {"logits": found.logits, "losses": found.loss}),
+            (lambda _, found: {name: found[name] for name in ("logits",)} | _hidden(found)),
+            (lambda batch, found: {"logits": found.logits, "losses": found.loss, **_masked(batch, found, matches)}),
         )  # fmt: skip
         with made:
             made.train(
@@ -214,7 +229,20 @@ def theirs(
     return by_width(widths[WARM_UP:], seconds[WARM_UP - 1 :])
 
 
-def _collator(task: Task, logits: np.ndarray | None) -> Callable[[list[int]], dict[str, Any]]:
+def _hidden(found: Any) -> dict[str, Any]:
+    """A teacher's hidden states, of its own outputs or of a cache, where there are any."""
+    name = "hidden_states" if "hidden_states" in found else "hidden"
+    return {"hidden": found[name]} if name in found else {}
+
+
+def _masked(batch: Any, found: Any, matches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A student's hidden states and its mask, where they are compared."""
+    return {"hidden": found.hidden_states, "inputs_mask": batch["attention_mask"]} if matches else {}
+
+
+def _collator(
+    task: Task, logits: np.ndarray | None, hidden: Callable[[np.ndarray], list[torch.Tensor]] | None
+) -> Callable[[list[int]], dict[str, Any]]:
     labels, tokens = task.splits.train.labels, task.tokens["train"]
 
     def collate(rows: list[int]) -> dict[str, Any]:
@@ -222,7 +250,8 @@ def _collator(task: Task, logits: np.ndarray | None) -> Callable[[list[int]], di
         batch = tokens.batch(wanted, {"input_ids", "attention_mask"}) | {"labels": torch.from_numpy(labels[wanted])}
         if logits is None:
             return batch
-        return {"teacher": {}, "student": batch, "teacher_cache": {"logits": torch.from_numpy(logits[wanted])}}
+        cached = {"logits": torch.from_numpy(logits[wanted])} | ({} if hidden is None else {"hidden": hidden(wanted)})
+        return {"teacher": {}, "student": batch, "teacher_cache": cached}
 
     return collate
 

@@ -21,6 +21,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "alambique.losses.prediction.mean_squared_error",
         "alambique.losses.contract.PredictionLoss",
         "alambique.losses.contract.LossInputs",
+        "alambique.losses.features.HiddenStates",
+        "alambique.losses.features.Relations",
     ),
     "Use a trained student": (
         "alambique.inference.classifier.open_classifier",

@@ -99,7 +99,7 @@ def test_default_layers():
 
 
 def test_default_relation_heads_divide_all_widths():
-    assert Relations().heads_for([768, 384]) == 48
+    assert Relations().heads_for([768, 384]) == 12
     assert Relations().heads_for([312, 1024]) == 8
     assert Relations(heads=64).heads_for([1024, 384]) == 64
 

@@ -181,7 +181,7 @@ def test_a_student_with_speedups_takes_the_same_step(trainer, tiny_bert, narrow,
 
 def test_a_last_layer_that_computes_one_token_is_refused_where_the_loss_reads_the_others(trainer, tiny_bert, narrow):
     Speedups.apply(narrow, token_ids=None, specials=0)
-    made = trainer(narrow, tiny_bert(), features=Relations(heads=2))
+    made = trainer(narrow, tiny_bert(), features=HiddenStates(layers={1: 1}))
     with pytest.raises(ValueError, match="^the student's last layer computes its first token alone, and the "):
         made.train()
 

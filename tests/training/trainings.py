@@ -31,12 +31,15 @@ class At(Step):
             self.do()
 
 
-def train_in(work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, teacher_logits=None, **options):
+def train_in(
+    work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, teacher_logits=None, features=None, **options
+):
     work.mkdir(exist_ok=True)
     parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
     tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
+    made = TrainingRows(**parts, tokens=tokens, teacher_logits=teacher_logits, features=features)
     fit(
-        model, tokenizer, TrainingRows(**parts, tokens=tokens, teacher_logits=teacher_logits), settings=settings,
+        model, tokenizer, made, settings=settings,
         compute=compute or Compute(), max_length=24, seed=4, work=work, step=step or Step(), **options,
     )  # fmt: skip
     return work

@@ -1,4 +1,4 @@
-"""Gradients of a training's first step, for every loss: a script for torchrun, and for one process.
+"""Gradients of a training's first step, for every loss and feature: a script for torchrun, and for one process.
 
 torchrun --nproc_per_node 2 tests/training/two_processes.py OUT
 """
@@ -12,6 +12,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, TrainerCallback, TrainingArguments
 
 from alambique import DistillationTrainer
+from alambique.losses.features import FEATURES
 from alambique.losses.prediction import LOSSES
 
 ROWS, WORDS, CLASSES = 16, 6, 3
@@ -41,16 +42,22 @@ def data():
     ]  # fmt: skip
 
 
-def first_step(name, train, size, folder):
-    """Loss and gradients of one step of ``size`` rows per process."""
-    torch.manual_seed(0)
+def model_of(width):
+    torch.manual_seed(width)
     config = BertConfig(
-        vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        vocab_size=50, hidden_size=width, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
         num_labels=CLASSES, hidden_dropout_prob=0, attention_probs_dropout_prob=0,
     )  # fmt: skip
-    watch = FirstGradients()
+    return BertForSequenceClassification(config)
+
+
+def first_step(name, train, size, folder):
+    """Loss and gradients of one step of ``size`` rows per process, of a soft loss or a feature loss with projections."""
+    watch, options = FirstGradients(), {"loss": name}
+    if name in FEATURES:
+        options = {"features": FEATURES[name](weight=0.5), "teacher_model": model_of(8)}
     trainer = DistillationTrainer(
-        model=BertForSequenceClassification(config), train_dataset=train, loss=name, label_order=range(CLASSES),
+        model=model_of(16), train_dataset=train, label_order=range(CLASSES), **options,
         args=TrainingArguments(
             folder, per_device_train_batch_size=size, max_steps=1, report_to="none", disable_tqdm=True, use_cpu=True,
             max_grad_norm=0, save_strategy="no", train_sampling_strategy="sequential", logging_steps=1,
@@ -58,12 +65,16 @@ def first_step(name, train, size, folder):
         callbacks=[watch],
     )  # fmt: skip
     trainer.train()
-    loss = next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
-    return {"loss": loss, "gradients": watch.gradients, "processes": trainer.accelerator.num_processes}
+    parts = next(entry for entry in trainer.state.log_history if "loss" in entry)
+    return {
+        "parts": {part: value for part, value in parts.items() if "loss" in part},
+        "gradients": watch.gradients,
+        "processes": trainer.accelerator.num_processes,
+    }
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        steps = {loss: first_step(loss, data(), ROWS // 2, scratch) for loss in LOSSES}
+        steps = {loss: first_step(loss, data(), ROWS // 2, scratch) for loss in (*LOSSES, *FEATURES)}
     if os.environ["RANK"] == "0":
         torch.save(steps, Path(sys.argv[1]))

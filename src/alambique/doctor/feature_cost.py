@@ -13,7 +13,7 @@ from alambique.artefacts.tokens import MASK, Tokens
 from alambique.doctor.cost import Rows, seconds_per_row
 from alambique.recipe.recipe import Recipe
 from alambique.training.feature_source import live_teacher
-from alambique.training.feature_term import FEATURES, FeatureTerm
+from alambique.training.feature_term import FeatureOutput, FeatureTerm
 from alambique.training.fit import half_precision
 
 _SCORED = 64  # rows per batch where the teacher's values are stored
@@ -66,9 +66,9 @@ def feature_cost(
     return FeatureCost(stored, once, every, recipe.distillation.feature_cache)
 
 
-def term_of_step(term: FeatureTerm, outputs: Mapping[str, tuple[Tensor, ...]], batch: Mapping[str, Tensor]) -> Tensor:
+def term_of_step(term: FeatureTerm, outputs: FeatureOutput, batch: Mapping[str, Tensor]) -> Tensor:
     """The feature loss of a training step that is timed: with a teacher whose values are 0."""
-    features, mask = outputs[FEATURES], batch[MASK]
+    features, mask = outputs.features or (), batch[MASK]
     taught = [
         torch.zeros(len(values), width, dtype=torch.float16, device=values.device)
         for values, width in zip(features, term.teacher_widths, strict=True)

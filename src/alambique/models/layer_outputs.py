@@ -10,11 +10,13 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from alambique.artefacts.tokens import MASK
 from alambique.models.inputs import IDS
+from alambique.models.speedups.cls_last_layer import computes_first_token, projects_its_input
 
 Kind = Literal["hidden", "relations"]
 # what attention's linear modules are called: queries, keys and values apart, or in thirds of a single one
@@ -32,7 +34,7 @@ class LayerReader:
     Attributes:
         widths: of each value that is read of a forward pass, in order: of a layer's output, or of its queries, keys and
             values.
-        reads_last: tokens of the last layer other than the first are read.
+        reads_last: the last layer must compute all tokens, since more than the first is read of it.
 
     Example:
         >>> import torch
@@ -65,10 +67,15 @@ class LayerReader:
         beyond = [layer for layer in layers if layer >= len(stack)]
         if beyond:
             raise ValueError(f"has layers 0 to {len(stack) - 1}, and no layer {beyond[0]}")
-        self.reads_last = not first_only and len(stack) - 1 in layers
+        last = stack[-1]
+        projected = kind == "relations" and projects_its_input(last)
+        self.reads_last = not first_only and len(stack) - 1 in layers and not projected
+        self._projected = last if projected and len(stack) - 1 in layers else None
         self._points: list[tuple[nn.Module, int, int]] = []  # a module, which part of its output, of how many
         for layer in layers:
             self._points += [(stack[layer], 0, 1)] if kind == "hidden" else _queries_keys_values(model, stack[layer])
+        # in order: in which gradients are added up must not depend on addresses
+        self._modules = list(dict.fromkeys(point[0] for point in self._points))
         if kind == "hidden":
             self.widths = [int(model.config.hidden_size)] * len(layers)
         else:
@@ -80,7 +87,9 @@ class LayerReader:
     def reading(self) -> Iterator[None]:
         """Hook the modules for the length of a block."""
         handles = [self.model.register_forward_pre_hook(self._begin, with_kwargs=True)]
-        handles += [module.register_forward_hook(self._keep) for module in {point[0] for point in self._points}]
+        handles += [module.register_forward_hook(self._keep) for module in self._modules]
+        if self._projected is not None and computes_first_token(self._projected):
+            handles.append(self._projected.register_forward_hook(self._project, with_kwargs=True))
         try:
             yield
         finally:
@@ -98,7 +107,7 @@ class LayerReader:
         self._read.clear()
         real = mask != 0
         packed = {module: _packed(values, real, first_only=self.first_only) for module, values in read.items()}
-        if len(packed) < len({point[0] for point in self._points}):
+        if len(packed) < len(self._modules):
             raise ValueError("does not compute its layers by calling them")
         return [packed[module].chunk(parts, -1)[part] for module, part, parts in self._points]
 
@@ -106,6 +115,13 @@ class LayerReader:
         self._read.clear()
         mask = inputs.get(MASK)
         self._mask = torch.ones_like(inputs[IDS]) if mask is None else mask
+
+    def _project(self, layer: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor], _: Any) -> None:
+        """Queries, keys and values of all tokens, of a layer that has used its modules for the first alone."""
+        inputs = given[0] if given else named["hidden_states"]
+        own = set(layer.modules())
+        for module in [module for module in self._modules if module in own]:
+            self._read[module] = linear(inputs, cast("Tensor", module.weight), cast("Tensor | None", module.bias))
 
     def _keep(self, module: nn.Module, _: Any, output: Any) -> None:
         # the first: DeBERTa asks the same modules again, for positions

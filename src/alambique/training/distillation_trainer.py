@@ -22,7 +22,7 @@ from alambique.models.inputs import IDS, ModelInputs
 from alambique.models.labels import label_names_of
 from alambique.models.tokenizer import load_tokenizer
 from alambique.recipe.schedules import Schedule, as_schedule, ends_of, value_at
-from alambique.training.feature_term import FEATURES, FeatureTerm, LiveTeacher, layer_pairs, reader_of
+from alambique.training.feature_term import FeatureOutput, FeatureTerm, LiveTeacher, layer_pairs, reader_of
 
 LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
 TEACHER_FEATURES, TEACHER_INPUTS = "teacher_features", "teacher_inputs"  # of a data set that a run makes
@@ -228,10 +228,9 @@ class DistillationTrainer(Trainer):
         outputs = model(**inputs)
         if self.features is None or not model.training:
             return StudentOutputs(_logits(outputs), None)
-        features = outputs[-1] if isinstance(outputs, tuple) else outputs.get(FEATURES)
-        if features is None:
-            raise ValueError("features are read in train() alone")
-        return StudentOutputs(_logits(outputs), features)
+        if not isinstance(outputs, FeatureOutput):
+            raise TypeError("features are read in train() alone")
+        return StudentOutputs(_logits(outputs), outputs.features)
 
     def _now(self, schedule: Schedule) -> float:
         """Value at the current optimiser step of those planned."""

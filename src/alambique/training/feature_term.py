@@ -2,21 +2,30 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
-from alambique.losses.features import FEATURE_WEIGHT, FeatureLoss
+from alambique.losses.features import FEATURE_WEIGHT, FeatureLoss, Relations
 from alambique.models.layer_outputs import LayerReader, layers_of
 from alambique.models.speedups.cls_last_layer import is_cls_only
 from alambique.models.speedups.length_groups import group_lengths
 
 PROJECTIONS = "feature_projections"  # in the student while it trains, and in its checkpoints
-FEATURES = "features"
-_GROUP_COST = 4096  # pairs of tokens, which relations compute in the time that a further group takes
+_GROUP_COST = 16384  # pairs of tokens of one head, which relations compute in the time that a further group takes
+
+
+@dataclass
+class FeatureOutput(ModelOutput):
+    """What a student gives in training: a class of its own, which DistributedDataParallel takes apart and builds again."""
+
+    logits: Tensor | None = None
+    features: tuple[Tensor, ...] | None = None
 
 
 class FeatureTerm:
@@ -83,10 +92,8 @@ class FeatureTerm:
         values = self.reader.take()
         if self.projections:
             values = [project(each.float()) for project, each in zip(self.projections, values, strict=True)]
-        if isinstance(outputs, tuple):
-            return (*outputs, tuple(values))
-        outputs[FEATURES] = tuple(values)
-        return outputs
+        logits = outputs[0] if isinstance(outputs, tuple) else outputs.logits
+        return FeatureOutput(logits=logits, features=tuple(values))
 
     def split(self, stored: Tensor) -> list[Tensor]:
         """The teacher's values as they lie side by side on disk, (N, ΣW): (N, W) each."""
@@ -111,7 +118,8 @@ class FeatureTerm:
         if self.loss.first_only or self.loss.reads == "hidden":
             return self.loss.rows(student, teacher, lengths)
         counts = lengths.cpu().numpy()
-        bounds, ends = group_lengths(counts, overhead=_GROUP_COST, power=2), [0, *counts.cumsum().tolist()]
+        heads = cast("Relations", self.loss).heads_for([*self.reader.widths, *self.teacher_widths])
+        bounds, ends = group_lengths(counts, overhead=_GROUP_COST / heads, power=2), [0, *counts.cumsum().tolist()]
         return torch.cat([
             self.loss.rows(
                 [values[ends[first] : ends[last]] for values in student],

@@ -91,6 +91,19 @@ def is_cls_only(model: PreTrainedModel) -> bool:
     return type(_last_layer(model)) in _ALL_TOKENS
 
 
+def computes_first_token(layer: nn.Module) -> bool:
+    """Whether a layer computes its output at the first token alone."""
+    return type(layer) in _ALL_TOKENS
+
+
+def projects_its_input(layer: nn.Module) -> bool:
+    """Whether queries, keys and values are linear in what this layer is given, as in BERT's and DistilBERT's.
+
+    They can then be had for all tokens though its output is computed for the first alone.
+    """
+    return type(layer) in (_CLS_ONLY.keys() | _ALL_TOKENS.keys()) and not isinstance(layer, ModernBertEncoderLayer)
+
+
 @contextmanager
 def cls_only(model: PreTrainedModel) -> Iterator[None]:
     """:func:`enable_cls_only` for the length of a block; the model is left as it was."""
