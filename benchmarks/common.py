@@ -31,8 +31,8 @@ from alambique.inference.torch_model import predict_tokens
 from alambique.models.pretrained import find_pretrained
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
+from alambique.recipe.distillation import Distillation
 from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import Distillation
 from alambique.stages.benchmark import matmul_rate
 from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import TrainingRows, prepare

@@ -48,7 +48,8 @@ from alambique.artefacts.features import Features
 from alambique.inference.torch_model import to_device
 from alambique.losses.features import FEATURE_WEIGHT, FEATURES
 from alambique.models.inputs import ModelInputs
-from alambique.recipe.sections import Compute, Distillation
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Compute
 from alambique.run.manifest import Artefact
 from alambique.training.feature_source import FeatureSource, live_teacher
 from alambique.training.feature_term import LiveTeacher

@@ -15,9 +15,10 @@ from pydantic import Field
 from safetensors.torch import load_file
 
 from alambique.losses.prediction import LOSSES, Loss, PredictionLoss
+from alambique.recipe.distillation import Distillation
 from alambique.recipe.recipe import Recipe, shipped_recipes
 from alambique.recipe.reference import _choices, _rows, meaning, page
-from alambique.recipe.sections import DEFAULT_STUDENT, Distillation, Student, Training
+from alambique.recipe.sections import DEFAULT_STUDENT, Student, Training
 from conftest import LABELS, rows
 
 ROOT = Path(__file__).parents[1]

@@ -34,6 +34,7 @@ REASONS = {
     "losses/contract": "the base of losses, all of which are held to it: tests/losses/test_prediction.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "preparation": "what comes before the first stage of a run: tests/test_pipeline.py",
+    "recipe/distillation": "declarations; accepted and refused in whole recipes: tests/recipe/test_recipe.py",
     "recipe/soft_labels": "declarations; what the keys do is tested in tests/test_folds.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
     "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",

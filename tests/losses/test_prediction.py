@@ -24,7 +24,7 @@ from alambique.losses.prediction import (
     mean_squared_error,
     with_name,
 )
-from alambique.recipe.sections import Distillation
+from alambique.recipe.distillation import Distillation
 
 # two classes: teacher softmax([ln 3, 0]) = (3/4, 1/4), student softmax([0, 0]) = (1/2, 1/2)
 TEACHER = torch.tensor([[math.log(3.0), 0.0]])

@@ -10,7 +10,7 @@ from trainings import SETTINGS, At, split, train_in
 from alambique.artefacts.features import Features
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.losses.features import HiddenStates
-from alambique.recipe.sections import Distillation
+from alambique.recipe.distillation import Distillation
 from alambique.run.manifest import Artefact
 from alambique.training.checkpoints import SEAL
 from alambique.training.feature_source import FeatureSource

@@ -18,7 +18,8 @@ from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.models.labels import label_config
 from alambique.models.speedups import front
-from alambique.recipe.sections import Compute, Distillation, Training
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Compute, Training
 from alambique.training import resumable_trainer
 from alambique.training.fit import half_precision, refuse_several_processes, training_arguments, unused_devices
 from conftest import LABELS

@@ -10,7 +10,8 @@ from trainings import SETTINGS, At, train_in
 
 from alambique.errors import NonFiniteError
 from alambique.progress import Step
-from alambique.recipe.sections import Distillation, Training
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Training
 from alambique.training import resumable_trainer as resuming
 from alambique.training.checkpoints import SEAL, commit, facts_of
 from alambique.training.resumable_trainer import cut_by_length

@@ -10,7 +10,8 @@ from trainings import At, train_in
 
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.progress import Step
-from alambique.recipe.sections import Distillation, Training
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Training
 from alambique.training.stopping import Stopping, epochs_made
 
 STEPS = 8  # of an epoch

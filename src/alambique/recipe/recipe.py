@@ -14,18 +14,9 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from alambique.errors import RecipeError
+from alambique.recipe.distillation import Distillation
 from alambique.recipe.problems import listed, problems_of, shown
-from alambique.recipe.sections import (
-    FORMS,
-    Compute,
-    Data,
-    Distillation,
-    Export,
-    Section,
-    Student,
-    Teacher,
-    as_tuple,
-)
+from alambique.recipe.sections import FORMS, Compute, Data, Export, Section, Student, Teacher, as_tuple
 from alambique.recipe.soft_labels import SoftLabelling
 from alambique.recipe.yaml_values import read_yaml, text_paths
 

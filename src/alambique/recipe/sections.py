@@ -12,15 +12,9 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
-    WrapSerializer,
     field_validator,
     model_validator,
 )
-
-from alambique.losses.contract import name_or_mapping
-from alambique.losses.features import FEATURE_WEIGHT, Features, feature_with_name
-from alambique.losses.prediction import KL, Loss, with_name
-from alambique.recipe.schedules import HardLabelWeight, Temperature
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
@@ -318,43 +312,6 @@ class Student(Training):
     @classmethod
     def _default_form(cls, raw: Any) -> Any:
         return _with_default_form(raw, "student", DEFAULT_STUDENT)
-
-
-class Distillation(Section):
-    """How soft and hard labels are combined."""
-
-    loss: Annotated[Loss, Field(discriminator="name"), BeforeValidator(with_name), WrapSerializer(name_or_mapping)] = (
-        Field(default_factory=KL)
-    )
-    """The soft loss: a name from the table below, or a mapping such as `{name: kl}` with the options of the loss."""
-    temperature: Temperature = 2.0
-    """Softmax temperature T; ignored by `mse`. A list of two, such as `[4, 1]`, moves it in a line from the first step to
-    the last one planned."""
-    hard_label_weight: HardLabelWeight = 0.5
-    """Weight of the hard labels, from 0 (soft labels only) to 1 (hard labels only). A list of two moves it likewise."""
-    features: Annotated[Features | None, BeforeValidator(feature_with_name), WrapSerializer(name_or_mapping)] = Field(
-        default=None, discriminator="name"
-    )
-    """Also learn from the teacher's insides: a name from the table below, or a mapping such as
-    `{name: hidden, layers: {2: 5}}`; null: from its logits alone."""
-    feature_weight: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = FEATURE_WEIGHT
-    """Weight of the feature loss beside the mixture of soft and hard labels."""
-    feature_cache: bool = True
-    """true: what the loss reads of the teacher is computed once and stored in `features/` (2 bytes per token and unit of
-    width); false: the teacher reads each batch in each epoch. `alambique doctor` gives bytes and time of both."""
-
-    @field_validator("feature_weight")
-    @classmethod
-    def _one_weight(cls, value: float, info: ValidationInfo) -> float:
-        features = info.data.get("features")
-        if features is not None and features.weight is not None and value not in (FEATURE_WEIGHT, features.weight):
-            raise ValueError(f"is {value:g}, and distillation.features.weight is {features.weight:g}; give one of them")
-        return value
-
-    def key(self) -> dict[str, Any]:
-        """Values for the manifest key of the student; those of features only where there are any."""
-        unused = {"features", "feature_weight"} if self.features is None else set()
-        return self.model_dump(mode="json", exclude={"feature_cache", *unused})
 
 
 class Compute(Section):

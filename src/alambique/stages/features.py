@@ -19,7 +19,8 @@ from alambique.losses.features import FeatureLoss
 from alambique.models.inputs import ModelInputs
 from alambique.models.pretrained import load_finished
 from alambique.progress import Reporter, Step
-from alambique.recipe.sections import Compute, Distillation
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Compute
 from alambique.run.folder import RunFolder
 from alambique.run.layout import FEATURES
 from alambique.run.manifest import Artefact

@@ -18,8 +18,9 @@ from alambique.models.pretrained import load_finished, recorded_pretrained
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings
 from alambique.models.tokenizer import load_tokenizer, tokenizer_digest
 from alambique.progress import Reporter
+from alambique.recipe.distillation import Distillation
 from alambique.recipe.schedules import ends_of
-from alambique.recipe.sections import Compute, Distillation, Student, Training
+from alambique.recipe.sections import Compute, Student, Training
 from alambique.run.folder import RunFolder
 from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact

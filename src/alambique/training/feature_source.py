@@ -12,7 +12,8 @@ from alambique.artefacts.tokens import Tokens
 from alambique.losses.features import FeatureLoss
 from alambique.models.pretrained import load_finished
 from alambique.models.speedups.front import Needs, Speedups
-from alambique.recipe.sections import Compute, Distillation
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Compute
 from alambique.run.manifest import Artefact
 from alambique.training.feature_term import FeatureTerm, LiveTeacher, reader_of
 

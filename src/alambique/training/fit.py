@@ -33,7 +33,8 @@ from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.tokenizer import save_tokenizer
 from alambique.progress import Step
-from alambique.recipe.sections import Compute, Distillation, Training
+from alambique.recipe.distillation import Distillation
+from alambique.recipe.sections import Compute, Training
 from alambique.run.layout import HISTORY, SCRATCH, STUDENT
 from alambique.signals import StopRequest, defer_signals
 from alambique.training.checkpoints import facts_of, latest_valid
