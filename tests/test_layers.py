@@ -32,6 +32,7 @@ REASONS = {
     "export/quantization/graph": "a step of quantize: tests/export/quantization/test_quantize.py",
     "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
     "losses/contract": "the base of losses, all of which are held to it: tests/losses/test_prediction.py",
+    "recipe/data_values": "what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "preparation": "what comes before the first stage of a run: tests/test_pipeline.py",
     "recipe/distillation": "declarations; accepted and refused in whole recipes: tests/recipe/test_recipe.py",

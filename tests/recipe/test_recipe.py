@@ -146,6 +146,7 @@ def test_defaults():
             "warmup": 0.1,
             "weight_decay": 0.01,
             "patience": None,
+            "seeds": 1,
         },
         "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},

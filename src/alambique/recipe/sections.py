@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from alambique.recipe.data_values import label_groups_value, source_value
+
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
 MOST_LAYERS = 200
@@ -40,39 +42,6 @@ def _layers(value: Any) -> Any:
             raise ValueError("must name each layer once, in rising order")
         return tuple(value)
     raise ValueError(f"must be a count from 1 to {MOST_LAYERS} or a list of the teacher's layer numbers, from 0")
-
-
-def _groups(value: Any) -> Any:
-    if value is None or value in ("six", "three", "two"):
-        return value
-    if isinstance(value, dict) and value and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        if not all(map(str.strip, value.values())):
-            raise ValueError("must give each group a name that is not blank")
-        return value
-    raise ValueError("must be six, three or two (LIAR), a mapping {old name: new name}, or null")
-
-
-def _source(value: Any) -> Any:
-    if isinstance(value, dict):
-        strange = sorted(set(value) - {"train", "valid", "test"})
-        if strange:
-            raise ValueError(f"names files for train, valid and test, not for {strange[0]!r}")
-        if not value.get("train"):
-            raise ValueError("must name a train file")
-        files = {split: _names(names) for split, names in value.items() if names is not None}
-        if all(files.values()):
-            return files
-    elif names := _names(value):
-        return names
-    raise ValueError("must be a Hub id, a folder, a file, a list of files, or {train: F, valid: F, test: F}")
-
-
-def _names(value: Any) -> str | tuple[str, ...] | None:
-    """A name, or several in a list; None for what is neither."""
-    if isinstance(value, str):
-        return value if value.strip() else None
-    several = isinstance(value, (list, tuple)) and value and all(isinstance(v, str) and v.strip() for v in value)
-    return tuple(value) if several else None
 
 
 def _with_default_form(raw: Any, section: str, default: str) -> Any:
@@ -101,7 +70,7 @@ class Data(Section):
     and how the files of a folder are found. LIAR's own headerless files are recognised by their 14 columns.
     """
 
-    source: Annotated[Names | dict[str, Names], BeforeValidator(_source)]
+    source: Annotated[Names | dict[str, Names], BeforeValidator(source_value)]
     """A Hub id, a folder with `train`, `valid` (or `validation`, `dev`) and `test` files, one file, a pattern such as
     `part-*.csv`, a list of files, `{train: F, valid: F, test: F}` with any of these for F, or `quickstart` (the embedded
     claims)."""
@@ -109,7 +78,7 @@ class Data(Section):
     """The column of text, or a list of one or two columns (two: a sentence pair)."""
     label: Annotated[str, Field(min_length=1)]
     """The column of labels: names or integers."""
-    label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(_groups)] = None
+    label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(label_groups_value)] = None
     """Merges labels. LIAR: `six`, `three` or `two`; other data: a mapping `{old name: new name}`; null: labels stay
     as they are."""
     label_order: Annotated[Texts, Field(min_length=2)] | None = None

@@ -1,0 +1,46 @@
+"""Label groups and sources of data, as a recipe may write them. Free of torch."""
+
+from typing import Any
+
+
+def label_groups_value(value: Any) -> Any:
+    """LIAR's groups by name, or a mapping from old to new names.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if value is None or value in ("six", "three", "two"):
+        return value
+    if isinstance(value, dict) and value and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        if not all(map(str.strip, value.values())):
+            raise ValueError("must give each group a name that is not blank")
+        return value
+    raise ValueError("must be six, three or two (LIAR), a mapping {old name: new name}, or null")
+
+
+def source_value(value: Any) -> Any:
+    """A name, a list of names, or a mapping of splits to either.
+
+    Raises:
+        ValueError: it is none of them, or names no train file.
+    """
+    if isinstance(value, dict):
+        strange = sorted(set(value) - {"train", "valid", "test"})
+        if strange:
+            raise ValueError(f"names files for train, valid and test, not for {strange[0]!r}")
+        if not value.get("train"):
+            raise ValueError("must name a train file")
+        files = {split: _names(names) for split, names in value.items() if names is not None}
+        if all(files.values()):
+            return files
+    elif names := _names(value):
+        return names
+    raise ValueError("must be a Hub id, a folder, a file, a list of files, or {train: F, valid: F, test: F}")
+
+
+def _names(value: Any) -> str | tuple[str, ...] | None:
+    """A name, or several in a list; None for what is neither."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    several = isinstance(value, (list, tuple)) and value and all(isinstance(v, str) and v.strip() for v in value)
+    return tuple(value) if several else None
