@@ -26,7 +26,7 @@ _LEVEL_OF_SEVERAL = 0.965
 # Two or three seeds that happen to be alike say little of how much seeds differ. Their mean square counts as at least this
 # share of that of the rows, so that its few degrees of freedom make the interval wider. Without it two seeds cover as little
 # as 85 %; a larger share would cover more, at a width that shows nothing where seeds do not differ (docs/LOG.md).
-_FEW, _LEAST_SHARE = 3, 0.75
+_LEAST_SHARE = {2: 0.75, 3: 0.6}
 # With more seeds, a component that chance exceeds this often is pooled (Bancroft 1964, "Analysis and Inference for
 # Incompletely Specified Models Involving the Use of Preliminary Tests of Significance").
 _POOL_ABOVE = 0.5
@@ -130,8 +130,8 @@ def _variance_of_mean(values: np.ndarray, weights: np.ndarray) -> tuple[float, f
     ms_rest = float((rest**2 @ weights).sum()) / ((seeds - 1) * (rows - 1))
     # rows vary by their mean square; seeds add what theirs has beyond the rest
     counted = ms_seeds if _beyond(ms_seeds, ms_rest, seeds, rows) < _POOL_ABOVE else 0.0
-    if seeds <= _FEW:
-        counted = max(ms_seeds, _LEAST_SHARE * ms_rows)
+    if seeds in _LEAST_SHARE:
+        counted = max(ms_seeds, _LEAST_SHARE[seeds] * ms_rows)
     variance = (ms_rows + max(counted - ms_rest, 0.0)) / (seeds * rows)
     spread = (ms_rows**2 / (rows - 1) + counted**2 / (seeds - 1)) / (seeds * rows) ** 2
     # what is pooled enters the spread in full: never fewer degrees than the seeds alone have
