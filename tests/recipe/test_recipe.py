@@ -148,7 +148,15 @@ def test_defaults():
             "patience": None,
             "seeds": 1,
         },
-        "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
+        "soft_labels": {"folds": 1, "members": 1, "calibrate": False, "average": "logits"},
+        "distillation": {
+            "loss": "kl",
+            "temperature": 2.0,
+            "hard_label_weight": 0.5,
+            "features": None,
+            "feature_weight": 0.01,
+            "feature_cache": True,
+        },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
         "export": {
             "formats": ("onnx", "int8"),
