@@ -98,8 +98,8 @@ def test_a_teacher_that_gets_nothing_right_has_nothing_to_retain():
 
 
 def test_the_mean_over_trainings():
-    (one, labels), (two, _) = random_case(7), random_case(8)
-    parts = [of_macro_f1(predicted, labels, CLASSES) for predicted in (one, two)]
+    (first, labels), (second, _) = random_case(7), random_case(8)
+    parts = [of_macro_f1(predicted, labels, CLASSES) for predicted in (first, second)]
     mean = mean_of(parts)
     assert mean.figure == pytest.approx((parts[0].figure + parts[1].figure) / 2)
     assert mean.rows.tolist() == pytest.approx(((parts[0].rows + parts[1].rows) / 2).tolist())

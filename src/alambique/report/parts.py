@@ -34,7 +34,7 @@ class CalibrationError(Figure):
     """The calibration error, without an interval: a calibrated model has one above 0 too, the more so the fewer the rows."""
 
     if_calibrated: float | None = None
-    """What a calibrated model of the same confidence shows on as many rows: an error near it is no sign of a fault."""
+    """What a calibrated model of the same confidence shows on as many rows: an error near it shows no fault."""
 
 
 class DataFinding(Part):
