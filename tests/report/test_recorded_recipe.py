@@ -37,6 +37,25 @@ def test_a_loss_in_words(loss, words):
     assert RecordedDistillation(loss=loss, temperature=2.0, hard_label_weight=0.5).loss_words == words
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, None),
+        ({"features": "hidden", "feature_weight": 0.01}, "hidden (weight 0.01)"),
+        (
+            {
+                "features": {"name": "relations", "layers": {"2": 5}, "weight": 0.1, "heads": None},
+                "feature_weight": 0.01,
+            },
+            "relations (weight 0.1, layers 2 from 5)",
+        ),
+    ],
+)
+def test_a_feature_loss_in_words(keys, words):
+    made = RecordedDistillation(loss="kl", temperature=2.0, hard_label_weight=0.5, **keys)
+    assert made.feature_words == words
+
+
 def test_a_key_that_is_read_must_be_there():
     with pytest.raises(ValidationError, match=r"data.max_length\n  Field required"):
         raw = plain_report()["recipe"]
