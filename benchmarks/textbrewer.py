@@ -247,7 +247,8 @@ def _collator(
 
     def collate(rows: list[int]) -> dict[str, Any]:
         wanted = np.array(rows)
-        batch = tokens.batch(wanted, {"input_ids", "attention_mask"}) | {"labels": torch.from_numpy(labels[wanted])}
+        arrays = tokens.batch(wanted, {"input_ids", "attention_mask"}) | {"labels": labels[wanted]}
+        batch = {name: torch.from_numpy(values) for name, values in arrays.items()}
         if logits is None:
             return batch
         cached = {"logits": torch.from_numpy(logits[wanted])} | ({} if hidden is None else {"hidden": hidden(wanted)})

@@ -44,6 +44,25 @@ def test_values_that_move_in_words():
     assert (moving.temperature_words, moving.hard_label_weight_words) == ("4.0 to 1.0", "0.2 to 0.8")
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({}, None),
+        ({"features": "hidden", "feature_weight": 0.01}, "hidden (weight 0.01)"),
+        (
+            {
+                "features": {"name": "relations", "layers": {"2": 5}, "weight": 0.1, "heads": None},
+                "feature_weight": 0.01,
+            },
+            "relations (weight 0.1, layers 2 from 5)",
+        ),
+    ],
+)
+def test_a_feature_loss_in_words(keys, words):
+    made = RecordedDistillation(loss="kl", temperature=2.0, hard_label_weight=0.5, **keys)
+    assert made.feature_words == words
+
+
 def test_a_key_that_is_read_must_be_there():
     with pytest.raises(ValidationError, match=r"data.max_length\n  Field required"):
         raw = plain_report()["recipe"]

@@ -47,6 +47,8 @@ class RecordedDistillation(RecordedPart):
     loss: str | Mapping[str, Any]
     temperature: Schedule
     hard_label_weight: Schedule
+    features: str | Mapping[str, Any] | None = None
+    feature_weight: float | None = None
 
     @property
     def temperature_words(self) -> str:
@@ -63,8 +65,24 @@ class RecordedDistillation(RecordedPart):
         """The loss with its options, such as ``dkd (alpha 1.0, beta 8.0)``."""
         if isinstance(self.loss, str):
             return self.loss
-        options = ", ".join(f"{name} {value}" for name, value in self.loss.items() if name != "name")
-        return f"{self.loss['name']} ({options})" if options else str(self.loss["name"])
+        return _with_options(self.loss["name"], {name: value for name, value in self.loss.items() if name != "name"})
+
+    @property
+    def feature_words(self) -> str | None:
+        """The feature loss with its weight and options, such as ``hidden (weight 0.01)``; None without one."""
+        if self.features is None:
+            return None
+        given: dict[str, Any] = {"name": self.features} if isinstance(self.features, str) else dict(self.features)
+        weight = self.feature_weight if given.get("weight") is None else given["weight"]
+        options = {name: value for name, value in given.items() if name not in ("name", "weight") and value is not None}
+        if "layers" in options:
+            options["layers"] = ", ".join(f"{ours} from {theirs}" for ours, theirs in options["layers"].items())
+        return _with_options(given["name"], {"weight": weight} | options)
+
+
+def _with_options(name: str, options: Mapping[str, Any]) -> str:
+    words = ", ".join(f"{option} {value}" for option, value in options.items())
+    return f"{name} ({words})" if words else name
 
 
 def _schedule_words(schedule: Schedule) -> str:
