@@ -98,6 +98,14 @@ def test_reordering_permutes_the_logits_and_the_names(tiny_bert, tiny_distilbert
         assert model.config.id2label == {0: "bad", 1: "fair", 2: "good"}
 
 
+def test_an_end_token_beyond_the_vocabulary_does_not_matter(tiny_bert):
+    model = tiny_bert()
+    model.config.eos_token_id = model.config.vocab_size  # a default of the architecture, as ModernBERT has
+    names = tuple(label_names_of(model))
+    reorder_labels(model, names[::-1])
+    assert tuple(label_names_of(model)) == names[::-1]
+
+
 def test_a_model_whose_last_layer_is_not_the_last_step_cannot_be_reordered(tiny_bert):
     model = tiny_bert(labels=("good", "bad", "fair"))
     model.classifier.register_forward_hook(lambda module, inputs, logits: logits + torch.tensor([0.0, 1.0, 2.0]))

@@ -1,5 +1,6 @@
 """Class names in a model's config."""
 
+import math
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -102,8 +103,9 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
         ModelError: the labels differ, or the model has no linear last layer that can be permuted.
     """
     order = match_labels(label_names_of(model), label_names)
-    end = model.config.to_dict().get("eos_token_id")  # which BART pools at
-    words = [*range(3, 9), end if isinstance(end, int) else 9]
+    config = model.config.to_dict()
+    end, size = config.get("eos_token_id"), config.get("vocab_size") or math.inf  # BART pools at the end
+    words = [*range(3, 9), end if isinstance(end, int) and end < size else 9]  # a default may lie beyond a small vocabulary
     ids = {"input_ids": torch.tensor([words])}
     with torch.no_grad():
         model.eval()
