@@ -202,7 +202,16 @@ def test_a_gain_that_rows_and_seeds_agree_on(student, twin, helped):
 
 def test_nothing_to_retain_of_a_teacher_that_is_never_right():
     found = verdict({0: seed(STUDENT, teacher=[1, 2, 0, 0])}, SPLITS.test, SINGLE_LABEL)
-    assert found["retention"] == {"metric": "macro_f1", "mean": None, "low": None, "high": None, "per_seed": []}
+    assert found["retention"] == {
+        "metric": "macro_f1", "of": "teacher", "mean": None, "low": None, "high": None, "per_seed": [],
+    }  # fmt: skip
+
+
+def test_retention_is_a_fraction_of_what_taught_the_student():
+    several = seed(STUDENT, teacher=[1, 2, 0, 0])
+    several["ensemble"] = several["student"]
+    found = verdict({0: several}, SPLITS.test, SINGLE_LABEL)["retention"]
+    assert (found["of"], found["mean"]) == ("ensemble", 1.0)
 
 
 def test_the_best_seed_is_chosen_on_valid():

@@ -99,6 +99,7 @@ def complete_report():
         "count": 1, "share": 0.125, "row_ids": ["train-1"],
     }  # fmt: skip
     verdict = full_report("yes", low=0.005)["verdict"]
+    verdict["retention"] = {"metric": "macro_f1", "of": "teacher"} | verdict["retention"]
     verdict["resolution"] = {"rows": 6, "student_wrong": 2.5, "undistilled_wrong": 3.0, "difference": 0.0225}
     return {
         "alambique": "0.1.0",
@@ -112,6 +113,10 @@ def complete_report():
             "findings": [finding],
         },
         "models": {"teacher": model, "student": model, "undistilled": model, "tfidf": model, "majority": model},
+        "soft_labels": {
+            "folds": 2, "members": 1, "labels": {"accuracy": 0.5, "confidence": 0.625},
+            "in_sample": {"accuracy": 0.75, "confidence": 0.875}, "temperatures": [[1.5, 1.25], [1.0, 2.0]],
+        },
         "verdict": verdict,
         "export": {
             "opset": 18, "temperature": 1.5, "inputs": ["input_ids", "attention_mask"],

@@ -105,7 +105,10 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
     order = match_labels(label_names_of(model), label_names)
     config = model.config.to_dict()
     end, size = config.get("eos_token_id"), config.get("vocab_size") or math.inf  # BART pools at the end
-    words = [*range(3, 9), end if isinstance(end, int) and end < size else 9]  # a default may lie beyond a small vocabulary
+    words = [
+        *range(3, 9),
+        end if isinstance(end, int) and end < size else 9,
+    ]  # a default may lie beyond a small vocabulary
     ids = {"input_ids": torch.tensor([words])}
     with torch.no_grad():
         model.eval()
