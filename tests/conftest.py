@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import sys
+from unittest import mock
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from alambique import Recipe, cli, distill
 from alambique.models.labels import label_config
 from alambique.models.tokenizer import train_wordpiece
 from alambique.progress import Reporter
+from alambique.stages import benchmark
 from browser import CHROMIUM, Browser
 
 torch.set_num_threads(1)  # tiny models gain nothing from more, and lose much where the machine is busy
@@ -126,6 +128,14 @@ def data_folder(tmp_path):
     for name, count, seed in (("train", 160, 1), ("valid", 48, 2), ("test", 48, 3)):
         write_jsonl(folder / f"{name}.jsonl", rows(count, seed))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_benchmark():
+    """How fast tiny models are matters to no test, and its timing was a third of a run's time."""
+    short = {"SINGLES": 6, "BATCHES": 1, "ROUNDS": 1, "_SIDE": 64}
+    with mock.patch.multiple(benchmark, **short):
+        yield
 
 
 @pytest.fixture
