@@ -383,6 +383,6 @@ def test_a_small_student_that_cannot_be_exported_is_said_before_any_training(
         distill(Recipe.from_dict(tiny_recipe(**{"student": student, "export": {"formats": ["onnx"]}, **change})),
                 tmp_path / "other")  # fmt: skip
         shutil.rmtree(tmp_path / "other")
-    monkeypatch.setattr("alambique.pipeline.SMALL", 1000)
+    monkeypatch.setattr("alambique.preparation.SMALL", 1000)
     distill(Recipe.from_dict(raw), tmp_path / "large")
     assert tried == ["BertForSequenceClassification"]

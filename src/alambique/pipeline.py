@@ -38,9 +38,6 @@ from alambique.training.tracking import check_tracker
 if TYPE_CHECKING:
     from alambique.artefacts.tokens import Tokens
 
-_TRIED = 64  # rows that tokenizers are compared on
-SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
-
 
 def distill(
     recipe: Recipe,
