@@ -189,7 +189,7 @@ def test_a_weak_teacher_is_status_1(run, recipe_file, data_folder):
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, recipe_file, monkeypatch, number):
-    monkeypatch.setattr("alambique.pipeline.load_splits", lambda *_, **__: os.kill(os.getpid(), number))
+    monkeypatch.setattr("alambique.preparation.load_splits", lambda *_, **__: os.kill(os.getpid(), number))
     status, _, err = run("distill", recipe_file, "--set", "data.text=[my text]", "--out", "a run")
     assert status == 130
     assert err.splitlines()[-1] == (

@@ -372,7 +372,7 @@ def test_a_small_student_that_cannot_be_exported_is_said_before_any_training(
         tried.append(type(model).__name__)
         return finding
 
-    monkeypatch.setattr("alambique.pipeline.try_export", refuse)
+    monkeypatch.setattr("alambique.preparation.try_export", refuse)
     monkeypatch.setattr("alambique.pipeline.export_student", lambda *_, **__: None)
     reporter = Said()
     distill(Recipe.from_dict(raw), tmp_path / "run", reporter=reporter)
