@@ -82,6 +82,7 @@ def test_each_row_is_labelled_by_the_teacher_that_did_not_learn_it(recipe, tmp_p
     assert (run / "soft_labels" / "logits.npy").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_one_fold_and_one_member_are_as_without_the_section(recipe, tiny_recipe, tmp_path):
     distill(Recipe.from_dict(tiny_recipe()), tmp_path / "run")
     stages = Stages()
@@ -89,6 +90,7 @@ def test_one_fold_and_one_member_are_as_without_the_section(recipe, tiny_recipe,
     assert stages.begun == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("gap", "folds"), [(-1.0, 2), (1.0, 1)])
 def test_auto_takes_folds_where_the_teacher_knows_train_by_heart(recipe, tmp_path, monkeypatch, gap, folds):
     monkeypatch.setattr("alambique.stages.soft_labels.AUTO_GAP", gap)
@@ -103,6 +105,7 @@ def test_auto_takes_folds_where_the_teacher_knows_train_by_heart(recipe, tmp_pat
         assert same[0] == same[1]
 
 
+@pytest.mark.slow
 def test_members_are_averaged_as_probabilities(recipe, tmp_path):
     run, chosen = tmp_path / "run", recipe(members=2, average="probabilities")
     report = distill(chosen, run)
@@ -123,6 +126,7 @@ def test_members_are_averaged_as_probabilities(recipe, tmp_path):
     assert report["soft_labels"]["members"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folds", [1, 2])
 def test_logits_are_divided_by_a_temperature_fitted_on_unseen_rows(recipe, tmp_path, folds):
     run, chosen = tmp_path / "run", recipe(folds=folds, calibrate=True)

@@ -98,6 +98,7 @@ def test_a_teacher_that_labelled_nothing_has_no_row(recipe, tmp_path):
     assert not [name for name in report["timings"] if "second" in name]
 
 
+@pytest.mark.slow
 def test_another_second_teacher_makes_new_labels_and_leaves_the_first_alone(recipe, tmp_path):
     run = tmp_path / "run"
     distill(recipe, run, teachers=two_teachers)

@@ -48,6 +48,7 @@ def losses(run):
     return [entry for entry in json.loads((run / "student" / "history.json").read_text()) if "loss" in entry]
 
 
+@pytest.mark.slow
 def test_one_key_switches_each_on_and_a_second_run_trains_nothing(tiny_recipe, tmp_path):
     raw, run = tiny_recipe(student={"from_scratch": {"layers": 2, "width": 16, "heads": 2}}), tmp_path / "run"
     distill(changed(raw), run)
@@ -76,6 +77,7 @@ def test_one_key_switches_each_on_and_a_second_run_trains_nothing(tiny_recipe, t
     assert key(run) == plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "speedups"), [("hidden", True), ("relations", False)])
 def test_stored_and_live_features_train_alike(tiny_recipe, tmp_path, loss, speedups):
     raw = tiny_recipe(student={"from_scratch": {"layers": 2, "width": 16, "heads": 2}}, compute={"speedups": speedups})
@@ -146,6 +148,7 @@ def other_tokenizer(tmp_path, tiny_distilbert):
     return str(folder)
 
 
+@pytest.mark.slow
 def test_with_another_tokenizer_the_first_token_alone_is_compared(tiny_recipe, other_tokenizer, tmp_path):
     raw = tiny_recipe()
     raw["student"] = {"model": other_tokenizer, "epochs": 1, "batch_size": 16}

@@ -28,6 +28,7 @@ def weights(run):
     return (run / "student" / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_each_loss_is_one_key_and_retrains_the_student_alone(tiny_recipe, tmp_path):
     raw, run, seen, new = tiny_recipe(), tmp_path / "run", set(), ["student (seed 0)", "scoring student", "benchmark"]
     for name in LOSSES:
@@ -130,6 +131,7 @@ def test_the_twin_makes_as_many_epochs_as_its_student_whatever_they_give(tiny_re
     assert again.begun == []
 
 
+@pytest.mark.slow
 def test_patience_that_never_ends_a_training_changes_nothing_but_the_students_key(tiny_recipe, tmp_path):
     raw, run = tiny_recipe(student={"epochs": 2}), tmp_path / "run"
     distill(Recipe.from_dict(raw), run)
@@ -192,6 +194,7 @@ def test_several_students_of_one_teacher(tiny_recipe, tmp_path):
     ).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_further_student_trains_alone_and_fewer_train_nothing(tiny_recipe, tmp_path):
     run = tmp_path / "run"
 
@@ -251,6 +254,7 @@ def test_seeds_of_students_that_would_meet_are_refused(tiny_recipe):
     )
 
 
+@pytest.mark.slow
 def test_each_key_of_schedules_and_layers_is_keyed_and_then_trains_nothing(tiny_recipe, tmp_path):
     teacher = {
         "from_scratch": {"layers": 4, "width": 16, "heads": 2, "vocabulary": 300},
