@@ -215,7 +215,8 @@ def test_half_precision_logits_are_raised_first():
 def test_a_loss_is_a_name_or_a_mapping_and_written_back_as_the_name():
     section = Distillation.model_validate({"loss": {"name": "mse"}, "temperature": 3.0})
     assert section == Distillation.model_validate({"loss": "mse", "temperature": 3.0})
-    assert section.model_dump(mode="json") == {"loss": "mse", "temperature": 3.0, "hard_label_weight": 0.5}
+    dumped = section.model_dump(mode="json")
+    assert {key: dumped[key] for key in ("loss", "temperature")} == {"loss": "mse", "temperature": 3.0}
     assert loss_of("mse") is not None
     assert loss_of(section.loss) is section.loss
 

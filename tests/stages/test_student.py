@@ -189,7 +189,7 @@ def test_several_students_of_one_teacher(tiny_recipe, tmp_path):
     lengths = {name: len(model["test"]["macro_f1"]["per_seed"]) for name, model in report["models"].items()}
     assert lengths == {"teacher": 1, "student": 3, "undistilled": 3, "tfidf": 1, "majority": 1}
     assert len(report["verdict"]["gain"]["per_seed"]) == 3
-    assert "The teacher is one and the same for all; another may give a different answer." in (
+    assert "The teacher is one and the same for all trainings; another may give a different answer" in (
         run / "report.html"
     ).read_text("utf-8")
 
