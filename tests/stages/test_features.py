@@ -168,7 +168,7 @@ def test_with_another_tokenizer_the_first_token_alone_is_compared(tiny_recipe, o
         ({"name": "hidden", "layers": {"0": 4}}, {}, "the teacher has layers 0 to 0, and no layer 4."),
         (
             {"name": "relations", "heads": 5}, {},
-            "relations of 5 heads cannot be taken of widths 16 (student) and 32 (teacher): heads must divide both, as 16 "
+            "relations of 5 heads cannot be taken of widths 16 (student) and 32 (teacher): heads must divide both, as 8 "
             "does.",
         ),
         (
