@@ -4,9 +4,9 @@
         [--methods NAME ...]
 
 DATA is a folder with the columns of `--text` and `--label`. Teachers and twins are trained once and shared by all methods;
-students of three of the teacher's layers are trained for each. `--teachers 1 --students 3` takes a third of the time, and its
-intervals say nothing of other teachers. A run that is stopped goes on with the same command. Test is
-not looked at. The last line of the output is one JSON object.
+students of three of the teacher's layers are trained for each. `--teachers 1 --students 3` takes a third of the time, and
+its intervals say nothing of other teachers. A run that is stopped goes on with the same command. Test is not looked at. The
+last line of the output is one JSON object.
 """
 
 import argparse
