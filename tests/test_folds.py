@@ -150,6 +150,7 @@ def test_logits_are_divided_by_a_temperature_fitted_on_unseen_rows(recipe, tmp_p
         assert (labels[rows].argmax(-1) == logits.argmax(-1)).all()
 
 
+@pytest.mark.slow
 def test_a_finished_teacher_has_no_folds(recipe, tiny_recipe, tmp_path):
     distill(Recipe.from_dict(tiny_recipe()), tmp_path / "first")
     raw = tiny_recipe()

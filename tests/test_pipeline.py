@@ -55,6 +55,7 @@ TRAINED = ["teacher (seed 0)", "scoring teacher", "soft labels", "student (seed 
            "undistilled (seed 0)", "scoring undistilled"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_whose_splits_were_drawn_by_the_order_of_the_rows_stays_done(
     tiny_recipe, data_folder, tmp_path, monkeypatch
 ):
@@ -358,6 +359,7 @@ class Said(Stages):
         self.said.append((line, list(self.begun)))
 
 
+@pytest.mark.slow
 def test_a_small_student_that_cannot_be_exported_is_said_before_any_training(
     tiny_recipe, tiny_bert, tokenizer, tmp_path, monkeypatch
 ):

@@ -90,6 +90,7 @@ def test_the_report_has_a_row_for_each(recipe, tmp_path):
     assert comparison(Report.model_validate(report)).columns[0]._cells[1] == "Teacher second"
 
 
+@pytest.mark.slow
 def test_a_teacher_that_labelled_nothing_has_no_row(recipe, tmp_path):
     distill(recipe, tmp_path / "run", teachers=two_teachers)
     report = distill(recipe, tmp_path / "run")

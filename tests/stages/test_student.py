@@ -45,6 +45,7 @@ def test_each_loss_is_one_key_and_retrains_the_student_alone(tiny_recipe, tmp_pa
             seen.add(weights(run))
 
 
+@pytest.mark.slow
 def test_the_labels_order_enters_the_key_where_the_loss_needs_it(tiny_recipe, tmp_path):
     raw = tiny_recipe(student={"epochs": 1})
     for loss, key in (("kl", None), ("emd", [0, 1, 2])):
@@ -142,6 +143,7 @@ def test_patience_that_never_ends_a_training_changes_nothing_but_the_students_ke
     assert files(run) == before
 
 
+@pytest.mark.slow
 def test_a_teacher_may_have_patience_too(tiny_recipe, tmp_path):
     raw = tiny_recipe(teacher={"epochs": 40, "patience": 2, "learning_rate_schedule": "constant"})
     report = distill(Recipe.from_dict(raw), tmp_path / "run")
@@ -218,6 +220,7 @@ def test_a_further_student_trains_alone_and_fewer_train_nothing(tiny_recipe, tmp
     assert begun(2, distillation={"temperature": 3.0}, seeds=[0]) == ["student (seed 0)", "student (seed 1000)"]
 
 
+@pytest.mark.slow
 def test_a_further_student_that_was_stopped_goes_on(tiny_recipe, tmp_path, monkeypatch):
     recipe = Recipe.from_dict(tiny_recipe(student={"seeds": 2, "epochs": 3}))
     distill(recipe, tmp_path / "whole")
@@ -237,6 +240,7 @@ def test_a_further_student_that_was_stopped_goes_on(tiny_recipe, tmp_path, monke
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_damaged_further_student_is_named(tiny_recipe, tmp_path):
     run = tmp_path / "run"
     distill(Recipe.from_dict(tiny_recipe(student={"seeds": 2})), run)

@@ -54,6 +54,7 @@ def trained(tiny_distilbert, tokenizer, tmp_path, source):
     return train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored", [True, False])
 @pytest.mark.parametrize("loss", ["hidden", "relations"])
 def test_a_resumed_training_equals_an_uninterrupted_one_to_the_byte(trained, loss, stored):

@@ -86,6 +86,7 @@ def test_long_epochs_are_saved_on_the_way(trained, tmp_path, monkeypatch):
     assert_same(trained("parts", settings=HALVES), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 def test_a_training_stopped_at_every_step_is_the_same(trained, tmp_path):
     whole = trained("whole", settings=HALVES)

@@ -127,6 +127,7 @@ def test_a_killed_training_counts_the_epochs_before_it(trained, at):
     assert_same(trained("parts", *VALUES[at // STEPS :], patience=2), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [{"patience": 2}, {"stop_after": 4}])
 def test_killed_after_its_last_epoch_it_trains_nothing_more(trained, monkeypatch, rule):
     whole = trained("whole", *VALUES, **rule)

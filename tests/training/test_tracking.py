@@ -19,6 +19,7 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_each_training_is_a_run_and_nothing_else_differs(tiny_recipe, tmp_path, monkeypatch):
     monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
     plain, tracked_run = tmp_path / "plain", tmp_path / "tracked"

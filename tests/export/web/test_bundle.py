@@ -64,6 +64,7 @@ def test_the_command_writes_one_folder_with_all_that_the_page_needs(run, run_fol
     assert stamps(folder) == made
 
 
+@pytest.mark.slow
 def test_a_damaged_file_and_a_new_page_are_made_again_and_a_new_fp32_file_changes_nothing(run_folder, monkeypatch):
     export(run_folder, ["web"])
     page = run_folder / "web" / "web.js"
@@ -83,6 +84,7 @@ def test_a_damaged_file_and_a_new_page_are_made_again_and_a_new_fp32_file_change
     assert stamps(run_folder / "web") == before
 
 
+@pytest.mark.slow
 def test_what_is_of_an_earlier_student_goes_when_the_run_has_another(exported, run_folder):
     export(run_folder, ["web"])
     _, recipe, _ = exported
