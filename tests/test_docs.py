@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [LABELS, ("0", "1", "2")])  # a CSV reader makes numbers of the latter
 def test_the_example_script_distils(tmp_path, tiny_bert, tiny_distilbert, tokenizer, labels):
     tiny_bert(labels=labels).save_pretrained(tmp_path / "teacher")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "destilacao_liar.ipynb"
 CELLS = json.loads(NOTEBOOK.read_text("utf-8"))["cells"]
 CLASSIC_ORDER = [
@@ -29,6 +31,7 @@ def source(cell):
     return "".join(cell["source"])
 
 
+@pytest.mark.slow
 def test_it_runs_and_compares_the_models(tmp_path):
     script = tmp_path / "notebook.py"
     script.write_text("\n\n".join(map(source, cells("code"))), "utf-8")

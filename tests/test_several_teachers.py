@@ -56,6 +56,7 @@ def test_the_soft_labels_are_the_mean_of_their_logits(recipe, tmp_path):
     assert again.begun == []
 
 
+@pytest.mark.slow
 def test_the_report_has_a_row_for_each(recipe, tmp_path):
     recipe = Recipe.from_dict(recipe.model_dump(mode="json") | {"seeds": [0, 1]})
     run = tmp_path / "run"

@@ -66,6 +66,7 @@ def test_a_reader_that_has_gone_is_no_error_to_tell_of(exported, tmp_path):
     assert (status, len(out.splitlines()), err) == (0, 1, "")
 
 
+@pytest.mark.slow
 def test_no_file_of_a_run_gets_the_number_of_a_closed_stream(exported, tmp_path):
     run = shutil.copytree(exported[0], tmp_path / "run")
     (run / "report.html").unlink()
