@@ -3,6 +3,7 @@
 import argparse
 import copy
 import json
+import random
 import statistics
 import tempfile
 import time
@@ -42,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SHAPES = ("base", "small")
 CLASSES, STRATA, WARM_UP, SEED = 6, 5, 2, 0
 POOL = 50  # batches that are sorted together
+PASSES = 4  # over the chosen batches in one turn
 RATES = 3  # matrix multiplications between two rounds
 
 
@@ -119,13 +121,21 @@ def our_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
 
 def pooled_order(lengths: np.ndarray, batch_size: int, *, seed: int = SEED, epoch: int = 0) -> np.ndarray:
     """Rows of an epoch as version 0.1.0 ordered them: pools of 50 batches sorted by length, cut into batches, shuffled."""
-    random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(lengths))
+    drawn = np.random.default_rng((seed, epoch))
+    order = drawn.permutation(len(lengths))
     pools = [order[start : start + POOL * batch_size] for start in range(0, len(order), POOL * batch_size)]
     grouped = np.concatenate([rows[np.argsort(lengths[rows], kind="stable")] for rows in pools])
     whole = len(order) // batch_size
     batches = grouped[: whole * batch_size].reshape(whole, batch_size)
-    return np.concatenate([batches[random.permutation(whole)].ravel(), grouped[whole * batch_size :]])
+    return np.concatenate([batches[drawn.permutation(whole)].ravel(), grouped[whole * batch_size :]])
+
+
+def order_of(chosen: list[np.ndarray], turn: int, *, passes: int = PASSES) -> list[np.ndarray]:
+    """Order of the steps of one turn: warm-up steps, then every chosen batch a few times, mixed."""
+    order = [len(chosen) // 2] * WARM_UP
+    for i in range(passes):
+        order += random.Random(f"{turn} {i}").sample(range(len(chosen)), len(chosen))  # noqa: S311
+    return [chosen[i] for i in order]
 
 
 def grouped_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:

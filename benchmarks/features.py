@@ -16,7 +16,6 @@ line of the output is one JSON object.
 import argparse
 import json
 import multiprocessing
-import random
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -34,6 +33,7 @@ from common import (
     load_task,
     machine,
     models,
+    order_of,
     our_batches,
     processed,
     rates_now,
@@ -93,7 +93,7 @@ def compare(
     for turn in range(options.rounds or (6 if options.full else 2)):
         for way, seen in times.items():
             side = "ours" if way in OURS else "theirs"
-            batches = steps_of(chosen[side], turn)
+            batches = order_of(chosen[side], turn, passes=PASSES)
             if way in OURS:
                 found = ours(student, task, batches, logits, source(way, options.loss, folder, task, stored))
             elif run is not None:
@@ -117,14 +117,6 @@ def compare(
 def size_of(rows: np.ndarray, side: str, lengths: np.ndarray) -> int:
     """Size that steps are told apart by: real tokens for ours, the width of the padded batch for theirs."""
     return int(lengths[rows].sum() if side == "ours" else lengths[rows].max())
-
-
-def steps_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
-    """Order of the steps of one turn: warm-up steps, then every chosen batch a few times, mixed."""
-    order = [len(chosen) // 2] * WARM_UP
-    for i in range(PASSES):
-        order += random.Random(f"{turn} {i}").sample(range(len(chosen)), len(chosen))  # noqa: S311
-    return [chosen[i] for i in order]
 
 
 def store(teacher: LiveTeacher, task: Task, rows: np.ndarray) -> Features:

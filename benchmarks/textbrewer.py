@@ -20,7 +20,6 @@ import importlib.util
 import json
 import logging
 import multiprocessing
-import random
 import statistics
 import sys
 import tempfile
@@ -34,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 from common import (
+    PASSES,
     SHAPES,
     WARM_UP,
     Strata,
@@ -44,6 +44,7 @@ from common import (
     load_task,
     machine,
     models,
+    order_of,
     our_batches,
     padding,
     processed,
@@ -56,7 +57,7 @@ from common import (
 from torch.utils.data import DataLoader
 from transformers import get_linear_schedule_with_warmup
 
-BATCH, PASSES = 32, 4
+BATCH = 32
 TARGETS = {"default": 4.5, "cache": 2.4, "fed": 1.15, "fed_fused": 1.15}
 GROUPED = ("fed", "fed_fused")
 INSTALL = "TextBrewer is not installed: pip install --no-deps textbrewer==0.2.1 tensorboardX"
@@ -96,7 +97,7 @@ def compare(
     times: dict[str, dict[int, list[float]]] = {way: {} for way in ("ours", *TARGETS)}
     for turn in range(options.rounds or (4 if options.full else 3)):
         for way, kept in times.items():
-            batches = order_of(chosen[rows_for(way)], turn)
+            batches = order_of(chosen[rows_for(way)], turn, passes=PASSES)
             if way == "ours":
                 timed = train_ours(student, task, batches, logits)
                 sizes = [int(lengths[rows].sum()) for rows in batches]
@@ -133,14 +134,6 @@ def rows_for(way: str) -> str:
 def size_of(rows: np.ndarray, *, way: str, lengths: np.ndarray) -> int:
     """Size that steps of a way are told apart by: real tokens for ours, else the width of the padded batch."""
     return int(lengths[rows].sum() if way == "ours" else lengths[rows].max())
-
-
-def order_of(chosen: list[np.ndarray], turn: int) -> list[np.ndarray]:
-    """Order of the steps of one turn: warm-up steps, then every chosen batch a few times, mixed."""
-    order = [len(chosen) // 2] * WARM_UP
-    for i in range(PASSES):
-        order += random.Random(f"{turn} {i}").sample(range(len(chosen)), len(chosen))  # noqa: S311
-    return [chosen[i] for i in order]
 
 
 def by_width(widths: Sequence[int], seconds: Sequence[float]) -> dict[int, list[float]]:

@@ -67,6 +67,11 @@ RecipeName = Annotated[
 ]
 
 
+Out = Annotated[
+    Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.", callback=_refuse_bytes)
+]
+
+
 def _model_names() -> list[str]:
     from alambique.inference.classifier import MODELS  # noqa: PLC0415
 
@@ -100,9 +105,7 @@ def options(
 @app.command()
 def distill(
     recipe: RecipeName = "quickstart",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.", callback=_refuse_bytes)
-    ] = None,
+    out: Out = None,
     sets: Set = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="Train with so many seeds, from 0.")
@@ -127,9 +130,7 @@ def distill(
 @app.command()
 def label(
     recipe: RecipeName = "quickstart",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.", callback=_refuse_bytes)
-    ] = None,
+    out: Out = None,
     sets: Set = None,
     *,
     quiet: Quiet = False,

@@ -1,6 +1,7 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
-from alambique.preparation import Job, prepare, recorded_layers, seed_run, surroundings
+from alambique.preparation import Job, prepare, recorded_layers, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
@@ -22,7 +23,7 @@ from alambique.stages import benchmark
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
 from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
-from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, overfits
+from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, mean_over_teachers, overfits
 from alambique.stages.student import StudentStart, make_student, recorded_student
 from alambique.stages.teacher import (
     TeacherInit,
@@ -76,16 +77,14 @@ def distill(
         True
     """
     reporter = reporter or Reporter()
-    refuse_several_processes()
-    check_tracker(recipe.compute.report_to)
-    with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
-        job = prepare(run, recipe, teachers, reporter)
+    with _begun(recipe, Path(out), teachers, reporter) as (run, job):
         splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
-        for seed in recipe.seeds:
-            train_seed(seed_run(run, recipe, seed), job, seed, reporter)
+        folders = run.seeds_of(recipe)
+        for seed, folder in folders.items():
+            train_seed(folder, job, seed, reporter)
         best = best_seed(read_seeds(run, recipe, splits), splits, TASKS[splits.task])
-        run.promote(seed_run(run, recipe, best))
+        run.promote(folders[best])
         time_models(run, job, reporter)
         if recipe.export.formats:
             export_student(run, recipe, splits, recipe.export.formats, strict=False, reporter=reporter)
@@ -120,18 +119,25 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
         True
     """
     reporter = reporter or Reporter()
-    refuse_several_processes()
-    check_tracker(recipe.compute.report_to)
-    with quiet_libraries(), RunFolder.create(Path(out), say=reporter.say) as run:
-        job = prepare(run, recipe, resolve_teachers, reporter)
+    with _begun(recipe, Path(out), resolve_teachers, reporter) as (run, job):
         worths = []
-        for seed in recipe.seeds:
-            of_seed = seed_run(run, recipe, seed)
+        for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
             labels = label_train(of_seed, job, teacher, seed, reporter)
             logits = read_scored(of_seed, TEACHER, job.splits).logits["valid"]
             worths.append(label_worth(labels, logits, job.splits, seed))
         return worths
+
+
+@contextmanager
+def _begun(
+    recipe: Recipe, out: Path, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+) -> Iterator[tuple[RunFolder, Job]]:
+    """The run folder, locked, and what is to be done in it, for the length of a block."""
+    refuse_several_processes()
+    check_tracker(recipe.compute.report_to)
+    with quiet_libraries(), RunFolder.create(out, say=reporter.say) as run:
+        yield run, prepare(run, recipe, teachers, reporter)
 
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
@@ -187,10 +193,8 @@ def label_train(run: RunFolder, job: Job, first: Artefact, seed: int, reporter: 
     labelling = taught if settings.folds != 1 else {job.teachers[0]: first, **taught}
     labels = labels_by(run, job, labelling, reporter)
     if further:
-        evaluate_ensemble(
-            run, labels, [init.name for init in labelling], job.splits,
-            probabilities=settings.average == "probabilities", reporter=reporter,
-        )  # fmt: skip
+        mean = mean_over_teachers(settings, job.splits.task)
+        evaluate_ensemble(run, labels, [init.name for init in labelling], job.splits, mean, reporter=reporter)
     return labels
 
 
@@ -241,13 +245,14 @@ def check_current(run: RunFolder) -> Collection[Path]:
     """
     recipe, run = run.recipe(), run.read_only()
     splits, _ = run_data(run)
-    first = seed_run(run, recipe, recipe.seeds[0])
+    folders = run.seeds_of(recipe)
+    first = folders[recipe.seeds[0]]
     teachers = recorded_teachers(first, recipe, splits)
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
     tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
     job = Job(recipe, splits, teachers, student, tokens, recorded_layers(first, recipe))
-    for seed in recipe.seeds:
-        train_seed(seed_run(run, recipe, seed), job, seed, Reporter())
+    for seed, folder in folders.items():
+        train_seed(folder, job, seed, Reporter())
     time_models(run, job, Reporter())
     return run.whole
 

@@ -23,10 +23,7 @@ from alambique.run.layout import DATA, STUDENT, TEACHER
 from alambique.stages import data
 from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
-from alambique.stages.teacher import (
-    TeacherInit,
-    first_model,
-)
+from alambique.stages.teacher import TeacherInit, first_model
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.training.fit import unused_devices
 
@@ -78,11 +75,6 @@ def prepare(
     return job
 
 
-def seed_run(run: RunFolder, recipe: Recipe, seed: int) -> RunFolder:
-    """Where the artefacts of one seed lie."""
-    return run.seed(seed, alone=len(recipe.seeds) == 1)
-
-
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
     """What the form of student is checked against."""
     pairs = splits.train.second_segments() is not None
@@ -100,7 +92,7 @@ def feature_layers(recipe: Recipe, splits: Splits, teacher: TeacherInit, form: S
     tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
     with torch.random.fork_rng():
         model = first_model(teacher, splits.label_names, seed=recipe.seeds[0])
-        student, own = form.build(BuildContext(lambda: model, tokenizer, splits.label_names, recipe.seeds[0]))
+        student, own = untrained(recipe, splits, teacher, form, lambda: model)
         rows = splits.train.take(range(min(_TRIED, len(splits.train)))).segments()
         term = check_features(recipe.distillation, recipe.compute, (model, student), (tokenizer, own), rows)
     return {} if term is None else term.layers
@@ -129,23 +121,27 @@ def unexportable(
         return [lacking]
     source = form.weights or (teacher.checkpoint.folder if teacher.checkpoint is not None else None)
     small = source is not None and 0 < weight_bytes(source) <= SMALL
-    trained = bool(seed_run(run, recipe, recipe.seeds[0]).recorded_key(STUDENT))
+    trained = bool(run.seeds_of(recipe)[recipe.seeds[0]].recorded_key(STUDENT))
     if recipe.student.from_scratch is not None or not small or trained:
         return []
     with torch.random.fork_rng():
-        model, tokenizer = untrained(recipe, splits, teacher, form)
+        seed, names = recipe.seeds[0], splits.label_names
+        model, tokenizer = untrained(recipe, splits, teacher, form, lambda: first_model(teacher, names, seed=seed))
         task, max_length = TASKS[splits.task], recipe.data.max_length
         refused = try_export(model, tokenizer, splits.valid, recipe.export, task, max_length=max_length)
     return [] if refused is None else [refused]
 
 
 def untrained(
-    recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm
+    recipe: Recipe,
+    splits: Splits,
+    teacher: TeacherInit,
+    form: StudentForm,
+    load_teacher: "Callable[[], PreTrainedModel]",
 ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """The student as it would be made from a teacher that is not trained yet."""
-    seed, names = recipe.seeds[0], splits.label_names
     tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
-    return form.build(BuildContext(lambda: first_model(teacher, names, seed=seed), tokenizer, names, seed))
+    return form.build(BuildContext(load_teacher, tokenizer, splits.label_names, recipe.seeds[0]))
 
 
 def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenizerBase":

@@ -122,11 +122,10 @@ def read_students(run: RunFolder, recipe: Recipe, splits: Splits, seeds: dict[in
     Raises:
         RunFolderError: some are missing.
     """
-    alone = len(recipe.seeds) == 1
-    trainings = {}
+    folders, trainings = run.seeds_of(recipe), {}
     for seed, scored in seeds.items():
         for number, student_seed in enumerate(recipe.student_seeds(seed)):
-            folder = run.seed(seed, alone=alone).student(number)
+            folder = folders[seed].student(number)
             pair = {name: read_scored(folder, name, splits) for name in (STUDENT, UNDISTILLED)} if number else {}
             trainings[student_seed] = scored | pair
     return trainings
@@ -138,11 +137,9 @@ def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scor
     Raises:
         RunFolderError: some are missing.
     """
-    alone = len(recipe.seeds) == 1
     baselines = {name: read_scored(run, name, splits) for name in (TFIDF, MAJORITY)}
     seeds = {}
-    for seed in recipe.seeds:
-        of_seed = run.seed(seed, alone=alone)
+    for seed, of_seed in run.seeds_of(recipe).items():
         further = further_teachers(of_seed)
         names = (TEACHER, *further, *([ENSEMBLE] if further else []), STUDENT, UNDISTILLED)
         seeds[seed] = {name: read_scored(of_seed, name, splits) for name in names} | baselines

@@ -118,17 +118,37 @@ class Part:
     temperature: float = 1.0
 
 
-def combine_logits(
-    parts: Sequence[Part], target: Path, rows: int, *, probabilities: Callable[[np.ndarray], np.ndarray] | None = None
-) -> None:
+Probabilities = Callable[[np.ndarray], np.ndarray]  # of logits, both (n, C)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """How the logits of several teachers become those of all of them together.
+
+    Attributes:
+        probabilities: makes probabilities of logits; the result is the logarithm of their mean. None: the mean of logits.
+    """
+
+    probabilities: Probabilities | None = None
+
+    def term(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+        """What is averaged of one teacher's (n, C) logits: float64."""
+        scaled = logits / np.float64(temperature)
+        return self.probabilities(scaled) if self.probabilities else scaled
+
+    def logits(self, mean: np.ndarray) -> np.ndarray:
+        """Logits of a mean of terms."""
+        return np.log(np.maximum(mean, np.finfo(np.float32).tiny)) if self.probabilities else mean
+
+
+def combine_logits(parts: Sequence[Part], target: Path, rows: int, mean: Mean = Mean()) -> None:
     """Write the mean of the logits that teachers gave each row; memory does not grow with the rows.
 
     Args:
         parts: of the teachers; each row is in one at least.
         target: the ``.npy`` file to write, (rows, C) float32.
         rows: how many.
-        probabilities: makes probabilities of logits, both (n, C); the logarithm of their mean is written. None: the mean of
-            the logits.
+        mean: of logits or of probabilities.
 
     Raises:
         CorruptArtefactError: a row is in no part.
@@ -142,13 +162,11 @@ def combine_logits(
         for part, source in zip(parts, sources, strict=True):
             bounds = (start, stop) if part.rows is None else np.searchsorted(part.rows, (start, stop))
             places = slice(None) if part.rows is None else part.rows[slice(*bounds)] - start
-            logits = source[slice(*bounds)] / np.float64(part.temperature)
-            total[places] += probabilities(logits) if probabilities else logits
+            total[places] += mean.term(source[slice(*bounds)], part.temperature)
             count[places] += 1
         if not count.all():
             raise CorruptArtefactError(f"{int((count == 0).sum())} rows are in no fold.")
-        mean = total / count
-        combined[start:stop] = np.log(np.maximum(mean, np.finfo(np.float32).tiny)) if probabilities else mean
+        combined[start:stop] = mean.logits(total / count)
     combined.flush()
 
 

@@ -220,7 +220,7 @@ def _files_of_split(entries: list[Entry], split: str, where: str) -> list[Entry]
     chosen = exact or entries
     named = [entry for entry in chosen if not entry.is_plain_text]  # a .txt beside it may be anything
     chosen = named or chosen
-    kinds = {Path(plain_name(entry.relative)).suffix.lower() for entry in chosen}
+    kinds = {_ending(entry) for entry in chosen}
     if len(chosen) > 1 and (exact or len(kinds) > 1):
         first, second = (
             chosen[0].relative,

@@ -138,17 +138,11 @@ def diagnose(
         })  # fmt: skip
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0]).device
-        costs: dict[str, TeacherCost] = {}
-        features: FeatureCost | None = None
-        for init, tokenizer in zip(inits, tokenizers, strict=True):
-            settings = init.settings if init.settings.fine_tune else None
-            model = to_device(models.pop(0))
-            costs[init.name] = TeacherCost(_cost(model, tokenizer, settings, recipe, splits), settings)
-            if term is not None and features is None:  # of the first, whose layers are read
-                features = feature_cost(term, model, _tokens(tokenizer, recipe, splits), recipe, budget=_BUDGET / 2)
+        costs, features = _teacher_costs(inits, models, term, recipe, splits)
         costs |= {init.name: replace(costs[inits[0].name], unseen=_count(init.unseen)) for init in further}
-        students = _cost(to_device(student), student_tokenizer, recipe.student, recipe, splits)
-        taught = students if term is None else _cost(student, student_tokenizer, recipe.student, recipe, splits, term)
+        tokens = _tokens(student_tokenizer, recipe, splits)
+        students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
+        taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
         estimates = _estimates(
             recipe, splits, costs, students, process if device.type == "cpu" else 0, taught=taught, features=features
         )
@@ -202,18 +196,35 @@ def _count(rows: np.ndarray | None) -> int:
     return 0 if rows is None else len(rows)
 
 
-def _cost(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    settings: Training | None,
+def _teacher_costs(
+    inits: Sequence[TeacherInit],
+    models: list[PreTrainedModel],
+    term: FeatureTerm | None,
     recipe: Recipe,
     splits: Splits,
+) -> tuple[dict[str, TeacherCost], FeatureCost | None]:
+    """What each teacher takes, and what a feature loss takes of the first, whose layers it reads.
+
+    Models are taken out of the list, so that one that was measured can leave memory.
+    """
+    costs: dict[str, TeacherCost] = {}
+    features: FeatureCost | None = None
+    for init in inits:
+        settings, model = init.settings if init.settings.fine_tune else None, to_device(models.pop(0))
+        tokens = _tokens(cast("PreTrainedTokenizerBase", init.tokenizer), recipe, splits)
+        costs[init.name] = TeacherCost(_cost(model, tokens, settings, recipe, splits.task), settings)
+        if term is not None and features is None:
+            features = feature_cost(term, model, tokens, recipe, budget=_BUDGET / 2)
+    return costs, features
+
+
+def _cost(
+    model: PreTrainedModel, tokens: Tokens, settings: Training | None, recipe: Recipe, task: str,
     term: FeatureTerm | None = None,
-) -> Cost:
-    size = settings.batch_size if settings else None
-    rows, task = Rows(_tokens(tokenizer, recipe, splits), model), TASKS[splits.task]
+) -> Cost:  # fmt: skip
+    size, rows = settings.batch_size if settings else None, Rows(tokens, model)
     extra = None if term is None else partial(term_of_step, term)
-    measure = partial(cost, model, rows, task, batch_size=size, scored=_SCORED, budget=_BUDGET, extra=extra)
+    measure = partial(cost, model, rows, TASKS[task], batch_size=size, scored=_SCORED, budget=_BUDGET, extra=extra)
     speedups = None
     if recipe.compute.speedups:
         keep_freed_memory()

@@ -44,7 +44,7 @@ def collect_report(results: RunResults) -> Report:
         RunFolderError: the cost of the models is missing.
     """
     run, recipe, splits = results.run, results.recipe, results.splits
-    seed_runs = [run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds]
+    seed_runs = list(run.seeds_of(recipe).values())
     cost = _cost(run)
     models = {name: _model(name, results, cost) for name in results.seeds[results.best]}
     return Report(
@@ -107,7 +107,7 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
 def _epochs(name: str, results: RunResults) -> Epochs | None:
     """Planned and made epochs of a model; None where it was not trained here."""
     recipe, run = results.recipe, results.run
-    folders = [run.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds]
+    folders = list(run.seeds_of(recipe).values())
     if name in (STUDENT, UNDISTILLED):
         folders = [folder.student(number) for folder in folders for number in range(recipe.student.seeds)]
     planned = (folders[0].recorded_key(name).get("recipe") or {}).get("epochs")

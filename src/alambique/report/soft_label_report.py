@@ -42,11 +42,11 @@ class SoftLabelReport(Part):
         worths = [_worth(run, SOFT_LABELS) for run in seed_runs]
         if not all(worths):
             return None
-        members = recipe.soft_labels.members
-        by_folds = recipe.soft_labels.folds != 1 and len(further_teachers(seed_runs[0])) > 0
+        members, further = recipe.soft_labels.members, further_teachers(seed_runs[0])
+        by_folds = recipe.soft_labels.folds != 1 and len(further) > 0
         in_sample = [_worth(run, IN_SAMPLE) for run in seed_runs] if by_folds else []
         return cls(
-            folds=len(further_teachers(seed_runs[0])) // members if by_folds else 1,
+            folds=len(further) // members if by_folds else 1,
             members=members,
             labels=_mean(worths),
             in_sample=_mean(in_sample) if in_sample and all(in_sample) else None,

@@ -214,6 +214,10 @@ class RunFolder:
         fallback = RunFolder(other, say=self.say)
         return RunFolder(path, fallback=fallback, say=self.say, may_write=self.may_write, whole=self.whole)
 
+    def seeds_of(self, recipe: Recipe) -> "dict[int, RunFolder]":
+        """Where the artefacts of each seed of a recipe lie, in its order."""
+        return {seed: self.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds}
+
     def student(self, number: int) -> "RunFolder":
         """Where a training of student and twin lies: the first, number 0, here; further ones under students/N, N from 2."""
         if number == 0:

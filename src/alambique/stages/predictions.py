@@ -10,11 +10,10 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from alambique.artefacts.predictions import PARAMETERS, Predictions, read_scored, write_predictions
-from alambique.artefacts.soft_labels import SoftLabels
+from alambique.artefacts.soft_labels import Mean, SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.evaluation.baselines import Tfidf, majority_logits
-from alambique.evaluation.tasks import TASKS
 from alambique.inference.torch_model import predict_logits, predict_tokens, to_device
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
@@ -85,26 +84,20 @@ def evaluate(
     Stage(f"{PREDICTIONS}/{name}", make).run(run, ScoringInputs(model, max_length, splits, tokens), reporter)
 
 
-def _soft_labels_key(labels: SoftLabels) -> str:
-    return labels.digest
-
-
 @dataclass(frozen=True)
 class EnsembleInputs(Inputs):
     """The teachers that labelled train, and the rows they are scored on together."""
 
-    labels: SoftLabels = keyed(
-        "inputs", "soft_labels", value=_soft_labels_key
-    )  # which follow from teachers and settings
+    # which follow from teachers and settings
+    labels: SoftLabels = keyed("inputs", "soft_labels", value=lambda labels: labels.digest)
     splits: Splits = keyed(value=_scored_key)
     members: tuple[Predictions, ...] = derived("labels", "splits")
-    probabilities: bool = derived("labels")
+    mean: Mean = derived("labels")
 
 
 def evaluate_ensemble(
-    run: RunFolder, labels: SoftLabels, members: Sequence[str], splits: Splits, *, probabilities: bool,
-    reporter: Reporter,
-) -> None:  # fmt: skip
+    run: RunFolder, labels: SoftLabels, members: Sequence[str], splits: Splits, mean: Mean, *, reporter: Reporter
+) -> None:
     """Combine the predictions of the teachers as their soft labels were combined, and keep the logits.
 
     On valid and test every teacher counts, those of all folds too: none of them was trained on these rows.
@@ -114,7 +107,7 @@ def evaluate_ensemble(
         labels: what they gave train.
         members: names of the teachers, in the order of the labels' temperatures.
         splits: the rows.
-        probabilities: probabilities are averaged instead of logits.
+        mean: as that of the labels.
         reporter: where progress goes.
     """
 
@@ -122,18 +115,16 @@ def evaluate_ensemble(
         del reporter
         temperatures = inputs.labels.worth.get("temperatures", [1.0] * len(inputs.members))
         for split in (inputs.splits.valid, inputs.splits.test):
-            scaled = [each.logits[split.name] / t for each, t in zip(inputs.members, temperatures, strict=True)]
-            if inputs.probabilities:
-                mean = np.mean([TASKS[inputs.splits.task].probabilities(logits) for logits in scaled], axis=0)
-                combined = np.log(np.maximum(mean, np.finfo(np.float32).tiny))
-            else:
-                combined = np.mean(scaled, axis=0, dtype=np.float64)
-            write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, combined)
+            terms = [
+                inputs.mean.term(m.logits[split.name], t) for m, t in zip(inputs.members, temperatures, strict=True)
+            ]
+            logits = inputs.mean.logits(np.mean(terms, axis=0))
+            write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
         parameters = sum(each.parameters for each in inputs.members)
         write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
 
     scored = tuple(read_scored(run, name, splits) for name in members)
-    inputs = EnsembleInputs(labels, splits, scored, probabilities)
+    inputs = EnsembleInputs(labels, splits, scored, mean)
     Stage(f"{PREDICTIONS}/{ENSEMBLE}", make).run(run, inputs, reporter)
 
 

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from alambique.artefacts.soft_labels import (
     LOGITS,
+    Mean,
     Part,
     SoftLabels,
     combine_logits,
@@ -100,8 +101,7 @@ def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
             label_rows(model, tokens, place, compute=inputs.compute, step=step)
             parts.append(Part(place / LOGITS, labeller.rows, _temperature(inputs, labeller, place / LOGITS)))
     if not alone:
-        probabilities = TASKS[inputs.task].probabilities if inputs.settings.average == "probabilities" else None
-        combine_logits(parts, work / LOGITS, len(inputs.train), probabilities=probabilities)
+        combine_logits(parts, work / LOGITS, len(inputs.train), mean_over_teachers(inputs.settings, inputs.task))
     teachers = [labeller.teacher for labeller in inputs.labellers]
     made_from = {"teacher": " ".join(teacher.digest for teacher in teachers),
                  "tokenizer": " ".join(tokenizer_digest(teacher.folder) for teacher in teachers),
@@ -143,6 +143,11 @@ def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, An
     return {"accuracy": right / len(logits), "confidence": confident / len(logits)}
 
 
+def mean_over_teachers(settings: SoftLabelling, task: str) -> Mean:
+    """The mean that a recipe asks for."""
+    return Mean(TASKS[task].probabilities if settings.average == "probabilities" else None)
+
+
 def overfits(in_sample: SoftLabels, valid_logits: np.ndarray, splits: Splits) -> bool:
     """Whether a teacher knows train by heart: its accuracy there is more than :data:`AUTO_GAP` above that on valid.
 
@@ -151,9 +156,8 @@ def overfits(in_sample: SoftLabels, valid_logits: np.ndarray, splits: Splits) ->
         valid_logits: (rows of valid, C).
         splits: the rows.
     """
-    task = TASKS[splits.task]
-    on_valid = task.score("accuracy", valid_logits, splits.valid.labels)
-    return task.score("accuracy", np.asarray(in_sample.logits), splits.train.labels) - on_valid > AUTO_GAP
+    on_valid = TASKS[splits.task].score("accuracy", valid_logits, splits.valid.labels)
+    return float(in_sample.worth["accuracy"]) - on_valid > AUTO_GAP
 
 
 def make_soft_labels(
