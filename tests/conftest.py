@@ -1,5 +1,7 @@
 """Tiny models, tokenizers and data, made here: no network, no weights from elsewhere."""
 
+import gc
+import importlib
 import json
 import random
 import shutil
@@ -38,6 +40,14 @@ def pytest_addoption(parser):
     parser.addoption("--write-messages", action="store_true", help="write tests/corpus/messages.yaml anew")
     parser.addoption("--faults-seconds", type=float, help="about how long tests/faults may take; by default, all of it")
     parser.addoption("--faults-seed", type=int, default=0, help="of the choices in tests/faults")
+
+
+def pytest_collection_finish():
+    """Load what nearly all tests load, and keep the collector off it: each training collects, which took half its time."""
+    for name in ("alambique.pipeline", "transformers.models.bert.modeling_bert", "transformers.trainer"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def rows(count, seed):

@@ -80,6 +80,10 @@ def test_a_folder_that_is_only_read_refuses_what_is_not_current(tmp_path):
         STAGE.run(run.read_only(), Numbers((2,), {}, ""), Reporter())
     assert str(caught.value) == f"{tmp_path} is not finished for the recipe in it. Run alambique distill again."
     assert json.loads((tmp_path / "numbers" / MANIFEST).read_text())["key"]["inputs"]["values"] == 1
+    (tmp_path / "numbers" / MANIFEST).unlink()
+    with pytest.raises(RunFolderError) as caught:
+        STAGE.run(run.read_only(), Numbers((1,), {}, ""), Reporter())
+    assert str(caught.value) == f"{tmp_path} has no numbers yet. Finish it with alambique distill."
 
 
 @pytest.mark.parametrize(

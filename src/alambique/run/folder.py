@@ -244,7 +244,7 @@ class RunFolder:
             self.whole[self.path / name] = done
             return done
         if not self.may_write:
-            if (self.path / name / MANIFEST).is_file():
+            if (self.path / name).is_dir():
                 self.require(name)
             raise RunFolderError(f"{self.path} is not finished for the recipe in it. Run alambique distill again.")
         folder, work = self.path / name, self.path / WORK / name
