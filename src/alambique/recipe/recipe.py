@@ -143,9 +143,12 @@ class Recipe(Section):
             located = {split: _all_located(names, folder) for split, names in source.items()}
         elif source != EMBEDDED:
             located = _all_located(source, folder)
+        more = self.data.unlabelled
+        if more is not None and more != EMBEDDED:
+            more = _all_located(more, folder)
         return self.model_copy(
             update={
-                "data": self.data.model_copy(update={"source": located}),
+                "data": self.data.model_copy(update={"source": located, "unlabelled": more}),
                 "teacher": self.teacher.model_copy(update={"model": _located(self.teacher.model, folder)}),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
             }
