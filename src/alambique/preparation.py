@@ -62,15 +62,18 @@ class Job:
     @property
     def epoch_rows(self) -> int | None:
         """Rows of the student's epoch, and of the twin that makes as many steps; None without unlabelled text."""
-        if self.unlabelled is None:
-            return None
-        ratio, train = self.recipe.distillation.unlabelled_ratio, len(self.splits.train)
-        return train + (len(self.unlabelled) if ratio == "all" else max(1, round(ratio * train)))
+        return None if self.unlabelled is None else epoch_rows(self.recipe, self.splits, len(self.unlabelled))
 
     def student_tokens(self, *, taught: bool) -> Mapping[str, Tokens]:
         """Tokens that student (taught) or twin reads: as train, for the student, the unlabelled rows too."""
         tokens = self.tokens[STUDENT]
         return {**tokens, "train": tokens[MIXED]} if taught and MIXED in tokens else tokens
+
+
+def epoch_rows(recipe: Recipe, splits: Splits, unlabelled: int) -> int:
+    """Rows of an epoch, where there are so many unlabelled ones."""
+    ratio, train = recipe.distillation.unlabelled_ratio, len(splits.train)
+    return train + (unlabelled if ratio == "all" else max(1, round(ratio * train)))
 
 
 def prepare(

@@ -111,6 +111,7 @@ def test_defaults():
             "label": "verdict",
             "label_groups": None,
             "label_order": None,
+            "unlabelled": None,
             "metadata": (),
             "max_rows": None,
             "columns": (),
@@ -156,6 +157,7 @@ def test_defaults():
             "features": None,
             "feature_weight": 0.01,
             "feature_cache": True,
+            "unlabelled_ratio": "all",
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
         "export": {

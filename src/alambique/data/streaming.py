@@ -66,7 +66,7 @@ def _stream_text(
     if kind == "text" and not columns and not is_fasttext(head) and len(wanted) == 1 and not _names(first, wanted[0]):
         numbered = ((number, line.strip()) for number, line in enumerate(_lines(path, head), start=1))
         yield from _plain(path, ((number, line) for number, line in numbered if line), wanted[0])
-    elif len(raw) < HEAD or not ended or is_fasttext(head) or first.startswith("["):
+    elif len(raw) < HEAD or not ended or is_fasttext(head) or first.startswith("[") or first == "{" or _is_wide(raw):
         yield from _parts(read_table(path, columns=columns, encoding=encoding, wanted=wanted))
     elif first.startswith('{"') and first.endswith("}"):
         yield from _records(path, head, columns, wanted)
@@ -75,6 +75,11 @@ def _stream_text(
         yield from stream_delimited(
             head, lines, usual=_USUAL.get(kind or ""), columns=columns, wanted=wanted, rows=ROWS
         )
+
+
+def _is_wide(raw: bytes) -> bool:
+    """Whether a mark says UTF-16 or UTF-32, whose characters a cut at a byte could split."""
+    return raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE))
 
 
 def _names(line: str, column: str) -> bool:
