@@ -23,6 +23,7 @@ from alambique.recipe.recipe import Recipe
 from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
     BENCHMARK,
+    CONTRADICTED,
     DATA,
     ENSEMBLE,
     IN_SAMPLE,
@@ -332,9 +333,11 @@ class RunFolder:
         """The stages of one seed: those that every run has, and those of further teachers that stand here."""
         further = sorted(
             path.parent.relative_to(self.path).as_posix()
-            for pattern in (f"{TEACHERS}/*", f"{PREDICTIONS}/{TEACHERS}/*", f"{PREDICTIONS}/{ENSEMBLE}", IN_SAMPLE)
+            for pattern in (
+                f"{TEACHERS}/*", f"{PREDICTIONS}/{TEACHERS}/*", f"{PREDICTIONS}/{ENSEMBLE}", IN_SAMPLE, CONTRADICTED,
+            )
             for path in self.path.glob(f"{pattern}/{MANIFEST}")
-        )
+        )  # fmt: skip
         return (*SEED_STAGES, *further)
 
     def seconds(self, name: str) -> float | None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alambique.artefacts.contradicted import Trust
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
@@ -106,7 +107,7 @@ def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StudentInputs(Inputs):
-    """What student or twin are trained from; for the twin ``distillation``, ``soft_labels`` and ``features`` are None."""
+    """What student or twin are trained from; for the twin all that a teacher says is None."""
 
     start: StudentStart = keyed(value=StudentStart.key)
     settings: Training = keyed("recipe", value=training_key)
@@ -126,6 +127,7 @@ class StudentInputs(Inputs):
     seed: int = keyed("seed")
     stop_after: int | None = keyed(value=_after_key)
     features: FeatureSource | None = keyed(value=lambda source: {} if source is None else source.key())
+    trust: Trust | None = keyed(value=lambda trust: {} if trust is None else trust.key())
     tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
 
 
@@ -142,6 +144,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
     rows = TrainingRows(
         inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
         features=inputs.features,
+        hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
     )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
@@ -162,6 +165,7 @@ def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
     compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
     features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
+    trust: Trust | None = None,
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
@@ -183,6 +187,7 @@ def make_student(
         seed: of the untrained student, the order of rows and dropout.
         reporter: where progress goes.
         twin_of: the trained student, for the twin.
+        trust: how hard labels are weighed; None: alike, as for the twin, which is what one would train without a teacher.
     """
     settings, stop_after = (section, None) if twin_of is None else twin_settings(section, twin_of)
     ordered = distillation is not None and distillation.loss.needs_label_order and splits.ordinal
@@ -190,6 +195,6 @@ def make_student(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        stop_after=stop_after, features=features, tokens=tokens,
+        stop_after=stop_after, features=features, trust=trust, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

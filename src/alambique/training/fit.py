@@ -67,6 +67,7 @@ class TrainingRows:
         task: how logits become decisions, hard losses and metrics.
         label_order: (C,) the rank of each class, where the loss needs it.
         features: the teacher of a feature loss, where there is one.
+        hard_label_weights: (rows of train,) float32, in the order of train; None: 1 for all.
     """
 
     train: Split
@@ -76,6 +77,7 @@ class TrainingRows:
     task: Task = SINGLE_LABEL
     label_order: tuple[int, ...] | None = None
     features: FeatureSource | None = None
+    hard_label_weights: np.ndarray | None = None
 
 
 def fit(
@@ -234,8 +236,8 @@ def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm
     if source is not None and term is not None and term.teacher is not None:
         live = (term.teacher.model, source.tokens["train"])
     return TokenDataset(
-        rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits, teacher_features=stored,
-        live_teacher=live,
+        rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits,
+        hard_label_weights=rows.hard_label_weights, teacher_features=stored, live_teacher=live,
     )  # fmt: skip
 
 
