@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alambique.artefacts.contradicted import Contradicted, Trust
 from alambique.artefacts.predictions import read_scored, read_seeds, twins
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits, run_data
@@ -21,6 +22,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
+from alambique.stages.contradicted import find_contradicted
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
 from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
@@ -134,7 +136,8 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
             labels = label_train(of_seed, job, teacher, seed, reporter)
             logits = read_scored(of_seed, TEACHER, job.splits).logits["valid"]
-            worths.append(label_worth(labels, logits, job.splits, seed))
+            doubted = contradicted_rows(of_seed, job, teacher, labels, reporter)
+            worths.append(label_worth(labels, logits, job.splits, seed, doubted))
         return worths
 
 
@@ -153,16 +156,18 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     """Teachers, soft labels, students and twins of one seed, each scored."""
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels, teachers = label_train_by(run, job, teacher, seed, reporter)
+    doubted, weight = contradicted_rows(run, job, teacher, soft_labels, reporter), job.recipe.soft_labels.trust
+    trust = None if doubted is None or weight is None else Trust(weight, doubted)
     soft_labels = label_unlabelled(run, job, soft_labels, teachers, reporter)
     features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        train_pair(run.student(number), job, start, soft_labels, features, student_seed, reporter)
+        train_pair(run.student(number), job, start, soft_labels, features, trust, student_seed, reporter)
 
 
 def train_pair(
-    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, features: FeatureSource | None, seed: int,
-    reporter: Reporter,
+    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, features: FeatureSource | None,
+    trust: Trust | None, seed: int, reporter: Reporter,
 ) -> None:  # fmt: skip
     """Student and twins from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
@@ -173,7 +178,7 @@ def train_pair(
             run, name, start, recipe.student, splits, job.student_tokens(taught=taught), recipe.compute,
             distillation=recipe.distillation if taught else None, soft_labels=soft_labels if taught else None,
             features=features if taught else None, max_length=max_length, seed=seed, reporter=reporter, twin_of=student,
-            epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
+            trust=trust if taught else None, epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
         )  # fmt: skip
         evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
         student = student or model
@@ -253,6 +258,18 @@ def labels_by(
         train=splits.train, valid=splits.valid if on_valid else None, label_names=splits.label_names, task=splits.task,
     )  # fmt: skip
     return make_soft_labels(run, inputs, reporter, name=name)
+
+
+def contradicted_rows(
+    run: RunFolder, job: Job, first: Artefact, labels: SoftLabels, reporter: Reporter
+) -> Contradicted | None:
+    """Rows whose label the out-of-fold teachers contradict; None where that is not asked for, or there are no folds."""
+    if job.recipe.soft_labels.trust is None:
+        return None
+    if labels.made_from["teacher"] == first.digest:
+        reporter.say("soft_labels.trust changes nothing: soft_labels.folds: auto took no folds")
+        return None
+    return find_contradicted(run, labels, job.splits, reporter)
 
 
 def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:

@@ -23,6 +23,7 @@ from alambique.recipe.recipe import Recipe
 from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
     BENCHMARK,
+    CONTRADICTED,
     DATA,
     ENSEMBLE,
     IN_SAMPLE,
@@ -49,7 +50,7 @@ from alambique.run.work import fill, has_finished_stage, publish, remove, remove
 
 # stages of a seed that not every run has
 _FURTHER = (
-    f"{TEACHERS}/*", IN_SAMPLE, MIXED_LABELS, UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
+    f"{TEACHERS}/*", IN_SAMPLE, CONTRADICTED, MIXED_LABELS, UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
     f"{PREDICTIONS}/{UNDISTILLED_ONCE}",
 )  # fmt: skip
 _HASH = b"# SHA-256 of what follows: "
@@ -342,7 +343,7 @@ class RunFolder:
             path.parent.relative_to(self.path).as_posix()
             for pattern in (*_FURTHER, f"{PREDICTIONS}/{TEACHERS}/*")
             for path in self.path.glob(f"{pattern}/{MANIFEST}")
-        )
+        )  # fmt: skip
         return (*SEED_STAGES, *further)
 
     def seconds(self, name: str) -> float | None:

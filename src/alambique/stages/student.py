@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alambique.artefacts.contradicted import Trust
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
@@ -110,7 +111,7 @@ def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StudentInputs(Inputs):
-    """What student or twin are trained from; for the twin ``distillation``, ``soft_labels`` and ``features`` are None."""
+    """What student or twin are trained from; for the twin all that a teacher says is None."""
 
     start: StudentStart = keyed(value=StudentStart.key)
     settings: Training = keyed("recipe", value=training_key)
@@ -131,6 +132,7 @@ class StudentInputs(Inputs):
     stop_after: int | None = keyed(value=_after_key)
     epoch_rows: int | None = keyed(value=_epoch_rows_key)
     features: FeatureSource | None = keyed(value=lambda source: {} if source is None else source.key())
+    trust: Trust | None = keyed(value=lambda trust: {} if trust is None else trust.key())
     tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
 
 
@@ -150,6 +152,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
         inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
         features=inputs.features, mixed_ids=labels.ids if mixed and labels is not None else None,
         epoch_rows=inputs.epoch_rows,
+            hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
     )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
@@ -171,6 +174,7 @@ def make_student(
     compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
     features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
     epoch_rows: int | None = None,
+    trust: Trust | None = None,
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
@@ -193,6 +197,7 @@ def make_student(
         reporter: where progress goes.
         twin_of: the trained student, for the twin.
         epoch_rows: rows of an epoch, where that is not each row once.
+        trust: how hard labels are weighed; None: alike, as for the twin, which is what one would train without a teacher.
     """
     settings, stop_after = (section, None) if twin_of is None else twin_settings(section, twin_of)
     ordered = distillation is not None and distillation.loss.needs_label_order and splits.ordinal
@@ -200,6 +205,6 @@ def make_student(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        stop_after=stop_after, epoch_rows=epoch_rows, features=features, tokens=tokens,
+        stop_after=stop_after, epoch_rows=epoch_rows, features=features, trust=trust, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

@@ -68,6 +68,7 @@ class TrainingRows:
         task: how logits become decisions, hard losses and metrics.
         label_order: (C,) the rank of each class, where the loss needs it.
         features: the teacher of a feature loss, where there is one.
+        hard_label_weights: (rows of train,) float32, in the order of train; None: 1 for all.
         mixed_ids: ids of the rows that are trained on, where unlabelled ones stand behind those of train: tokens and
             ``teacher_logits`` of train are then of all of them.
         epoch_rows: rows of an epoch, among them each of train; by default each row once.
@@ -80,6 +81,7 @@ class TrainingRows:
     task: Task = SINGLE_LABEL
     label_order: tuple[int, ...] | None = None
     features: FeatureSource | None = None
+    hard_label_weights: np.ndarray | None = None
     mixed_ids: Sequence[str] | None = None
     epoch_rows: int | None = None
 
@@ -94,6 +96,14 @@ class TrainingRows:
         return np.concatenate([
             self.train.labels, np.full(len(self.row_ids) - len(self.train), NO_LABEL, dtype=np.int64),
         ])  # fmt: skip
+
+    @property
+    def all_weights(self) -> np.ndarray | None:
+        """Weights of the hard labels of the rows that are trained on: (rows,) float32; None: 1 for all."""
+        if self.hard_label_weights is None:
+            return None
+        more = len(self.row_ids) - len(self.train)
+        return np.concatenate([self.hard_label_weights, np.ones(more, dtype=np.float32)])
 
 
 def fit(
@@ -259,8 +269,8 @@ def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm
     if source is not None and term is not None and term.teacher is not None:
         live = (term.teacher.model, source.tokens["train"])
     return TokenDataset(
-        rows.tokens["train"], rows.labels, model, teacher_logits=rows.teacher_logits, teacher_features=stored,
-        live_teacher=live,
+        rows.tokens["train"], rows.labels, model, teacher_logits=rows.teacher_logits,
+        hard_label_weights=rows.all_weights, teacher_features=stored, live_teacher=live,
     )  # fmt: skip
 
 
