@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from alambique.artefacts.predictions import weight_bytes
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.data.load import load_splits, locate
+from alambique.data.word_dropout import view_of
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
@@ -45,6 +46,7 @@ class Job:
         student: its form.
         tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
         feature_layers: from the student's layers to the teacher's, for a feature loss; empty where there is none.
+        views: further versions of train, which the teachers label and the student reads too.
     """
 
     recipe: Recipe
@@ -53,6 +55,12 @@ class Job:
     student: StudentForm
     tokens: Mapping[str, Mapping[str, Tokens]]
     feature_layers: Mapping[int, int]
+    views: tuple[Split, ...] = ()
+
+    def view_tokens(self, role: str, view: Split) -> Mapping[str, Tokens]:
+        """Tokens by the name of the split, those of a view in the place of train; none where a run is only looked at."""
+        tokens = self.tokens[role]
+        return {**tokens, "train": tokens[view.name]} if view.name in tokens else tokens
 
 
 def prepare(
@@ -70,9 +78,17 @@ def prepare(
     idle = unused_devices()
     if idle:
         reporter.say(f"{idle} more GPUs are here; training uses one")
-    job = Job(recipe, splits, inits, student, tokenize(run, recipe, splits, inits, student, reporter), layers)
+    views = views_of(recipe, splits)
+    tokens = tokenize(run, recipe, splits, inits, student, reporter, views=views)
+    job = Job(recipe, splits, inits, student, tokens, layers, views=views)
     store_data(run, job, reporter)
     return job
+
+
+def views_of(recipe: Recipe, splits: Splits) -> tuple[Split, ...]:
+    """Further versions of train."""
+    dropout, seed = recipe.soft_labels.views.dropout, recipe.data.split_seed
+    return tuple(view_of(splits.train, number, dropout, seed) for number in range(1, recipe.views))
 
 
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
@@ -151,9 +167,9 @@ def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenize
 
 def tokenize(
     run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], student: StudentForm,
-    reporter: Reporter,
+    reporter: Reporter, *, views: tuple[Split, ...] = (),
 ) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
-    """Token ids of all splits, once per tokenizer; a student without one of its own reads its teacher's."""
+    """Token ids of all splits and views, once per tokenizer; a student without one of its own reads its teacher's."""
     tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
     made: dict[str, Mapping[str, Tokens]] = {}
     for role, tokenizer in tokenizers.items():
@@ -161,7 +177,7 @@ def tokenize(
         if same is not None:  # a fold reads what the teacher of all rows reads
             made[role] = made[same]
         elif tokenizer is not None:
-            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
+            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits, views)
             made[role] = tokenize_splits(run, inputs, reporter, role=role)
     return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}
 

@@ -256,7 +256,9 @@ def _estimates(
     beside = features.live if features is not None and not features.cached else 0.0
     memory = process + (taught or student).memory
     row = sum(teacher.cost.row for teacher in teachers.values())
-    labelling = sum((teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values())
+    labelling = recipe.views * sum(
+        (teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values()
+    )
     scoring_memory = process + max(teacher.cost.scoring_memory for teacher in teachers.values())
     stages = [
         (

@@ -38,6 +38,7 @@ from alambique.run.layout import (
     STUDENTS,
     TEACHERS,
     TOKENS,
+    VIEWS,
     WORK,
 )
 from alambique.run.lock import LOCK, hold
@@ -335,6 +336,7 @@ class RunFolder:
             path.parent.relative_to(self.path).as_posix()
             for pattern in (
                 f"{TEACHERS}/*", f"{PREDICTIONS}/{TEACHERS}/*", f"{PREDICTIONS}/{ENSEMBLE}", IN_SAMPLE, CONTRADICTED,
+                f"{VIEWS}/*",
             )
             for path in self.path.glob(f"{pattern}/{MANIFEST}")
         )  # fmt: skip
@@ -362,7 +364,7 @@ class RunFolder:
     def _tidy(self) -> None:
         for left in (self.path / WORK).rglob(".*.old"):
             remove(left)
-        for name in (f"{TOKENS}/{TEACHERS}", TOKENS, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, "."):
+        for name in (f"{TOKENS}/{TEACHERS}", TOKENS, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, VIEWS, "."):
             folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

@@ -45,6 +45,7 @@ from alambique.training.resumable_trainer import CheckpointCallback, ResumableTr
 from alambique.training.samplers import ORDER
 from alambique.training.stopping import Stopping, scored_epochs
 from alambique.training.tracking import PROJECT, tracked
+from alambique.training.views import ViewsDataset
 
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
@@ -53,6 +54,19 @@ OTHER_ORDER = "the checkpoints here are of a version that trained in another ord
 # by the recipe's name
 _SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 _MEASURED_TIME = ("_runtime", "_per_second")
+
+
+@dataclass(frozen=True)
+class View:
+    """A further version of the rows of train, in their order.
+
+    Attributes:
+        tokens: of its texts.
+        teacher_logits: (rows of train, C) float32; None for hard labels alone.
+    """
+
+    tokens: Tokens
+    teacher_logits: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,7 @@ class TrainingRows:
         label_order: (C,) the rank of each class, where the loss needs it.
         features: the teacher of a feature loss, where there is one.
         hard_label_weights: (rows of train,) float32, in the order of train; None: 1 for all.
+        views: further versions of train; each epoch reads another, the rows themselves first.
     """
 
     train: Split
@@ -78,6 +93,7 @@ class TrainingRows:
     label_order: tuple[int, ...] | None = None
     features: FeatureSource | None = None
     hard_label_weights: np.ndarray | None = None
+    views: tuple[View, ...] = ()
 
 
 def fit(
@@ -201,7 +217,7 @@ def prepare(
             distillation, model, rows.tokens["train"], compute, seed=seed, half=half_precision(compute)
         )
     needs = Needs(last_layer=term is not None and term.reads_last_layer)
-    speedups = _speed_up(model, tokenizer, rows.tokens, compute, needs) if compute.speedups else None
+    speedups = _speed_up(model, tokenizer, rows, compute, needs) if compute.speedups else None
     trainer = ResumableTrainer(
         model=model,
         args=training_arguments(
@@ -229,23 +245,33 @@ def prepare(
     return trainer, speedups
 
 
-def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm | None) -> TokenDataset:
+def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm | None) -> TokenDataset | ViewsDataset:
     source = rows.features
     stored = None if source is None or source.stored is None else source.stored.for_rows(rows.train.ids)
     live = None
     if source is not None and term is not None and term.teacher is not None:
         live = (term.teacher.model, source.tokens["train"])
-    return TokenDataset(
+    dataset = TokenDataset(
         rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits,
         hard_label_weights=rows.hard_label_weights, teacher_features=stored, live_teacher=live,
     )  # fmt: skip
+    if not rows.views:
+        return dataset
+    further = [
+        TokenDataset(
+            view.tokens, rows.train.labels, model, teacher_logits=view.teacher_logits,
+            hard_label_weights=rows.hard_label_weights,
+        )
+        for view in rows.views
+    ]  # fmt: skip
+    return ViewsDataset([dataset, *further])
 
 
 def _speed_up(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens], compute: Compute,
-    needs: Needs,
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: TrainingRows, compute: Compute, needs: Needs,
 ) -> Speedups:  # fmt: skip
-    read = [tokens[name].columns["input_ids"] for name in ("train", "valid")]
+    tokens = [rows.tokens["train"], rows.tokens["valid"], *(view.tokens for view in rows.views)]
+    read = [each.columns["input_ids"] for each in tokens]
     used = np.unique(np.concatenate([_distinct(ids) for ids in read]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
     specials = int(max([tokenizer.pad_token_id, *special]))
