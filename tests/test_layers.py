@@ -39,6 +39,7 @@ REASONS = {
     "recipe/soft_labels": "declarations; what the keys do is tested in tests/test_folds.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
     "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
+    "training/rows": "rows that a training is given: tests/training/test_fit.py, tests/stages/test_unlabelled.py",
     "report/collect": "the report of a run, figure by figure: tests/test_pipeline.py",
     "report/plots": "pictures as they stand on the page: tests/report/test_html.py, tests/report/test_html_in_browser.py",
     "report/export_report": "a part of the schema: tests/report/test_schema.py",

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 from alambique.artefacts.contradicted import Contradicted, Trust
 from alambique.artefacts.predictions import read_scored, read_seeds, twins
 from alambique.artefacts.soft_labels import SoftLabels
-from alambique.artefacts.splits import Splits, run_data
+from alambique.artefacts.splits import Split, Splits, run_data
 from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
-from alambique.preparation import Job, prepare, recorded_layers, surroundings
+from alambique.preparation import Job, prepare, recorded_layers, surroundings, views_of
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE
+from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE, VIEWS
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
 from alambique.stages.contradicted import find_contradicted
@@ -156,18 +156,19 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     """Teachers, soft labels, students and twins of one seed, each scored."""
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels, teachers = label_train_by(run, job, teacher, seed, reporter)
+    views = label_views(run, job, teachers, reporter)
     doubted, weight = contradicted_rows(run, job, teacher, soft_labels, reporter), job.recipe.soft_labels.trust
     trust = None if doubted is None or weight is None else Trust(weight, doubted)
     soft_labels = label_unlabelled(run, job, soft_labels, teachers, reporter)
     features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        train_pair(run.student(number), job, start, soft_labels, features, trust, student_seed, reporter)
+        train_pair(run.student(number), job, start, soft_labels, views, features, trust, student_seed, reporter)
 
 
 def train_pair(
-    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, features: FeatureSource | None,
-    trust: Trust | None, seed: int, reporter: Reporter,
+    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, views: tuple[SoftLabels, ...],
+    features: FeatureSource | None, trust: Trust | None, seed: int, reporter: Reporter,
 ) -> None:  # fmt: skip
     """Student and twins from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
@@ -178,7 +179,8 @@ def train_pair(
             run, name, start, recipe.student, splits, job.student_tokens(taught=taught), recipe.compute,
             distillation=recipe.distillation if taught else None, soft_labels=soft_labels if taught else None,
             features=features if taught else None, max_length=max_length, seed=seed, reporter=reporter, twin_of=student,
-            trust=trust if taught else None, epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
+            trust=trust if taught else None, views=job.views, view_labels=views if taught else (),
+            epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
         )  # fmt: skip
         evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
         student = student or model
@@ -240,22 +242,33 @@ def label_unlabelled(
     return make_mixed_labels(run, inputs, reporter)
 
 
+def label_views(
+    run: RunFolder, job: Job, teachers: Mapping[TeacherInit, Artefact], reporter: Reporter
+) -> tuple[SoftLabels, ...]:
+    """The soft labels of the further versions of train, by the teachers that labelled train."""
+    return tuple(
+        labels_by(run, job, teachers, reporter, name=f"{VIEWS}/{number}", view=view)
+        for number, view in enumerate(job.views, start=1)
+    )
+
+
 def labels_by(
-    run: RunFolder, job: Job, teachers: Mapping[TeacherInit, Artefact], reporter: Reporter, *, name: str = SOFT_LABELS
-) -> SoftLabels:
-    """The labels that these teachers give train together."""
-    recipe, splits = job.recipe, job.splits
+    run: RunFolder, job: Job, teachers: Mapping[TeacherInit, Artefact], reporter: Reporter, *, name: str = SOFT_LABELS,
+    view: Split | None = None,
+) -> SoftLabels:  # fmt: skip
+    """The labels that these teachers give train, or a further version of it, together."""
+    recipe, splits, train = job.recipe, job.splits, view or job.splits.train
     on_valid = recipe.soft_labels.calibrate and any(init.unseen is None for init in teachers)
     labellers = tuple(
         Labeller(
-            teacher, job.tokens[init.name], init.unseen,
+            teacher, job.view_tokens(init.name, train), init.unseen,
             read_scored(run, init.name, splits).logits["valid"] if on_valid else None,
         )
         for init, teacher in teachers.items()
     )  # fmt: skip
     inputs = SoftLabelInputs(
         labellers=labellers, settings=recipe.soft_labels, compute=recipe.compute, max_length=recipe.data.max_length,
-        train=splits.train, valid=splits.valid if on_valid else None, label_names=splits.label_names, task=splits.task,
+        train=train, valid=splits.valid if on_valid else None, label_names=splits.label_names, task=splits.task,
     )  # fmt: skip
     return make_soft_labels(run, inputs, reporter, name=name)
 
@@ -305,7 +318,8 @@ def check_current(run: RunFolder) -> Collection[Path]:
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
     tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
     unlabelled = None if recipe.data.unlabelled is None else recorded_unlabelled(run)
-    job = Job(recipe, splits, teachers, student, tokens, recorded_layers(first, recipe), unlabelled)
+    layers, views = recorded_layers(first, recipe), views_of(recipe, splits)
+    job = Job(recipe, splits, teachers, student, tokens, layers, unlabelled, views)
     for seed, folder in folders.items():
         train_seed(folder, job, seed, Reporter())
     time_models(run, job, Reporter())

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from alambique.artefacts.predictions import weight_bytes
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import MIXED, Tokens
 from alambique.artefacts.unlabelled import Unlabelled
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled
+from alambique.data.word_dropout import view_of
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
@@ -49,6 +50,7 @@ class Job:
         tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
         feature_layers: from the student's layers to the teacher's, for a feature loss; empty where there is none.
         unlabelled: further rows, which the teachers label; None where there are none.
+        views: further versions of train, which the teachers label and the student reads too.
     """
 
     recipe: Recipe
@@ -58,6 +60,7 @@ class Job:
     tokens: Mapping[str, Mapping[str, Tokens]]
     feature_layers: Mapping[int, int]
     unlabelled: Unlabelled | None = None
+    views: tuple[Split, ...] = ()
 
     @property
     def epoch_rows(self) -> int | None:
@@ -68,6 +71,11 @@ class Job:
         """Tokens that student (taught) or twin reads: as train, for the student, the unlabelled rows too."""
         tokens = self.tokens[STUDENT]
         return {**tokens, "train": tokens[MIXED]} if taught and MIXED in tokens else tokens
+
+    def view_tokens(self, role: str, view: Split) -> Mapping[str, Tokens]:
+        """Tokens by the name of the split, those of a view in the place of train; none where a run is only looked at."""
+        tokens = self.tokens[role]
+        return {**tokens, "train": tokens[view.name]} if view.name in tokens else tokens
 
 
 def epoch_rows(recipe: Recipe, splits: Splits, unlabelled: int) -> int:
@@ -93,10 +101,17 @@ def prepare(
     if idle:
         reporter.say(f"{idle} more GPUs are here; training uses one")
     unlabelled = None if source is None else store_unlabelled(run, source, splits, reporter)
-    tokens = tokenize(run, recipe, splits, unlabelled, inits, student, reporter)
-    job = Job(recipe, splits, inits, student, tokens, layers, unlabelled)
+    views = views_of(recipe, splits)
+    tokens = tokenize(run, recipe, splits, inits, student, reporter, views=views, unlabelled=unlabelled)
+    job = Job(recipe, splits, inits, student, tokens, layers, unlabelled, views)
     store_data(run, job, reporter)
     return job
+
+
+def views_of(recipe: Recipe, splits: Splits) -> tuple[Split, ...]:
+    """Further versions of train."""
+    dropout, seed = recipe.soft_labels.views.dropout, recipe.data.split_seed
+    return tuple(view_of(splits.train, number, dropout, seed) for number in range(1, recipe.views))
 
 
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
@@ -174,10 +189,10 @@ def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenize
 
 
 def tokenize(
-    run: RunFolder, recipe: Recipe, splits: Splits, unlabelled: Unlabelled | None, teachers: tuple[TeacherInit, ...],
-    student: StudentForm, reporter: Reporter,
+    run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], student: StudentForm,
+    reporter: Reporter, *, views: tuple[Split, ...] = (), unlabelled: Unlabelled | None = None,
 ) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
-    """Token ids of all splits, once per tokenizer; a student without one of its own reads its teacher's."""
+    """Token ids of all splits and views, once per tokenizer; a student without one of its own reads its teacher's."""
     tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
     made: dict[str, Mapping[str, Tokens]] = {}
     for role, tokenizer in tokenizers.items():
@@ -185,7 +200,7 @@ def tokenize(
         if same is not None:  # a fold reads what the teacher of all rows reads
             made[role] = made[same]
         elif tokenizer is not None:
-            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
+            inputs = TokenInputs(tokenizer, recipe.data.max_length, splits, views)
             made[role] = tokenize_splits(run, inputs, reporter, role=role)
             if unlabelled is not None:
                 mixed = MixedTokenInputs(tokenizer, recipe.data.max_length, splits.train, unlabelled)

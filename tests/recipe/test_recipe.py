@@ -149,7 +149,7 @@ def test_defaults():
             "patience": None,
             "seeds": 1,
         },
-        "soft_labels": {"folds": 1, "members": 1, "calibrate": False, "average": "logits", "trust": None},
+        "soft_labels": {"folds": 1, "members": 1, "calibrate": False, "average": "logits", "trust": None, "views": 1},
         "distillation": {
             "loss": "kl",
             "temperature": 2.0,
@@ -679,6 +679,17 @@ def with_data(**changed):
 
 
 @pytest.mark.parametrize(
+    ("views", "plain"),
+    [(4, 4), ({"count": 4}, 4), ({"count": 4, "dropout": 0.1}, 4), ({"count": 4, "dropout": 0.2},) * 2],
+)
+def test_views_are_a_number_or_a_mapping(views, plain):
+    recipe = Recipe.from_dict({**LEAST, "soft_labels": {"views": views}, "student": {"epochs": 3}})
+    assert recipe.model_dump(mode="json")["soft_labels"]["views"] == plain
+    assert Recipe.from_dict(recipe.model_dump(mode="json")) == recipe
+    assert recipe.views == 3  # the student's epochs read no more
+
+
+@pytest.mark.parametrize(
     ("raw", "problem"),
     [
         ({}, "data: is missing and has no default."),
@@ -690,6 +701,16 @@ def with_data(**changed):
          "soft_labels.folds to 5 or auto, or leave trust out."),
         ({**LEAST, "soft_labels": {"folds": 5, "trust": 1.5}}, "soft_labels.trust: must be at most 1.0, not 1.5."),
         ({**LEAST, "soft_labels": {"folds": "auto", "trust": True}}, "soft_labels.trust: must be a number, not true."),
+        ({**LEAST, "soft_labels": {"views": 0}}, "soft_labels.views.count: must be at least 1, not 0."),
+        ({**LEAST, "soft_labels": {"views": "four"}},
+         "soft_labels.views: must be a whole number, or a mapping such as {count: 4, dropout: 0.1}."),
+        ({**LEAST, "soft_labels": {"views": {"dropout": 0.1}}},
+         "soft_labels.views.count: is missing and has no default."),
+        ({**LEAST, "soft_labels": {"views": {"count": 2, "dropout": 1}}},
+         "soft_labels.views.dropout: must be less than 1.0, not 1."),
+        ({**LEAST, "soft_labels": {"views": 2}, "distillation": {"features": "hidden"}},
+         "distillation: features are those of the rows themselves, and soft_labels.views makes further versions of them; "
+         "set soft_labels.views to 1, or distillation.features to null."),
         ({**LEAST, "seeds": []}, "seeds: must have at least 1 item, not 0."),
         ({**LEAST, "seeds": [4, 4]}, "seeds: names a seed twice."),
         ({**LEAST, "seeds": 3}, "seeds: must be a list, not 3."),

@@ -117,7 +117,7 @@ def complete_report():
         "soft_labels": {
             "folds": 2, "members": 1, "labels": {"accuracy": 0.5, "confidence": 0.625},
             "in_sample": {"accuracy": 0.75, "confidence": 0.875}, "temperatures": [[1.5, 1.25], [1.0, 2.0]],
-            "contradicted": {"rows": [3, None], "of": 9, "weight": 0.25, "file": "contradicted/rows.csv"},
+            "views": 4, "contradicted": {"rows": [3, None], "of": 9, "weight": 0.25, "file": "contradicted/rows.csv"},
         },
         "verdict": verdict,
         "export": {

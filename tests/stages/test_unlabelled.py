@@ -120,6 +120,14 @@ def test_the_doctor_counts_it(recipe):
     assert {"soft labels of unlabelled text", "undistilled_once"} < stages
 
 
+def test_views_of_it_are_not_made(recipe):
+    with pytest.raises(RecipeError) as caught:
+        recipe(soft_labels={"views": 2})
+    assert str(caught.value).endswith(
+        "soft_labels: views cannot be used with data.unlabelled, which is new text in itself."
+    )
+
+
 @pytest.mark.parametrize(
     ("distillation", "problem"),
     [

@@ -6,7 +6,8 @@ from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.progress import Step
 from alambique.recipe.sections import Compute, Training
-from alambique.training.fit import TrainingRows, fit
+from alambique.training.fit import fit
+from alambique.training.rows import TrainingRows
 from conftest import LABELS, rows
 
 SETTINGS = Training(epochs=3, batch_size=8, learning_rate=5e-3)
@@ -33,14 +34,15 @@ class At(Step):
 
 def train_in(
     work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, teacher_logits=None, features=None,
-    hard_label_weights=None, **options,
+    hard_label_weights=None, views=(), **options,
 ):  # fmt: skip
     work.mkdir(exist_ok=True)
     parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
     tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
     made = TrainingRows(
-        **parts, tokens=tokens, teacher_logits=teacher_logits, features=features, hard_label_weights=hard_label_weights
-    )
+        **parts, tokens=tokens, teacher_logits=teacher_logits, features=features, hard_label_weights=hard_label_weights,
+        views=views,
+    )  # fmt: skip
     fit(
         model, tokenizer, made, settings=settings,
         compute=compute or Compute(), max_length=24, seed=4, work=work, step=step or Step(), **options,

@@ -271,7 +271,9 @@ def _estimates(
     beside = features.live if features is not None and not features.cached else 0.0
     memory = process + (taught or student).memory
     row = sum(teacher.cost.row for teacher in teachers.values())
-    labelling = sum((teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values())
+    labelling = recipe.views * sum(
+        (teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values()
+    )
     # with folds, the teacher of all rows labels nothing
     labellers = sum(
         teacher.cost.row for teacher in teachers.values() if teacher.unseen or recipe.soft_labels.folds == 1

@@ -64,6 +64,14 @@ class Recipe(Section):
     """With several seeds, teacher, student and twin are trained for each, under `seeds/N/`. The report shows the mean and
     the figure of each seed, and `student/` is the student of the seed that is best on valid."""
 
+    @field_validator("soft_labels")
+    @classmethod
+    def _views_of_labelled_rows(cls, value: SoftLabelling, info: ValidationInfo) -> SoftLabelling:
+        data = info.data.get("data")
+        if isinstance(data, Data) and data.unlabelled is not None and value.views.count > 1:
+            raise ValueError("views cannot be used with data.unlabelled, which is new text in itself")
+        return value
+
     @field_validator("distillation")
     @classmethod
     def _fits_unlabelled_text(cls, value: Distillation, info: ValidationInfo) -> Distillation:
@@ -102,6 +110,17 @@ class Recipe(Section):
                     )
         return value
 
+    @field_validator("distillation")
+    @classmethod
+    def _features_of_one_view(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        labelling = info.data.get("soft_labels")
+        if value.features is not None and isinstance(labelling, SoftLabelling) and labelling.views.count > 1:
+            raise ValueError(
+                "features are those of the rows themselves, and soft_labels.views makes further versions of them; set "
+                "soft_labels.views to 1, or distillation.features to null"
+            )
+        return value
+
     def student_seeds(self, seed: int) -> tuple[int, ...]:
         """Seeds of the trainings of student and twin that belong to a seed of the run, which is the first of them.
 
@@ -111,6 +130,11 @@ class Recipe(Section):
             (4, 1004, 2004)
         """
         return _student_seeds(seed, self.student.seeds)
+
+    @property
+    def views(self) -> int:
+        """Versions of each row of train, the row itself among them; not more than the student's epochs read."""
+        return min(self.soft_labels.views.count, self.student.epochs)
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any], *, where: str = "the recipe") -> Self:

@@ -79,7 +79,8 @@ def _rows(section: type[BaseModel], prefix: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for key in [*own, *(key for key in section.model_fields if key not in own)]:
         rows.append(_row(section, key, prefix + key))
-        for part in get_args(section.model_fields[key].annotation):
+        annotation = section.model_fields[key].annotation
+        for part in (annotation, *get_args(annotation)):
             if _is_section(part) and not section.model_fields[key].discriminator:
                 rows += _rows(part, f"{prefix}{key}.")
     return rows
@@ -98,6 +99,8 @@ def _default(section: type[BaseModel], key: str) -> str:
     value = field.default if _required(section) else getattr(section(), key)
     if field.discriminator and value is not None:
         value = value.name
+    elif isinstance(value, BaseModel):
+        value = section().model_dump(mode="json")[key]
     if isinstance(value, float):
         return f"{value:g}".replace("e-0", "e-") if value < 1e-3 else str(value)  # noqa: PLR2004
     if value is None or isinstance(value, bool):

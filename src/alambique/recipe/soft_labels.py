@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WrapSerializer, field_validator
 
 from alambique.recipe.sections import Section
 
-MOST_FOLDS, MOST_MEMBERS = 20, 20
+MOST_FOLDS, MOST_MEMBERS, MOST_VIEWS = 20, 20, 100
 AUTO_FOLDS = 5  # what `auto` takes where the teacher knows train by heart
 AUTO_GAP = 0.1  # of accuracy, between train and valid
 
@@ -16,6 +16,28 @@ def _folds(value: Any) -> Any:
     if value == "auto" or (whole and 1 <= value <= MOST_FOLDS):
         return value
     raise ValueError(f"must be auto or a whole number from 1 to {MOST_FOLDS}")
+
+
+def _views(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"count": value}
+    if isinstance(value, (dict, Views)):
+        return value
+    raise ValueError("must be a whole number, or a mapping such as {count: 4, dropout: 0.1}")
+
+
+def _count_or_mapping(views: "Views", serialize: Any) -> Any:
+    """Views as plain values: their number alone where the rest is the default."""
+    return views.count if views == Views(count=views.count) else serialize(views)
+
+
+class Views(Section):
+    """Versions of each row of train."""
+
+    count: Annotated[int, Field(ge=1, le=MOST_VIEWS)]
+    """How many, the row itself among them."""
+    dropout: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Probability that a word is left out of a further version."""
 
 
 class SoftLabelling(Section):
@@ -37,6 +59,14 @@ class SoftLabelling(Section):
     """Weight of the hard label of a row that the out-of-fold soft labels confidently contradict, from 0 to 1, by the rule of
     Northcutt et al. 2021 ([concepts.md](concepts.md)); the row's soft label stays whole. Needs `folds`. The rows are listed
     in `contradicted/rows.csv`. null: all hard labels weigh 1, and nothing is listed; 1: listed only."""
+
+    views: Annotated[
+        Views, BeforeValidator(_views, json_schema_input_type=int | Views), WrapSerializer(_count_or_mapping)
+    ] = Views(count=1)
+    """Versions of each row: a number, or a mapping such as `{count: 4, dropout: 0.1}`. The first is the row itself; in the
+    others each word is left out with this probability, drawn by row id and `data.split_seed`. The teachers label each
+    version. In epoch e, from 0, student and undistilled student read version e modulo their number. Valid and test stay as
+    they are."""
 
     @field_validator("trust")
     @classmethod

@@ -50,6 +50,9 @@ class SoftLabelReport(Part):
     """Those of the teacher that was trained on these rows; null where they are the soft labels."""
     temperatures: tuple[tuple[float, ...], ...] = ()
     """By seed, the temperature of each teacher that labelled, in the order of `teachers/NAME`; empty if none was fitted."""
+    views: int = 1
+    """Versions of each row that the teachers labelled, the row itself among them; each epoch of student and undistilled
+    student read another."""
     contradicted: ContradictedReport | None = None
     """Rows whose hard labels weigh less; null without `soft_labels.trust`, and where it took no folds."""
 
@@ -68,6 +71,7 @@ class SoftLabelReport(Part):
             labels=_mean(worths),
             in_sample=_mean(in_sample) if in_sample and all(in_sample) else None,
             temperatures=tuple(tuple(worth["temperatures"]) for worth in worths if "temperatures" in worth),
+            views=recipe.views,
             contradicted=_contradicted(seed_runs, recipe.soft_labels.trust),
         )
 

@@ -41,6 +41,7 @@ from alambique.run.layout import (
     TOKENS,
     UNDISTILLED_ONCE,
     UNLABELLED,
+    VIEWS,
     WORK,
 )
 from alambique.run.lock import LOCK, hold
@@ -50,7 +51,7 @@ from alambique.run.work import fill, has_finished_stage, publish, remove, remove
 
 # stages of a seed that not every run has
 _FURTHER = (
-    f"{TEACHERS}/*", IN_SAMPLE, CONTRADICTED, MIXED_LABELS, UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
+    f"{TEACHERS}/*", IN_SAMPLE, CONTRADICTED, MIXED_LABELS, f"{VIEWS}/*", UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
     f"{PREDICTIONS}/{UNDISTILLED_ONCE}",
 )  # fmt: skip
 _HASH = b"# SHA-256 of what follows: "
@@ -369,7 +370,7 @@ class RunFolder:
         for left in (self.path / WORK).rglob(".*.old"):
             remove(left)
         tokens = (f"{TOKENS}/mixed/{TEACHERS}", f"{TOKENS}/mixed", f"{TOKENS}/{TEACHERS}", TOKENS)
-        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, "."):
+        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, VIEWS, "."):
             folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

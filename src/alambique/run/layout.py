@@ -11,6 +11,7 @@ TEACHERS = "teachers"  # further teachers, each in a folder of its name
 ENSEMBLE = "ensemble"  # the predictions of all teachers that labelled train, combined as their soft labels are
 IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows, to compare with labels out of fold
 CONTRADICTED = "contradicted"  # rows whose label the out-of-fold teachers contradict
+VIEWS = "views"  # the soft labels of further versions of train, each in a folder of its number, from 1
 STUDENTS = "students"  # further students and twins of the same teacher, each pair in a folder of its number, from 2
 TRACKING = "tracking"  # what trackers write; not an artefact
 EXPORT_FACTS = "export.json"

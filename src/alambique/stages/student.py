@@ -1,6 +1,6 @@
 """The student, and its undistilled twin: the same start, batches, steps and learning rates, hard labels only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,8 @@ from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.feature_source import FeatureSource
-from alambique.training.fit import HARD_ONLY, TrainingRows, fit
+from alambique.training.fit import HARD_ONLY, fit
+from alambique.training.rows import TrainingRows, View
 from alambique.training.stopping import epochs_made
 
 # by the key of the recipe's student section
@@ -109,6 +110,10 @@ def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
     return {} if order is None else {"label_order": list(order)}
 
 
+def _digests_key(name: str) -> Callable[[Sequence[Split | SoftLabels]], dict[str, Any]]:
+    return lambda artefacts: {"inputs": {name: [each.digest for each in artefacts]}} if artefacts else {}
+
+
 @dataclass(frozen=True)
 class StudentInputs(Inputs):
     """What student or twin are trained from; for the twin all that a teacher says is None."""
@@ -132,8 +137,10 @@ class StudentInputs(Inputs):
     stop_after: int | None = keyed(value=_after_key)
     epoch_rows: int | None = keyed(value=_epoch_rows_key)
     features: FeatureSource | None = keyed(value=lambda source: {} if source is None else source.key())
+    views: tuple[Split, ...] = keyed(value=_digests_key("views"))
+    view_labels: tuple[SoftLabels, ...] = keyed(value=_digests_key("view_labels"))  # none for the twin
     trust: Trust | None = keyed(value=lambda trust: {} if trust is None else trust.key())
-    tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
+    tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "views", "max_length")
 
 
 def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -> None:
@@ -152,7 +159,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
         inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
         features=inputs.features, mixed_ids=labels.ids if mixed and labels is not None else None,
         epoch_rows=inputs.epoch_rows,
-            hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
+        views=_views(inputs), hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
     )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
@@ -160,6 +167,12 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
             seed=inputs.seed, work=work, step=step, distillation=inputs.distillation or HARD_ONLY,
             stop_after=inputs.stop_after,
         )  # fmt: skip
+
+
+def _views(inputs: StudentInputs) -> tuple[View, ...]:
+    tokens = [inputs.tokens[view.name] for view in inputs.views]
+    logits = [labels.for_rows(inputs.train.ids) for labels in inputs.view_labels]
+    return tuple(map(View, tokens, logits) if logits else map(View, tokens))
 
 
 def twin_settings(section: Student, student: Artefact) -> tuple[Student, int | None]:
@@ -174,7 +187,7 @@ def make_student(
     compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
     features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
     epoch_rows: int | None = None,
-    trust: Trust | None = None,
+    trust: Trust | None = None, views: tuple[Split, ...] = (), view_labels: tuple[SoftLabels, ...] = (),
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
@@ -198,6 +211,8 @@ def make_student(
         twin_of: the trained student, for the twin.
         epoch_rows: rows of an epoch, where that is not each row once.
         trust: how hard labels are weighed; None: alike, as for the twin, which is what one would train without a teacher.
+        views: further versions of train, which student and twin read in turn.
+        view_labels: their soft labels, for the student.
     """
     settings, stop_after = (section, None) if twin_of is None else twin_settings(section, twin_of)
     ordered = distillation is not None and distillation.loss.needs_label_order and splits.ordinal
@@ -205,6 +220,7 @@ def make_student(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        stop_after=stop_after, epoch_rows=epoch_rows, features=features, trust=trust, tokens=tokens,
+        stop_after=stop_after, epoch_rows=epoch_rows, features=features, trust=trust, views=views,
+        view_labels=view_labels, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

@@ -38,7 +38,8 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import TEACHER, TEACHERS
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
-from alambique.training.fit import TrainingRows, fit
+from alambique.training.fit import fit
+from alambique.training.rows import TrainingRows
 
 KEY = "teacher.model"
 SEEDS_APART = 1000  # between the seeds of two members

@@ -1,5 +1,6 @@
 """The token ids of all splits: made once per tokenizer and run, mapped from disk by every stage that reads texts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +15,23 @@ from alambique.run.layout import TOKENS
 from alambique.run.stage import Inputs, Stage, keyed
 
 
+def _digests(splits: Iterable[Split]) -> dict[str, str]:
+    return {split.name: split.digest for split in splits}
+
+
 @dataclass(frozen=True)
 class TokenInputs(Inputs):
     """What token ids are made from."""
 
     tokenizer: PreTrainedTokenizerBase = keyed("tokenizer", value=tokenizer_key)
     max_length: int = keyed("max_length")
-    splits: Splits = keyed("inputs", value=lambda splits: {split.name: split.digest for split in splits})
+    splits: Splits = keyed("inputs", value=_digests)
+    views: tuple[Split, ...] = keyed("inputs", value=_digests)  # of train
 
 
 def _make(inputs: TokenInputs, work: Path, reporter: Reporter) -> None:
     del reporter
-    for split in inputs.splits:
+    for split in (*inputs.splits, *inputs.views):
         chunks = (_segments(split, start) for start in range(0, len(split), CHUNK))
         write_tokens(inputs.tokenizer, chunks, work / split.name, max_length=inputs.max_length)
 
@@ -43,7 +49,7 @@ def tokenize_splits(run: RunFolder, inputs: TokenInputs, reporter: Reporter, *, 
         role: whose tokenizer it is: the name of a teacher, or ``student``.
     """
     folder = STAGE.run(run, inputs, reporter, name=f"{TOKENS}/{role}").folder
-    return {split.name: read_tokens(folder / split.name) for split in inputs.splits}
+    return {split.name: read_tokens(folder / split.name) for split in (*inputs.splits, *inputs.views)}
 
 
 def _segments(split: Split, start: int) -> list[tuple[str, ...]]:

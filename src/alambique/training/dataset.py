@@ -36,15 +36,24 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
             labels: (rows,) int64.
             model: gets the inputs that it names.
             teacher_logits: (rows, C) float32.
-            hard_label_weights: (rows,) float32.
+            hard_label_weights: (n,) float32, of the first n rows; the others weigh 1.
             teacher_features: of the rows, in their order.
             live_teacher: a teacher that reads each batch, and its own tokens of the rows.
         """
         self.tokens, self.labels, self.teacher_logits = tokens, labels, teacher_logits
-        self.hard_label_weights, self.teacher_features = hard_label_weights, teacher_features
+        self.hard_label_weights: np.ndarray | None = None
+        if hard_label_weights is not None:
+            self.hard_label_weights = np.ones(len(labels), dtype=np.float32)
+            self.hard_label_weights[: len(hard_label_weights)] = hard_label_weights
+        self.teacher_features = teacher_features
         self.teacher_tokens = None if live_teacher is None else live_teacher[1]
         self.inputs = ModelInputs.of(model)
         self.teacher_inputs = self.inputs if live_teacher is None else ModelInputs.of(live_teacher[0])
+
+    @property
+    def views(self) -> "tuple[TokenDataset, ...]":
+        """Versions of the rows, one of which is read in each epoch: these alone."""
+        return (self,)
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -4,8 +4,6 @@ import copy
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,9 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.trainer_utils import EvalPrediction
 
-from alambique.artefacts.splits import Split
-from alambique.artefacts.tokens import Tokens
 from alambique.cpu import keep_freed_memory
 from alambique.errors import UserInputError
-from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
-from alambique.losses.contract import NO_LABEL
 from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.tokenizer import save_tokenizer
@@ -40,12 +34,13 @@ from alambique.run.layout import HISTORY, SCRATCH, STUDENT
 from alambique.signals import StopRequest, defer_signals
 from alambique.training.checkpoints import facts_of, latest_valid
 from alambique.training.dataset import TokenDataset, identity_collator
-from alambique.training.feature_source import FeatureSource
 from alambique.training.feature_term import FeatureTerm
 from alambique.training.resumable_trainer import CheckpointCallback, ResumableTrainer
+from alambique.training.rows import TrainingRows
 from alambique.training.samplers import ORDER
 from alambique.training.stopping import Stopping, scored_epochs
 from alambique.training.tracking import PROJECT, tracked
+from alambique.training.views import ViewsDataset
 
 _CHECKPOINTS = "checkpoints"
 HARD_ONLY = Distillation(hard_label_weight=1.0)
@@ -54,56 +49,6 @@ OTHER_ORDER = "the checkpoints here are of a version that trained in another ord
 # by the recipe's name
 _SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 _MEASURED_TIME = ("_runtime", "_per_second")
-
-
-@dataclass(frozen=True)
-class TrainingRows:
-    """What a model learns from, and what its epoch is chosen on.
-
-    Attributes:
-        train: what it learns from.
-        valid: what the epoch is chosen on.
-        tokens: of both, by the name of the split.
-        teacher_logits: (rows of train, C) float32, in the order of train; None for hard labels alone.
-        task: how logits become decisions, hard losses and metrics.
-        label_order: (C,) the rank of each class, where the loss needs it.
-        features: the teacher of a feature loss, where there is one.
-        hard_label_weights: (rows of train,) float32, in the order of train; None: 1 for all.
-        mixed_ids: ids of the rows that are trained on, where unlabelled ones stand behind those of train: tokens and
-            ``teacher_logits`` of train are then of all of them.
-        epoch_rows: rows of an epoch, among them each of train; by default each row once.
-    """
-
-    train: Split
-    valid: Split
-    tokens: Mapping[str, Tokens]
-    teacher_logits: np.ndarray | None = None
-    task: Task = SINGLE_LABEL
-    label_order: tuple[int, ...] | None = None
-    features: FeatureSource | None = None
-    hard_label_weights: np.ndarray | None = None
-    mixed_ids: Sequence[str] | None = None
-    epoch_rows: int | None = None
-
-    @property
-    def row_ids(self) -> Sequence[str]:
-        """Ids of the rows that are trained on."""
-        return self.train.ids if self.mixed_ids is None else self.mixed_ids
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Labels of the rows that are trained on, −100 for none: (rows,) int64."""
-        return np.concatenate([
-            self.train.labels, np.full(len(self.row_ids) - len(self.train), NO_LABEL, dtype=np.int64),
-        ])  # fmt: skip
-
-    @property
-    def all_weights(self) -> np.ndarray | None:
-        """Weights of the hard labels of the rows that are trained on: (rows,) float32; None: 1 for all."""
-        if self.hard_label_weights is None:
-            return None
-        more = len(self.row_ids) - len(self.train)
-        return np.concatenate([self.hard_label_weights, np.ones(more, dtype=np.float32)])
 
 
 def fit(
@@ -227,7 +172,7 @@ def prepare(
             distillation, model, rows.tokens["train"], compute, seed=seed, half=half_precision(compute)
         )
     needs = Needs(last_layer=term is not None and term.reads_last_layer)
-    speedups = _speed_up(model, tokenizer, rows.tokens, compute, needs) if compute.speedups else None
+    speedups = _speed_up(model, tokenizer, rows, compute, needs) if compute.speedups else None
     trainer = ResumableTrainer(
         model=model,
         args=training_arguments(
@@ -262,23 +207,33 @@ def prepare(
     return trainer, speedups
 
 
-def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm | None) -> TokenDataset:
+def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm | None) -> TokenDataset | ViewsDataset:
     source = rows.features
     stored = None if source is None or source.stored is None else source.stored.for_rows(rows.train.ids)
     live = None
     if source is not None and term is not None and term.teacher is not None:
         live = (term.teacher.model, source.tokens["train"])
-    return TokenDataset(
+    dataset = TokenDataset(
         rows.tokens["train"], rows.labels, model, teacher_logits=rows.teacher_logits,
         hard_label_weights=rows.all_weights, teacher_features=stored, live_teacher=live,
     )  # fmt: skip
+    if not rows.views:
+        return dataset
+    further = [
+        TokenDataset(
+            view.tokens, rows.train.labels, model, teacher_logits=view.teacher_logits,
+            hard_label_weights=rows.hard_label_weights,
+        )
+        for view in rows.views
+    ]  # fmt: skip
+    return ViewsDataset([dataset, *further])
 
 
 def _speed_up(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tokens: Mapping[str, Tokens], compute: Compute,
-    needs: Needs,
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: TrainingRows, compute: Compute, needs: Needs,
 ) -> Speedups:  # fmt: skip
-    read = [tokens[name].columns["input_ids"] for name in ("train", "valid")]
+    tokens = [rows.tokens["train"], rows.tokens["valid"], *(view.tokens for view in rows.views)]
+    read = [each.columns["input_ids"] for each in tokens]
     used = np.unique(np.concatenate([_distinct(ids) for ids in read]))
     special = np.intersect1d(used, tokenizer.all_special_ids)
     specials = int(max([tokenizer.pad_token_id, *special]))

@@ -21,9 +21,11 @@ from alambique.training.checkpoints import best_checkpoint, commit, facts_of, pr
 from alambique.training.distillation_trainer import DistillationTrainer, StudentOutputs
 from alambique.training.samplers import ORDER, LongestFirst, UniformSteps
 from alambique.training.stopping import Stopping, StoppingCallback, log_of, scored_epochs
+from alambique.training.views import ViewEachEpoch
 
 if TYPE_CHECKING:
     from alambique.training.dataset import TokenDataset
+    from alambique.training.views import ViewsDataset
 
 SAVE_EVERY = 600.0  # seconds of training that a kill costs at most, and an epoch at most
 _PART_COST = 64  # of a part of a batch beyond that of its tokens, in tokens: adding up the gradients of all weights
@@ -98,18 +100,26 @@ class ResumableTrainer(DistillationTrainer):
         prune(folder)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
-        rows = cast("TokenDataset", train_dataset or self.train_dataset)
-        return UniformSteps(
-            rows.tokens.lengths, self._step_rows(), seed=self.args.seed, labelled=self.labelled,
-            epoch_rows=self.epoch_rows,
-        )  # fmt: skip
+        views = self._views if train_dataset is None else train_dataset.views
+        samplers = [
+            UniformSteps(
+                view.tokens.lengths, self._step_rows(), seed=self.args.seed, labelled=self.labelled,
+                epoch_rows=self.epoch_rows,
+            )
+            for view in views
+        ]  # fmt: skip
+        return ViewEachEpoch(samplers) if len(samplers) > 1 else samplers[0]
+
+    @property
+    def _views(self) -> "tuple[TokenDataset, ...]":
+        return cast("TokenDataset | ViewsDataset", self.train_dataset).views
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
         return LongestFirst(eval_dataset.tokens.lengths)
 
     def student_outputs(self, model: nn.Module, inputs: dict[str, Any]) -> StudentOutputs:
         """In training, where it is asked for, those of parts of the batch, put together again before any loss."""
-        shortest = cast("TokenDataset", self.train_dataset).inputs.shortest
+        shortest = self._views[0].inputs.shortest
         parts = cut_by_length(inputs, shortest) if model.training and self.split_by_length else [inputs]
         made = [super(ResumableTrainer, self).student_outputs(model, part) for part in parts]
         logits, features = torch.cat([each.logits for each in made]), [each.features or () for each in made]
@@ -145,15 +155,18 @@ class ResumableTrainer(DistillationTrainer):
 
     def _stop(self, what: str, *, seen: int = 0) -> None:
         rows = self.rows_of_step(self.state.global_step - seen)
-        named = ", ".join(self.row_ids[row] for row in rows[:_NAMED])
+        named = ", ".join(self._id_of(row) for row in rows[:_NAMED])
         more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
         kept = [int(path.name.split("-")[1]) for path in Path(str(self.args.output_dir)).glob("checkpoint-*")]
         last = f"The checkpoint of step {max(kept)} is kept." if kept else "There is no checkpoint yet."
         raise NonFiniteError(f"{what}, whose rows are {named}{more}. {self._causes(rows)} {last}")
 
+    def _id_of(self, number: int) -> str:
+        return self.row_ids[number % len(self.row_ids)]
+
     def rows_of_step(self, step: int) -> list[int]:
-        """The rows of train in an optimiser step, counted from 0 over all epochs."""
-        sampler = cast("UniformSteps", self._get_train_sampler())
+        """Numbers of the rows in an optimiser step, counted from 0 over all epochs."""
+        sampler = cast("UniformSteps | ViewEachEpoch", self._get_train_sampler())
         steps = max(1, self.state.max_steps // max(1, math.ceil(self.args.num_train_epochs)))
         sampler.set_epoch(step // steps)
         begin = step % steps * self._step_rows()
@@ -164,14 +177,15 @@ class ResumableTrainer(DistillationTrainer):
 
     def _causes(self, rows: list[int]) -> str:
         causes = []
-        soft = cast("TokenDataset", self.train_dataset).teacher_logits
-        if soft is not None:
-            reach = {row: float(np.nan_to_num(np.abs(soft[row]), nan=math.inf).max()) for row in rows}
+        soft = [view.teacher_logits for view in self._views]
+        if soft[0] is not None:
+            logits = {row: cast("np.ndarray", soft[row // len(self.row_ids)])[row % len(self.row_ids)] for row in rows}
+            reach = {row: float(np.nan_to_num(np.abs(values), nan=math.inf).max()) for row, values in logits.items()}
             worst = max(rows, key=reach.__getitem__)
             if not math.isfinite(reach[worst]):
-                causes.append(f"the teacher's logits of {self.row_ids[worst]} are not finite")
+                causes.append(f"the teacher's logits of {self._id_of(worst)} are not finite")
             elif reach[worst] > _LARGE:
-                causes.append(f"the teacher's logits of {self.row_ids[worst]} reach {reach[worst]:g}")
+                causes.append(f"the teacher's logits of {self._id_of(worst)} reach {reach[worst]:g}")
         rate = f"{self.section}.learning_rate"
         causes.append(f"{rate} is {self.args.learning_rate:g}, try --set {rate}={self.args.learning_rate / 10:g}")
         if self.args.bf16:
