@@ -41,7 +41,7 @@ def results(tmp_path):
     (tmp_path / "student").mkdir()
     (tmp_path / "student" / "history.json").write_text(json.dumps(history))
     splits, seeds = Splits(split("train"), split("valid"), split("test"), NAMES), {3: other, 7: scored}
-    return RunResults(RunFolder(tmp_path), recipe, splits, [], seeds, seeds, SINGLE_LABEL, best=7)
+    return RunResults(RunFolder(tmp_path), recipe, splits, [], seeds, seeds, SINGLE_LABEL, 7, "undistilled")
 
 
 def test_details_are_of_the_best_seed(results):
