@@ -77,7 +77,7 @@ def distill(
         True
     """
     reporter = reporter or Reporter()
-    with _begun(recipe, Path(out), teachers, reporter) as (run, job):
+    with begun(recipe, Path(out), reporter, teachers) as (run, job):
         splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
         folders = run.seeds_of(recipe)
@@ -119,7 +119,7 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
         True
     """
     reporter = reporter or Reporter()
-    with _begun(recipe, Path(out), resolve_teachers, reporter) as (run, job):
+    with begun(recipe, Path(out), reporter) as (run, job):
         worths = []
         for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
@@ -130,14 +130,29 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
 
 
 @contextmanager
-def _begun(
-    recipe: Recipe, out: Path, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+def begun(
+    recipe: Recipe,
+    out: Path,
+    reporter: Reporter,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
+    *,
+    siblings: tuple[Path, ...] = (),
+    with_test: bool = True,
 ) -> Iterator[tuple[RunFolder, Job]]:
-    """The run folder, locked, and what is to be done in it, for the length of a block."""
+    """The run folder, locked, and what is to be done in it, for the length of a block.
+
+    Args:
+        recipe: what to do.
+        out: the run folder.
+        reporter: receives the progress.
+        teachers: resolves the teachers.
+        siblings: other runs, whose artefacts are taken over where their keys are the same.
+        with_test: whether the rows of test are there.
+    """
     refuse_several_processes()
     check_tracker(recipe.compute.report_to)
-    with quiet_libraries(), RunFolder.create(out, say=reporter.say) as run:
-        yield run, prepare(run, recipe, teachers, reporter)
+    with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
+        yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
 
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
@@ -152,12 +167,13 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
 
 def train_pair(
     run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, features: FeatureSource | None, seed: int,
-    reporter: Reporter,
+    reporter: Reporter, *, twin: bool = True,
 ) -> None:  # fmt: skip
-    """Student and twin from the same start, each scored."""
+    """Student and (unless it is not wanted) twin from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
     model = None
-    for name, soft, distillation in ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None)):
+    both = ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None))
+    for name, soft, distillation in both if twin else both[:1]:
         model = make_student(
             run, name, start, recipe.student, splits, tokens, recipe.compute, distillation=distillation,
             soft_labels=soft, features=None if distillation is None else features, max_length=max_length, seed=seed,
