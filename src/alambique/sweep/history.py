@@ -26,7 +26,7 @@ FULL = 100  # pruning compares trials at the same share of their planned epochs,
 _STUDY = "sweep"
 _ATTEMPTS = 100  # at a combination that was not tried yet
 _BEFORE_PRUNING = 4  # trials that are finished before any is pruned
-_WARM_UP = 25  # percent of the epochs in which none is pruned
+_WARM_UP = 50  # percent of the epochs in which none is pruned: figures leap late in small trainings
 
 
 class Journal(BaseJournalBackend):

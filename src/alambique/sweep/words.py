@@ -29,7 +29,8 @@ def trials_table(result: SweepResult) -> Table:
     table = Table(caption=f"{caption}; * the winner", caption_justify="left")
     table.add_column("trial", justify="right", no_wrap=True)
     for over in result.over:
-        table.add_column(over.partition("=")[0], justify="right", overflow="fold")
+        key = over.partition("=")[0].replace(".", ".\n")  # else long keys leave no room
+        table.add_column(key, justify="right", overflow="fold")
     table.add_column("valid", justify="right", no_wrap=True)
     table.add_column("interval", justify="right", no_wrap=True)
     table.add_column("epochs", justify="right", no_wrap=True)
