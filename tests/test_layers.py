@@ -63,7 +63,6 @@ REASONS = {
     "sweep/page": "read from the page of a sweep: tests/sweep/test_words.py",
     "sweep/plots": "pictures as they stand on the page: tests/sweep/test_words.py",
     "sweep/result": "figures and sentences of a result: tests/sweep/test_words.py",
-    "sweep/trial": "trials of a sweep, with and without interruption: tests/sweep/test_search.py",
     "training/dataset": "rows as a training reads them: tests/training/test_fit.py",
 }
 

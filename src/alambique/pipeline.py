@@ -1,13 +1,15 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alambique.artefacts.predictions import read_scored, read_seeds
+from alambique.artefacts.contradicted import Contradicted, Trust
+from alambique.artefacts.predictions import read_scored, read_seeds, twins
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits, run_data
+from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
@@ -17,13 +19,22 @@ from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
+from alambique.stages.contradicted import find_contradicted
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
 from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
-from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, mean_over_teachers, overfits
+from alambique.stages.soft_labels import (
+    Labeller,
+    MixedLabelInputs,
+    SoftLabelInputs,
+    make_mixed_labels,
+    make_soft_labels,
+    mean_over_teachers,
+    overfits,
+)
 from alambique.stages.student import StudentStart, make_student, recorded_student
 from alambique.stages.teacher import (
     TeacherInit,
@@ -125,7 +136,8 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
             labels = label_train(of_seed, job, teacher, seed, reporter)
             logits = read_scored(of_seed, TEACHER, job.splits).logits["valid"]
-            worths.append(label_worth(labels, logits, job.splits, seed))
+            doubted = contradicted_rows(of_seed, job, teacher, labels, reporter)
+            worths.append(label_worth(labels, logits, job.splits, seed, doubted))
         return worths
 
 
@@ -155,31 +167,48 @@ def begun(
         yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
 
 
-def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
-    """Teachers, soft labels, students and twins of one seed, each scored."""
+def train_seed(
+    run: RunFolder, job: Job, seed: int, reporter: Reporter, *, watch: Callable[[int], Reporter] | None = None
+) -> None:
+    """Teachers, soft labels, students and twins of one seed, each scored.
+
+    Args:
+        run: where.
+        job: what to do.
+        seed: of the teacher, and of its first student.
+        reporter: receives the progress.
+        watch: for a trial of a sweep, which has no twins: what receives the progress of a student, by its number.
+    """
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
-    soft_labels = label_train(run, job, teacher, seed, reporter)
+    soft_labels, teachers = label_train_by(run, job, teacher, seed, reporter)
+    doubted, weight = contradicted_rows(run, job, teacher, soft_labels, reporter), job.recipe.soft_labels.trust
+    trust = None if doubted is None or weight is None else Trust(weight, doubted)
+    soft_labels = label_unlabelled(run, job, soft_labels, teachers, reporter)
     features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        train_pair(run.student(number), job, start, soft_labels, features, student_seed, reporter)
+        names = (STUDENT, *twins(job.recipe)) if watch is None else (STUDENT,)
+        progress = reporter if watch is None else watch(number)
+        train_students(run.student(number), job, names, start, soft_labels, features, trust, student_seed, progress)
 
 
-def train_pair(
-    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, features: FeatureSource | None, seed: int,
-    reporter: Reporter, *, twin: bool = True,
+def train_students(
+    run: RunFolder, job: Job, names: Sequence[str], start: StudentStart, soft_labels: SoftLabels,
+    features: FeatureSource | None, trust: Trust | None, seed: int, reporter: Reporter,
 ) -> None:  # fmt: skip
-    """Student and (unless it is not wanted) twin from the same start, each scored."""
+    """Student and twins from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
-    model = None
-    both = ((STUDENT, soft_labels, recipe.distillation), (UNDISTILLED, None, None))
-    for name, soft, distillation in both if twin else both[:1]:
+    student = None
+    for name in names:
+        taught = name == STUDENT
         model = make_student(
-            run, name, start, recipe.student, splits, tokens, recipe.compute, distillation=distillation,
-            soft_labels=soft, features=None if distillation is None else features, max_length=max_length, seed=seed,
-            reporter=reporter, twin_of=model,
+            run, name, start, recipe.student, splits, job.student_tokens(taught=taught), recipe.compute,
+            distillation=recipe.distillation if taught else None, soft_labels=soft_labels if taught else None,
+            features=features if taught else None, max_length=max_length, seed=seed, reporter=reporter, twin_of=student,
+            trust=trust if taught else None, epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
         )  # fmt: skip
         evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
+        student = student or model
 
 
 def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, reporter: Reporter) -> Artefact:
@@ -199,19 +228,43 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
 
 def label_train(run: RunFolder, job: Job, first: Artefact, seed: int, reporter: Reporter) -> SoftLabels:
     """The soft labels of one seed: by teachers that were not trained on the row, where folds are asked for."""
+    labels, _ = label_train_by(run, job, first, seed, reporter)
+    return labels
+
+
+def label_train_by(
+    run: RunFolder, job: Job, first: Artefact, seed: int, reporter: Reporter
+) -> tuple[SoftLabels, dict[TeacherInit, Artefact]]:
+    """The soft labels of one seed, and the teachers that gave them."""
     further, settings = job.teachers[1:], job.recipe.soft_labels
+    alone = {job.teachers[0]: first}
     if settings.folds != 1:
-        in_sample = labels_by(run, job, {job.teachers[0]: first}, reporter, name=IN_SAMPLE)
+        in_sample = labels_by(run, job, alone, reporter, name=IN_SAMPLE)
         valid = read_scored(run, TEACHER, job.splits).logits["valid"]
         if settings.folds == "auto" and not overfits(in_sample, valid, job.splits):
-            return labels_by(run, job, {job.teachers[0]: first}, reporter)
+            return labels_by(run, job, alone, reporter), alone
     taught = {init: train_teacher(run, job, init, seed, reporter) for init in further}
-    labelling = taught if settings.folds != 1 else {job.teachers[0]: first, **taught}
+    labelling = taught if settings.folds != 1 else {**alone, **taught}
     labels = labels_by(run, job, labelling, reporter)
     if further:
         mean = mean_over_teachers(settings, job.splits.task)
         evaluate_ensemble(run, labels, [init.name for init in labelling], job.splits, mean, reporter=reporter)
-    return labels
+    return labels, labelling
+
+
+def label_unlabelled(
+    run: RunFolder, job: Job, labels: SoftLabels, teachers: Mapping[TeacherInit, Artefact], reporter: Reporter
+) -> SoftLabels:
+    """The soft labels of train and, where there is unlabelled text, of that behind them, by the same teachers."""
+    if job.unlabelled is None:
+        return labels
+    recipe = job.recipe
+    labellers = tuple(Labeller(teacher, job.tokens[init.name]) for init, teacher in teachers.items())
+    inputs = MixedLabelInputs(
+        labels=labels, labellers=labellers, unlabelled=job.unlabelled, compute=recipe.compute,
+        max_length=recipe.data.max_length, mean=mean_over_teachers(recipe.soft_labels, job.splits.task),
+    )  # fmt: skip
+    return make_mixed_labels(run, inputs, reporter)
 
 
 def labels_by(
@@ -232,6 +285,18 @@ def labels_by(
         train=splits.train, valid=splits.valid if on_valid else None, label_names=splits.label_names, task=splits.task,
     )  # fmt: skip
     return make_soft_labels(run, inputs, reporter, name=name)
+
+
+def contradicted_rows(
+    run: RunFolder, job: Job, first: Artefact, labels: SoftLabels, reporter: Reporter
+) -> Contradicted | None:
+    """Rows whose label the out-of-fold teachers contradict; None where that is not asked for, or there are no folds."""
+    if job.recipe.soft_labels.trust is None:
+        return None
+    if labels.made_from["teacher"] == first.digest:
+        reporter.say("soft_labels.trust changes nothing: soft_labels.folds: auto took no folds")
+        return None
+    return find_contradicted(run, labels, job.splits, reporter)
 
 
 def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
@@ -266,7 +331,8 @@ def check_current(run: RunFolder) -> Collection[Path]:
     teachers = recorded_teachers(first, recipe, splits)
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
     tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
-    job = Job(recipe, splits, teachers, student, tokens, recorded_layers(first, recipe))
+    unlabelled = None if recipe.data.unlabelled is None else recorded_unlabelled(run)
+    job = Job(recipe, splits, teachers, student, tokens, recorded_layers(first, recipe), unlabelled)
     for seed, folder in folders.items():
         train_seed(folder, job, seed, Reporter())
     time_models(run, job, Reporter())

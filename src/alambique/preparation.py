@@ -8,8 +8,10 @@ import torch
 
 from alambique.artefacts.predictions import weight_bytes
 from alambique.artefacts.splits import Splits
-from alambique.artefacts.tokens import Tokens
+from alambique.artefacts.tokens import MIXED, Tokens
+from alambique.artefacts.unlabelled import Unlabelled
 from alambique.data.load import load_splits, locate
+from alambique.data.unlabelled import locate_unlabelled
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
@@ -25,6 +27,7 @@ from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model
 from alambique.stages.tokens import TokenInputs, tokenize_splits
+from alambique.stages.unlabelled import MixedTokenInputs, store_unlabelled, tokenize_mixed
 from alambique.training.fit import unused_devices
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ class Job:
         student: its form.
         tokens: of all splits, by whose tokenizer made them: a teacher's name, or ``student``.
         feature_layers: from the student's layers to the teacher's, for a feature loss; empty where there is none.
+        unlabelled: further rows, which the teachers label; None where there are none.
     """
 
     recipe: Recipe
@@ -53,6 +57,23 @@ class Job:
     student: StudentForm
     tokens: Mapping[str, Mapping[str, Tokens]]
     feature_layers: Mapping[int, int]
+    unlabelled: Unlabelled | None = None
+
+    @property
+    def epoch_rows(self) -> int | None:
+        """Rows of the student's epoch, and of the twin that makes as many steps; None without unlabelled text."""
+        return None if self.unlabelled is None else epoch_rows(self.recipe, self.splits, len(self.unlabelled))
+
+    def student_tokens(self, *, taught: bool) -> Mapping[str, Tokens]:
+        """Tokens that student (taught) or twin reads: as train, for the student, the unlabelled rows too."""
+        tokens = self.tokens[STUDENT]
+        return {**tokens, "train": tokens[MIXED]} if taught and MIXED in tokens else tokens
+
+
+def epoch_rows(recipe: Recipe, splits: Splits, unlabelled: int) -> int:
+    """Rows of an epoch, where there are so many unlabelled ones."""
+    ratio, train = recipe.distillation.unlabelled_ratio, len(splits.train)
+    return train + (unlabelled if ratio == "all" else max(1, round(ratio * train)))
 
 
 def prepare(
@@ -66,6 +87,7 @@ def prepare(
     """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
     splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
     splits = splits if with_test else splits.without_test()
+    source = locate_unlabelled(recipe.data)
     check_loss(recipe.distillation, recipe.student, splits)
     inits = teachers(recipe, splits)
     student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
@@ -76,7 +98,9 @@ def prepare(
     idle = unused_devices()
     if idle:
         reporter.say(f"{idle} more GPUs are here; training uses one")
-    job = Job(recipe, splits, inits, student, tokenize(run, recipe, splits, inits, student, reporter), layers)
+    unlabelled = None if source is None else store_unlabelled(run, source, splits, reporter)
+    tokens = tokenize(run, recipe, splits, unlabelled, inits, student, reporter)
+    job = Job(recipe, splits, inits, student, tokens, layers, unlabelled)
     store_data(run, job, reporter)
     return job
 
@@ -156,8 +180,8 @@ def read_with(student: StudentForm, teacher: TeacherInit) -> "PreTrainedTokenize
 
 
 def tokenize(
-    run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], student: StudentForm,
-    reporter: Reporter,
+    run: RunFolder, recipe: Recipe, splits: Splits, unlabelled: Unlabelled | None, teachers: tuple[TeacherInit, ...],
+    student: StudentForm, reporter: Reporter,
 ) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
     """Token ids of all splits, once per tokenizer; a student without one of its own reads its teacher's."""
     tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
@@ -169,6 +193,9 @@ def tokenize(
         elif tokenizer is not None:
             inputs = TokenInputs(tokenizer, recipe.data.max_length, splits)
             made[role] = tokenize_splits(run, inputs, reporter, role=role)
+            if unlabelled is not None:
+                mixed = MixedTokenInputs(tokenizer, recipe.data.max_length, splits.train, unlabelled)
+                made[role] = {**made[role], **tokenize_mixed(run, mixed, reporter, role=role)}
     return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alambique.artefacts.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+from alambique.artefacts.soft_labels import SoftLabels, append_soft_labels, read_soft_labels, write_soft_labels
 from alambique.errors import CorruptArtefactError
 
 LOGITS = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=np.float32)
@@ -39,3 +39,19 @@ def test_a_pickle_in_the_place_of_the_logits_is_not_loaded(tmp_path):
     np.save(tmp_path / "logits.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="Python objects in dtype"):
         read_soft_labels(tmp_path)
+
+
+def test_further_rows_are_appended_behind_the_labels(tmp_path):
+    logits = np.array([[0.5, 2.0], [1.5, -0.5]], dtype=np.float32)
+    labels = SoftLabels(("a", "b"), logits, ("x", "y"), {"teacher": "t"}, worth={"accuracy": 0.5})
+    more = np.array([[1.0, 0.0], [0.0, 1.0], [3.0, 2.0]], dtype=np.float32)
+    np.save(tmp_path / "more.npy", more)
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    append_soft_labels(
+        labels, tmp_path / "more.npy", lambda: [np.array([b"long-id-1", b"u"]), np.array([b"v"])], folder
+    )
+    read = read_soft_labels(folder)
+    assert read.ids[:] == ("a", "b", "long-id-1", "u", "v")
+    assert read.logits.tolist() == [*logits.tolist(), *more.tolist()]
+    assert (read.label_names, read.made_from, read.worth) == (("x", "y"), {"teacher": "t"}, {"accuracy": 0.5})

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from alambique.artefacts.contradicted import Contradicted
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.evaluation.label_worth import label_worth
@@ -27,3 +28,5 @@ def test_by_hand():
     assert worth.valid_calibration_error == pytest.approx(0.9 - 0.75)
     assert (worth.accuracy, worth.confidence) == (0.5, 0.9)
     assert worth.calibration_error == pytest.approx(0.9 - 0.5)
+    assert worth.contradicted is None
+    assert label_worth(labels, valid, splits, 3, Contradicted(("train-1",), 2)).contradicted == 1

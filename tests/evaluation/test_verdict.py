@@ -9,7 +9,7 @@ from scipy import stats
 from alambique.artefacts.predictions import Predictions
 from alambique.artefacts.splits import Split, Splits
 from alambique.evaluation.single_label import SINGLE_LABEL
-from alambique.evaluation.verdict import best_seed, calibration, figures, verdict
+from alambique.evaluation.verdict import best_seed, calibration, figures, stronger_twin, verdict
 
 LABELS = np.array([0, 1, 2, 1])
 TRUTH = [0, 1, 2, 1]
@@ -217,3 +217,37 @@ def test_retention_is_a_fraction_of_what_taught_the_student():
 def test_the_best_seed_is_chosen_on_valid():
     seeds = {0: seed(TRUTH, valid=TWIN), 1: seed(TWIN, valid=STUDENT), 2: seed(TRUTH, valid=STUDENT)}
     assert best_seed(seeds, SPLITS, SINGLE_LABEL) == 1  # the first of two that are equal on valid
+
+
+def two_twins(student, twin, once, valid):
+    made = seed(student, twin)
+    made["undistilled"] = predictions("undistilled", valid[0], twin)
+    made["undistilled_once"] = predictions("undistilled_once", valid[1], once)
+    return made
+
+
+def test_of_two_twins_the_gain_is_over_the_one_that_is_better_on_valid():
+    seeds = {0: two_twins(STUDENT, TWIN, TEACHER, (TWIN, TRUTH))}
+    assert stronger_twin(seeds, SPLITS, SINGLE_LABEL) == "undistilled_once"
+    over = verdict(seeds, SPLITS.test, SINGLE_LABEL, over="undistilled_once")
+    assert (over["gain"]["over"], over["gain"]["mean"]) == ("undistilled_once", pytest.approx(STUDENT_F1 - TEACHER_F1))
+    (other,) = over["other_gains"]
+    assert (other["over"], other["mean"]) == ("undistilled", pytest.approx(STUDENT_F1 - TWIN_F1))
+    assert over["resolution"]["undistilled_wrong"] == 1
+    assert stronger_twin({0: two_twins(STUDENT, TWIN, TEACHER, (TRUTH, TRUTH))}, SPLITS, SINGLE_LABEL) == "undistilled"
+    assert stronger_twin({0: seed(STUDENT)}, SPLITS, SINGLE_LABEL) == "undistilled"
+
+
+def test_it_helped_only_if_it_did_over_both_twins():
+    labels = np.arange(3).repeat(100)
+    splits = Splits(*(split_of(name, labels) for name in ("train", "valid", "test")), ("a", "b", "c"))
+    good, bad = labels.tolist(), np.where(np.arange(300) % 3 == 0, 2 - labels, labels).tolist()
+    teacher = {"teacher": predictions("teacher", good, good)}
+
+    def answer(first, second):
+        seeds = {n: two_twins(good, first, second, (first, second)) | teacher for n in range(3)}
+        return verdict(seeds, splits.test, SINGLE_LABEL)["helped"]
+
+    assert answer(bad, bad) == "yes"
+    assert answer(bad, good) == "not shown"
+    assert verdict({n: seed(good, bad) | teacher for n in range(3)}, splits.test, SINGLE_LABEL)["helped"] == "yes"

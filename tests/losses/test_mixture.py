@@ -49,6 +49,27 @@ def test_parts_divided_by_the_rows_of_the_whole_step_add_up():
     torch.testing.assert_close(parts, whole)
 
 
+def test_the_weight_of_a_row_multiplies_its_hard_loss_alone():
+    """ln 2 of each row; the divisor stays the number of rows, so that no row counts for another's weight."""
+    student, teacher, labels = STUDENT.repeat(2, 1), TEACHER.repeat(2, 1), torch.tensor([1, 0])
+    options = {"temperature": 1.0, "hard_label_weight": 0.25}
+    mixed = distillation_loss(student, teacher, labels, hard_label_weights=torch.tensor([0.2, 1.0]), **options)
+    assert mixed.item() == pytest.approx(0.75 * KL_AT_1 + 0.25 * (0.2 + 1.0) / 2 * math.log(2), abs=1e-6)
+    none = distillation_loss(student, teacher, labels, hard_label_weights=torch.zeros(2), **options)
+    assert none.item() == pytest.approx(0.75 * KL_AT_1, abs=1e-6)
+    unlabelled = distillation_loss(
+        student, teacher, torch.tensor([1, -100]), hard_label_weights=torch.tensor([0.2, 1.0]), **options
+    )
+    assert unlabelled.item() == pytest.approx(0.75 * KL_AT_1 + 0.25 * 0.2 * math.log(2), abs=1e-6)
+
+
+def test_weights_of_1_change_no_bit():
+    student, teacher, labels = torch.randn(7, 3), torch.randn(7, 3), torch.tensor([0, 1, -100, 2, 1, -100, 0])
+    options = {"temperature": 2, "hard_label_weight": 0.4}
+    plain = distillation_loss(student, teacher, labels, **options)
+    assert distillation_loss(student, teacher, labels, hard_label_weights=torch.ones(7), **options) == plain
+
+
 def test_no_gradient_reaches_the_teacher():
     teacher = TEACHER.clone().requires_grad_()
     student = STUDENT.clone().requires_grad_()
@@ -72,6 +93,10 @@ def test_no_gradient_reaches_the_teacher():
             {"teacher_logits": torch.zeros(1, 3)},
             "teacher_logits have shape (1, 3), student_logits (1, 2): both must be (rows, classes) with the same classes "
             "in the same order",
+        ),
+        (
+            {"hard_label_weights": torch.ones(1, 1)},
+            "hard_label_weights have shape (1, 1): there must be one for each of 1 rows",
         ),
     ],
 )

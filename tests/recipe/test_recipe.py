@@ -111,6 +111,7 @@ def test_defaults():
             "label": "verdict",
             "label_groups": None,
             "label_order": None,
+            "unlabelled": None,
             "metadata": (),
             "max_rows": None,
             "columns": (),
@@ -148,7 +149,7 @@ def test_defaults():
             "patience": None,
             "seeds": 1,
         },
-        "soft_labels": {"folds": 1, "members": 1, "calibrate": False, "average": "logits"},
+        "soft_labels": {"folds": 1, "members": 1, "calibrate": False, "average": "logits", "trust": None},
         "distillation": {
             "loss": "kl",
             "temperature": 2.0,
@@ -156,6 +157,7 @@ def test_defaults():
             "features": None,
             "feature_weight": 0.01,
             "feature_cache": True,
+            "unlabelled_ratio": "all",
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
         "export": {
@@ -683,6 +685,11 @@ def with_data(**changed):
         ({"data": None}, "data: must be a mapping of keys, not null."),
         ({**LEAST, "teacher": 5}, "teacher: must be a mapping of keys, not 5."),
         ({**LEAST, "distillation": [1]}, "distillation: must be a mapping of keys, not [1]."),
+        ({**LEAST, "soft_labels": {"trust": 0.2}},
+         "soft_labels.trust: needs teachers that were not trained on the row, and soft_labels.folds is 1; set "
+         "soft_labels.folds to 5 or auto, or leave trust out."),
+        ({**LEAST, "soft_labels": {"folds": 5, "trust": 1.5}}, "soft_labels.trust: must be at most 1.0, not 1.5."),
+        ({**LEAST, "soft_labels": {"folds": "auto", "trust": True}}, "soft_labels.trust: must be a number, not true."),
         ({**LEAST, "seeds": []}, "seeds: must have at least 1 item, not 0."),
         ({**LEAST, "seeds": [4, 4]}, "seeds: names a seed twice."),
         ({**LEAST, "seeds": 3}, "seeds: must be a list, not 3."),

@@ -41,7 +41,7 @@ def test_the_text_keys_of_the_recipe():
     assert text_paths(Recipe) == {
         ("data", "source"), ("data", "subset"), ("data", "revision"), ("data", "text"), ("data", "label"),
         ("data", "label_groups"), ("data", "label_order"), ("data", "metadata"), ("data", "columns"),
-        ("data", "encoding"), ("teacher", "model"), ("student", "model"),
+        ("data", "encoding"), ("data", "unlabelled"), ("teacher", "model"), ("student", "model"),
     }  # fmt: skip
 
 

@@ -55,7 +55,8 @@ def full_report(helped="not shown", low=-0.01):
     """The JSON of a report with a verdict, costs and intervals."""
     report = plain_report()
     report["verdict"] = {
-        "gain": {"metric": "macro_f1", **figure(0.02), "low": low, "high": 0.05},
+        "gain": {"metric": "macro_f1", "over": "undistilled", **figure(0.02), "low": low, "high": 0.05},
+        "other_gains": [],
         "retention": {"metric": "macro_f1", **figure(0.95), "low": 0.9, "high": 1.0}, "helped": helped,
         "rule": "The rule", "counts": "rows only",
         "mcnemar": [{"seed": 0, "student_only_right": 88, "undistilled_only_right": 77, "p": 0.43}],
@@ -116,6 +117,7 @@ def complete_report():
         "soft_labels": {
             "folds": 2, "members": 1, "labels": {"accuracy": 0.5, "confidence": 0.625},
             "in_sample": {"accuracy": 0.75, "confidence": 0.875}, "temperatures": [[1.5, 1.25], [1.0, 2.0]],
+            "contradicted": {"rows": [3, None], "of": 9, "weight": 0.25, "file": "contradicted/rows.csv"},
         },
         "verdict": verdict,
         "export": {

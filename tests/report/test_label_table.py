@@ -1,5 +1,7 @@
 """The table of `alambique label`."""
 
+from dataclasses import replace
+
 from alambique.evaluation.label_worth import LabelWorth
 from alambique.report.label_table import label_table
 
@@ -13,3 +15,12 @@ def test_a_row_per_seed_in_percent():
     assert [list(column.cells) for column in table.columns] == [
         [value] * 2 for value in ("1", "50.0", "25.0", "12.5", "75.0", "80.0", "5.0")
     ]
+
+
+def test_contradicted_rows_are_counted_where_they_were_looked_for():
+    worth = LabelWorth(1, {"accuracy": 0.5, "macro_f1": 0.25}, 0.125, 0.75, 0.8, 0.05)
+    table = label_table([worth, replace(worth, contradicted=1234)])
+    assert (table.columns[-1].header, list(table.columns[-1].cells)) == ("contradicted", ["–", "1,234"])
+    assert str(table.caption).endswith(
+        "contradicted: rows of train whose label the teachers contradict, in contradicted/rows.csv"
+    )

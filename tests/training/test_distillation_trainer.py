@@ -158,6 +158,49 @@ def test_temperature_and_weight_move_with_the_steps(trainer, dataset, tiny_bert,
     assert logged == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_weights_of_rows_beside_a_weight_that_moves(trainer, dataset, tiny_bert, tiny_distilbert, accumulate):
+    """The student does not move; 14 rows make micro-batches of 4, 4, 4 and 2, and two rows have no hard label."""
+    student, weights = tiny_distilbert(), [0.25, 1.0, 0.0, 2.0, *[1.0] * 9, 0.5]
+    train = dataset(14, tiny_bert()).add_column("hard_label_weights", weights)
+    train = train.map(lambda row, i: {"labels": -100 if i in (1, 6) else row["labels"]}, with_indices=True)
+    made = trainer(
+        student, train, size=16 // accumulate, accumulate=accumulate, epochs=3, temperature=(4.0, 1.0),
+        hard_label_weight=[0.2, 0.8], arguments={"learning_rate": 0.0},
+    )  # fmt: skip
+    batch = made.data_collator([dict(row) for row in train])
+    with torch.no_grad():
+        logits = student(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    hard = torch.nn.functional.cross_entropy(logits, batch["labels"], reduction="none")  # 0 at -100
+    soft = [
+        distillation_loss(logits, batch["teacher_logits"], None, temperature=t, hard_label_weight=0).item()
+        for t in (4.0, 2.5, 1.0)
+    ]
+    mean = (hard * torch.tensor(weights)).sum().item() / 12
+    made.train()
+    logged = [entry for entry in made.state.log_history if "loss" in entry]
+    assert [entry["loss_ce"] for entry in logged] == pytest.approx([mean] * 3, rel=1e-5)
+    expected = [(1 - w) * part + w * mean for w, part in zip((0.2, 0.5, 0.8), soft, strict=True)]
+    assert [entry["loss"] for entry in logged] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_row_of_weight_0_is_a_row_without_a_hard_label_but_counts(trainer, dataset, tiny_distilbert):
+    """Hard labels alone: the gradient of 16 rows, 4 of which weigh nothing, is 12/16 of that of the 12."""
+    train, student = dataset(16), tiny_distilbert()
+    weighted = train.add_column("hard_label_weights", [0.0] * 4 + [1.0] * 12)
+    _, expected = first_step(trainer, student, train.select(range(4, 16)), size=16, hard_label_weight=1.0)
+    _, gradients = first_step(trainer, student, weighted, size=16, hard_label_weight=1.0)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(gradients[name], gradient * 12 / 16, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("bad", [-0.5, float("nan"), float("inf")])
+def test_a_weight_that_cannot_be_is_refused(trainer, dataset, tiny_distilbert, bad):
+    train = dataset(4).add_column("hard_label_weights", [1.0, 1.0, bad, 1.0])
+    with pytest.raises(ValueError, match=r"^hard_label_weights must be finite and 0 or more, not \["):
+        trainer(tiny_distilbert(), train, hard_label_weight=1.0).train()
+
+
 def test_soft_labels_are_needed_as_long_as_they_have_weight(trainer, dataset, tiny_distilbert):
     with pytest.raises(ValueError, match="There are no soft labels to distil from"):
         trainer(tiny_distilbert(), dataset(), hard_label_weight=(1.0, 0.0)).train()

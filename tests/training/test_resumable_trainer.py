@@ -59,6 +59,23 @@ def test_a_killed_training_goes_on_from_its_last_epoch(trained, tmp_path):
     assert seen == [16] + [1] * 8  # two epochs were there, and nothing of them is done again
 
 
+def test_weights_of_hard_labels_follow_the_rows_through_a_kill(trained, tmp_path):
+    """In micro-batches, in parts of similar length, with values that move; weights of 1 are as none."""
+    moving = {
+        **DISTILLED,
+        "distillation": Distillation(temperature=[4, 1], hard_label_weight=[0.2, 0.8]),
+        "settings": HALVES,
+    }
+    weights = np.where(np.arange(60) % 7 == 0, np.float32(0.2), np.float32(1))
+    whole = trained("whole", hard_label_weights=weights, **moving)
+    with pytest.raises(ChildProcessError):
+        trained("parts", step=At(20, kill), hard_label_weights=weights, **moving)
+    assert_same(trained("parts", hard_label_weights=weights, **moving), whole)
+    plain = trained("plain", **moving)
+    assert (plain / "model.safetensors").read_bytes() != (whole / "model.safetensors").read_bytes()
+    assert_same(trained("ones", hard_label_weights=np.ones(60, dtype=np.float32), **moving), plain)
+
+
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("at", [3, 11, 16])

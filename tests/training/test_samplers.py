@@ -61,3 +61,31 @@ def test_no_rows_and_fewer_rows_than_a_step():
 
 def test_scoring_goes_from_the_longest_to_the_shortest():
     assert list(LongestFirst(np.array([2, 5, 2, 9]))) == [3, 1, 0, 2]
+
+
+def test_an_epoch_with_rows_behind_the_labelled_ones_has_all_of_these_and_a_fresh_draw_of_the_others():
+    lengths = np.arange(10, 40)
+    sampler = UniformSteps(lengths, 4, seed=0, labelled=6, epoch_rows=16)
+    epochs = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        epochs.append(sorted(sampler))
+    assert len(sampler) == 16
+    for rows in epochs:
+        assert rows[:6] == list(range(6))
+        assert len(set(rows)) == 16
+    assert epochs[0] != epochs[1] != epochs[2]
+
+
+def test_more_rows_than_there_are_come_again_none_once_more_than_another():
+    counts = np.bincount(list(UniformSteps(np.arange(5), 4, seed=0, epoch_rows=13)))
+    assert sorted(counts) == [2, 2, 3, 3, 3]
+    behind = np.bincount(list(UniformSteps(np.arange(5), 4, seed=0, labelled=2, epoch_rows=9)))
+    assert sorted(behind[:2]) == [1, 1]
+    assert sorted(behind[2:]) == [2, 2, 3]
+
+
+def test_each_row_once_is_the_same_order_with_and_without_its_number():
+    assert list(UniformSteps(LENGTHS, 32, seed=3)) == list(
+        UniformSteps(LENGTHS, 32, seed=3, labelled=len(LENGTHS), epoch_rows=len(LENGTHS))
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from two_processes import ROWS, data, first_step
+from two_processes import ROWS, WEIGHTED, data, first_step
 
 from alambique.losses.features import FEATURES
 from alambique.losses.prediction import LOSSES
@@ -28,16 +28,17 @@ def steps(tmp_path_factory):
     return torch.load(out)
 
 
-@pytest.mark.parametrize("name", [*LOSSES, *FEATURES])
+@pytest.mark.parametrize("name", [*LOSSES, *FEATURES, WEIGHTED])
 def test_two_processes_of_8_rows_are_one_of_16(steps, tmp_path, name):
     assert steps[name]["processes"] == 2
     if name in LOSSES and LOSSES[name].needs_batch:  # each process compares the rows that it has
         halves = [
-            first_step(name, part, ROWS // 2, str(tmp_path)) for part in (data()[: ROWS // 2], data()[ROWS // 2 :])
+            first_step(name, part, ROWS // 2, str(tmp_path))
+            for part in (data(name)[: ROWS // 2], data(name)[ROWS // 2 :])
         ]
     else:
-        halves = [first_step(name, data(), ROWS, str(tmp_path))]
-    assert {"loss", f"loss_{name}", "loss_ce"} <= steps[name]["parts"].keys() <= halves[0]["parts"].keys()
+        halves = [first_step(name, data(name), ROWS, str(tmp_path))]
+    assert {"loss", f"loss_{name.split(',')[0]}", "loss_ce"} <= steps[name]["parts"].keys() <= halves[0]["parts"].keys()
     for part, value in steps[name]["parts"].items():
         assert value == pytest.approx(sum(half["parts"][part] for half in halves) / len(halves), abs=1e-6), part
     assert steps[name]["gradients"].keys() == halves[0]["gradients"].keys()

@@ -32,12 +32,15 @@ class At(Step):
 
 
 def train_in(
-    work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, teacher_logits=None, features=None, **options
-):
+    work, model, tokenizer, *, step=None, compute=None, settings=SETTINGS, teacher_logits=None, features=None,
+    hard_label_weights=None, **options,
+):  # fmt: skip
     work.mkdir(exist_ok=True)
     parts = {"train": split("train", 60, 1), "valid": split("valid", 20, 2)}
     tokens = {part: tokenize_rows(tokenizer, rows.segments(), max_length=24) for part, rows in parts.items()}
-    made = TrainingRows(**parts, tokens=tokens, teacher_logits=teacher_logits, features=features)
+    made = TrainingRows(
+        **parts, tokens=tokens, teacher_logits=teacher_logits, features=features, hard_label_weights=hard_label_weights
+    )
     fit(
         model, tokenizer, made, settings=settings,
         compute=compute or Compute(), max_length=24, seed=4, work=work, step=step or Step(), **options,

@@ -16,6 +16,7 @@ from alambique.losses.features import FEATURES
 from alambique.losses.prediction import LOSSES
 
 ROWS, WORDS, CLASSES = 16, 6, 3
+WEIGHTED = "kl, rows weighted"
 
 
 class FirstGradients(TrainerCallback):
@@ -30,7 +31,7 @@ class FirstGradients(TrainerCallback):
             }  # fmt: skip
 
 
-def data():
+def data(name=""):
     generator = torch.Generator().manual_seed(5)
     return [
         {
@@ -38,7 +39,8 @@ def data():
             "labels": int(torch.randint(CLASSES, (1,), generator=generator)),
             "teacher_logits": torch.randn(CLASSES, generator=generator).tolist(),
         }
-        for _ in range(ROWS)
+        | ({"hard_label_weights": row / 5} if name == WEIGHTED else {})
+        for row in range(ROWS)
     ]  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def model_of(width):
 
 def first_step(name, train, size, folder):
     """Loss and gradients of one step of ``size`` rows per process, of a soft loss or a feature loss with projections."""
-    watch, options = FirstGradients(), {"loss": name}
+    watch, options = FirstGradients(), {"loss": name.split(",")[0]}
     if name in FEATURES:
         options = {"features": FEATURES[name](weight=0.5), "teacher_model": model_of(8)}
     trainer = DistillationTrainer(
@@ -75,6 +77,6 @@ def first_step(name, train, size, folder):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        steps = {loss: first_step(loss, data(), ROWS // 2, scratch) for loss in (*LOSSES, *FEATURES)}
+        steps = {name: first_step(name, data(name), ROWS // 2, scratch) for name in (*LOSSES, *FEATURES, WEIGHTED)}
     if os.environ["RANK"] == "0":
         torch.save(steps, Path(sys.argv[1]))

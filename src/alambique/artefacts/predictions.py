@@ -22,6 +22,7 @@ from alambique.run.layout import (
     TEACHERS,
     TFIDF,
     UNDISTILLED,
+    UNDISTILLED_ONCE,
 )
 from alambique.run.manifest import MANIFEST, recorded_digest
 
@@ -97,6 +98,11 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
+def twins(recipe: Recipe) -> tuple[str, ...]:
+    """The undistilled twins of a student: beside unlabelled text also one that makes no more steps than its rows give."""
+    return (UNDISTILLED,) if recipe.data.unlabelled is None else (UNDISTILLED, UNDISTILLED_ONCE)
+
+
 def further_teachers(run: RunFolder) -> tuple[str, ...]:
     """Names of the teachers beside ``teacher`` that the soft labels were made by, in their order: ``teachers/NAME``.
 
@@ -126,7 +132,7 @@ def read_students(run: RunFolder, recipe: Recipe, splits: Splits, seeds: dict[in
     for seed, scored in seeds.items():
         for number, student_seed in enumerate(recipe.student_seeds(seed)):
             folder = folders[seed].student(number)
-            pair = {name: read_scored(folder, name, splits) for name in (STUDENT, UNDISTILLED)} if number else {}
+            pair = {name: read_scored(folder, name, splits) for name in (STUDENT, *twins(recipe))} if number else {}
             trainings[student_seed] = scored | pair
     return trainings
 
@@ -141,6 +147,6 @@ def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scor
     seeds = {}
     for seed, of_seed in run.seeds_of(recipe).items():
         further = further_teachers(of_seed)
-        names = (TEACHER, *further, *([ENSEMBLE] if further else []), STUDENT, UNDISTILLED)
+        names = (TEACHER, *further, *([ENSEMBLE] if further else []), STUDENT, *twins(recipe))
         seeds[seed] = {name: read_scored(of_seed, name, splits) for name in names} | baselines
     return seeds

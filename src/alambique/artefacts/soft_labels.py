@@ -1,7 +1,7 @@
 """Logits on disk, by row id: soft labels of train, predictions on valid and test."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -175,6 +175,33 @@ def write_soft_labels(labels: SoftLabels, folder: Path) -> None:
     if not (folder / LOGITS).is_file():
         np.save(folder / LOGITS, labels.logits, allow_pickle=False)
     np.save(folder / IDS, id_bytes(labels.ids), allow_pickle=False)
+    facts = {"label_names": labels.label_names, "made_from": labels.made_from, "worth": labels.worth}
+    (folder / FACTS).write_text(json.dumps(facts), "utf-8")
+
+
+def append_soft_labels(labels: SoftLabels, logits: Path, ids: Callable[[], Iterable[np.ndarray]], folder: Path) -> None:
+    """Write soft labels with further rows behind them; memory does not grow with these.
+
+    Args:
+        labels: of the first rows.
+        logits: ``.npy``, (further rows, C) float32.
+        ids: gives their ids, parts of them at a time, as UTF-8 bytes.
+        folder: as for :func:`write_soft_labels`.
+    """
+    first, more = id_bytes(labels.ids), np.load(logits, mmap_mode="r", allow_pickle=False)
+    rows, width = len(first) + len(more), max([first.itemsize, *(part.itemsize for part in ids())])
+    all_ids = np.lib.format.open_memmap(folder / IDS, mode="w+", dtype=f"S{width}", shape=(rows,))
+    joined = np.lib.format.open_memmap(folder / LOGITS, mode="w+", dtype=np.float32, shape=(rows, more.shape[1]))
+    all_ids[: len(first)], joined[: len(first)] = first, labels.logits
+    start = len(first)
+    for part in ids():
+        all_ids[start : start + len(part)] = part
+        start += len(part)
+    for begin in range(0, len(more), _CHUNK):
+        end = min(begin + _CHUNK, len(more))
+        joined[len(first) + begin : len(first) + end] = more[begin:end]
+    all_ids.flush()
+    joined.flush()
     facts = {"label_names": labels.label_names, "made_from": labels.made_from, "worth": labels.worth}
     (folder / FACTS).write_text(json.dumps(facts), "utf-8")
 

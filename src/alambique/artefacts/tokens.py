@@ -4,7 +4,7 @@ import json
 import mmap
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Segments = Sequence[tuple[str, ...]]
 MASK = "attention_mask"
+MIXED = "mixed"  # rows of train, then unlabelled ones
 FACTS, STARTS, UNCUT = "tokens.json", "starts.npy", "uncut_lengths.npy"
 CHUNK = 8192  # rows tokenised at a time: bounds memory, and is enough for the tokenizer to use all cores
 
@@ -136,6 +137,10 @@ class Tokens:
                 values.base.madvise(mmap.MADV_DONTNEED)
         starts = np.array(self.starts[start : stop + 1]) - first
         return Tokens(columns, starts, self.padding, self.left, zeros=self.zeros)
+
+    def after(self, row: int) -> "Tokens":
+        """The rows from ``row`` on; nothing is copied."""
+        return replace(self, starts=self.starts[row:], uncut_lengths=None)
 
     def take(self, positions: np.ndarray) -> "Tokens":
         """The rows at these positions, in their order, copied into memory."""

@@ -61,20 +61,26 @@ def labelled_rows(table: Table, column: str) -> tuple[Table, int]:
     return (table.take(rows), missing) if rows and missing else (table, 0)
 
 
-def check_columns(table: Table, data: Data) -> None:
+def check_columns(table: Table, data: Data, *, labelled: bool = True) -> None:
     """Check that the table has the columns of the recipe, with texts where there should be texts.
+
+    Args:
+        table: of a split.
+        data: the recipe's section.
+        labelled: whether it has labels too.
 
     Raises:
         DataError: it has not; the message names the key and the column.
     """
-    for key, names in (("text", data.text), ("label", (data.label,)), ("metadata", data.metadata)):
+    label = (data.label,) if labelled else ()
+    for key, names in (("text", data.text), ("label", label), ("metadata", data.metadata)):
         for name in names:
             if name not in table.columns:
                 raise DataError(
                     f"{table.where}: there is no column {name!r}, which data.{key} names. The columns are "
                     f"{listed(table.all_names)}.{_hint(table)}"
                 )
-    for key, names in (("text", data.text), ("label", (data.label,))):
+    for key, names in (("text", data.text), ("label", label)):
         for name in names:
             if name in table.odd:
                 row, kind = table.odd[name]

@@ -49,35 +49,42 @@ def locate(data: Data) -> ReadTables:
     return _reader(find_source(source, data), data)
 
 
-def find_source(source: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], data: Data) -> Found:
+def find_source(
+    source: str | tuple[str, ...] | dict[str, str | tuple[str, ...]], data: Data, *, key: str = "data.source"
+) -> Found:
     """Find the files of ``source``: a folder, a file, a pattern, a list of these, a mapping of splits to these, a Hub id.
+
+    Args:
+        source: a value of that key.
+        data: the recipe's section.
+        key: of the recipe, for messages.
 
     Raises:
         DataError: they are not there, or it is not clear which is which.
         UserInputError: a Hub id that cannot be had.
     """
     if isinstance(source, dict):
-        return Found({split: _files(names, f"data.source.{split}") for split, names in source.items()})
+        return Found({split: files_named(names, f"{key}.{split}") for split, names in source.items()})
     if isinstance(source, tuple):
-        return listed(_files(source, "data.source"), where="data.source")
+        return listed(files_named(source, key), where=key)
     try:
         path = Path(source).expanduser()
         folder, file = path.is_dir(), path.is_file()
     except (OSError, RuntimeError) as error:  # too long for a path; no such home
-        raise DataError(f"data.source: there is no file or folder {source}.") from error
+        raise DataError(f"{key}: there is no file or folder {source}.") from error
     if folder:
         return find_splits(path, where=str(path), subset=data.subset)
     if file:
         return Found({"train": [path]})
     if _GLOB.search(source):
-        return listed(_files(source, "data.source"), where="data.source")
+        return listed(files_named(source, key), where=key)
     if not is_id(source) or path.suffix.lower() in SUFFIXES:
-        raise DataError(f"data.source: there is no file or folder {source}.")
-    held = _hub_snapshot(source, data).folder
-    return find_splits(held, where=f"data.source: {source}", subset=data.subset)
+        raise DataError(f"{key}: there is no file or folder {source}.")
+    held = _hub_snapshot(source, data, key).folder
+    return find_splits(held, where=f"{key}: {source}", subset=data.subset)
 
 
-def _files(names: str | tuple[str, ...], key: str) -> list[Path]:
+def files_named(names: str | tuple[str, ...], key: str) -> list[Path]:
     """The files that names stand for, each a file, a pattern, or a folder of files."""
     paths: list[Path] = []
     for name in (names,) if isinstance(names, str) else names:
@@ -122,7 +129,9 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
             notes.append(f"{split}: {missing} of {len(table)} rows have no label (class -1) and were left out.")
     check_variety(tables["train"], data)
     encoded = encode_labels(tables, data, liar=liar)
-    splits = {name: _split(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()}
+    splits = {
+        name: split_of_table(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()
+    }
     splits, changes = complete(splits, data, recorded)
     notes += changes
     train, valid, test = (splits[name] for name in SPLIT_NAMES)
@@ -148,22 +157,23 @@ def _read(found: Found, data: Data) -> dict[str, Table]:
     return {**tables, "train": tables["train"].with_notes(found.notes)} if found.notes else tables
 
 
-def _hub_snapshot(name: str, data: Data) -> Snapshot:
+def _hub_snapshot(name: str, data: Data, key: str) -> Snapshot:
     """The Hub's own Parquet conversion, which every public set has; else the files of the main branch."""
     folders = [data.subset] if data.subset else []
     if data.revision is not None:
-        return snapshot(name, "dataset", _HUB_DATA, key="data.source", revision=data.revision)
+        return snapshot(name, "dataset", _HUB_DATA, key=key, revision=data.revision)
     patterns = [f"{folder}/*.parquet" for folder in folders] or ["*.parquet"]
     try:
-        return snapshot(name, "dataset", patterns, key="data.source", revision="refs/convert/parquet")
+        return snapshot(name, "dataset", patterns, key=key, revision="refs/convert/parquet")
     except (NotOnHubError, NoNetworkError) as first:
         try:
-            return snapshot(name, "dataset", _HUB_DATA, key="data.source")
+            return snapshot(name, "dataset", _HUB_DATA, key=key)
         except NoNetworkError:
             raise first from None
 
 
-def _split(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:
+def split_of_table(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:
+    """The rows of a table as those of a split; ``liar``: by LIAR's spoken names of its columns."""
     texts, *more = (tuple(cell or "" for cell in table.columns[column]) for column in data.text)
     metadata = None
     if data.metadata:

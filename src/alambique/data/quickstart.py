@@ -6,6 +6,7 @@ differ: one claim in six is labelled one step off. To know a label a model must 
 """
 
 import random
+from collections.abc import Iterator
 
 from alambique.data.table import Table
 
@@ -13,6 +14,7 @@ NAME = "quickstart"
 SCALE = ("no", "few", "some", "many", "most", "all")
 LABELS = ("true", "mostly-true", "half-true", "barely-true", "false", "pants-fire")
 ROWS = {"train": 5400, "valid": 900, "test": 900}
+UNLABELLED = 20_000  # claims without a label, of which those in a split or made twice are left out
 _SEED = 20260101
 _NOISE = 1 / 6
 
@@ -67,6 +69,14 @@ def tables() -> dict[str, Table]:
         split: Table(f"{NAME} {split}", {"claim": claims, "label": labels}, list(range(1, len(claims) + 1)))
         for split, (claims, labels) in made.items()
     }
+
+
+def unlabelled_tables(rows: int) -> Iterator[Table]:
+    """Claims without labels, so many in a table, the same on every machine."""
+    maker = random.Random(_SEED + 1)  # noqa: S311 - not for secrets
+    for start in range(0, UNLABELLED, rows):
+        claims: list[str | None] = [_claim(maker)[0] for _ in range(min(rows, UNLABELLED - start))]
+        yield Table(f"{NAME} unlabelled", {"claim": claims}, list(range(start + 1, start + len(claims) + 1)))
 
 
 def _claim(maker: random.Random) -> tuple[str, str]:

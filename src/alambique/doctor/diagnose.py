@@ -15,8 +15,10 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTok
 
 from alambique.artefacts.splits import Splits
 from alambique.artefacts.tokens import Tokens, tokenize_rows
+from alambique.artefacts.unlabelled import Counts
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
+from alambique.data.unlabelled import locate_unlabelled, new_rows
 from alambique.doctor.batches import sample
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine
@@ -28,7 +30,7 @@ from alambique.findings import Finding
 from alambique.inference.torch_model import to_device
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.student_form import BuildContext
-from alambique.preparation import surroundings
+from alambique.preparation import epoch_rows, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
@@ -110,6 +112,7 @@ def diagnose(
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
         check_loss(recipe.distillation, recipe.student, splits)
+        unlabelled = _unlabelled_rows(recipe, splits)
         try:
             inits = teachers(recipe, splits)
             form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
@@ -144,15 +147,16 @@ def diagnose(
         students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
         taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
         estimates = _estimates(
-            recipe, splits, costs, students, process if device.type == "cpu" else 0, taught=taught, features=features
-        )
+            recipe, splits, costs, students, process if device.type == "cpu" else 0, taught=taught, features=features,
+            unlabelled=unlabelled,
+        )  # fmt: skip
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
         disk, free = _disk(recipe, costs, students, features), shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
-    rows = {split.name: len(split) for split in splits}
+    rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
     return Diagnosis(findings, estimates, disk, free, str(device), rows, features)
 
 
@@ -172,6 +176,16 @@ def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:
                 placed = replace(placed, where=f"{placed.where} ({name})")
             result[placed.code, placed.where] = placed
     return list(result.values())
+
+
+def _unlabelled_rows(recipe: Recipe, splits: Splits) -> int:
+    """How many rows of unlabelled text are new; 0 without such text.
+
+    Raises:
+        DataError: a row cannot be read, or none is new.
+    """
+    source, counts = locate_unlabelled(recipe.data), Counts()
+    return 0 if source is None else sum(len(part) for part in new_rows(source, splits, counts))
 
 
 def _unfit(finding: Finding, splits: Splits) -> Diagnosis:
@@ -244,9 +258,10 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, splits: Splits) 
 
 def _estimates(
     recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, process: int, *,
-    taught: Cost | None = None, features: FeatureCost | None = None,
+    taught: Cost | None = None, features: FeatureCost | None = None, unlabelled: int = 0,
 ) -> list[Estimate]:  # fmt: skip
     """Each stage's seconds, over all seeds, and its peak of memory; ``taught`` is the student with a feature loss."""
+    mixed = epoch_rows(recipe, splits, unlabelled) if unlabelled else len(splits.train)
     seeds, students, scored = len(recipe.seeds), recipe.student.seeds, len(splits.valid) + len(splits.test)
 
     def training(model: Cost, settings: Training, rows: int = len(splits.train)) -> float:
@@ -257,6 +272,10 @@ def _estimates(
     memory = process + (taught or student).memory
     row = sum(teacher.cost.row for teacher in teachers.values())
     labelling = sum((teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values())
+    # with folds, the teacher of all rows labels nothing
+    labellers = sum(
+        teacher.cost.row for teacher in teachers.values() if teacher.unseen or recipe.soft_labels.folds == 1
+    )
     scoring_memory = process + max(teacher.cost.scoring_memory for teacher in teachers.values())
     stages = [
         (
@@ -270,12 +289,14 @@ def _estimates(
     stages += [
         ("soft labels", labelling, scoring_memory),
         *([("features", features.once, scoring_memory)] if features is not None and features.cached else []),
-        ("student", students * (training(taught or student, recipe.student) + beside), memory),
-        ("undistilled", students * training(student, recipe.student), memory),
-        ("scoring", scored * (row + 2 * students * student.row), scoring_memory),
+        *([("soft labels of unlabelled text", unlabelled * labellers, scoring_memory)] if unlabelled else []),
+        ("student", students * (training(taught or student, recipe.student, mixed) + beside), memory),
+        ("undistilled", students * training(student, recipe.student, mixed), memory),
+        *([("undistilled_once", students * training(student, recipe.student), memory)] if unlabelled else []),
+        ("scoring", scored * (row + (3 if unlabelled else 2) * students * student.row), scoring_memory),
     ]
     patient = {name for name, each in teachers.items() if each.settings is not None and each.settings.patience}
-    patient |= {"student", "undistilled"} if recipe.student.patience else set()
+    patient |= {"student", "undistilled", "undistilled_once"} if recipe.student.patience else set()
     return [
         Estimate(name, seeds * (seconds + _OVERHEAD), bytes_, longest=name in patient)
         for name, seconds, bytes_ in stages

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alambique.artefacts.contradicted import Contradicted
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
 from alambique.evaluation.metrics import expected_calibration_error
@@ -21,6 +22,7 @@ class LabelWorth:
         accuracy: rows of train whose largest soft label is the label.
         confidence: mean of the largest probability on train.
         calibration_error: expected calibration error of the soft labels on train.
+        contradicted: number of rows of train whose label the out-of-fold teachers contradict; None if not asked for.
     """
 
     seed: int
@@ -29,9 +31,12 @@ class LabelWorth:
     accuracy: float
     confidence: float
     calibration_error: float
+    contradicted: int | None = None
 
 
-def label_worth(labels: SoftLabels, valid_logits: np.ndarray, splits: Splits, seed: int) -> LabelWorth:
+def label_worth(
+    labels: SoftLabels, valid_logits: np.ndarray, splits: Splits, seed: int, contradicted: Contradicted | None = None
+) -> LabelWorth:
     """Compare soft labels with the labels of train, and the teacher with those of valid.
 
     Args:
@@ -39,6 +44,7 @@ def label_worth(labels: SoftLabels, valid_logits: np.ndarray, splits: Splits, se
         valid_logits: of the teacher, (rows of valid, C).
         splits: the rows.
         seed: of the teachers.
+        contradicted: the rows whose label they contradict.
     """
     task = TASKS[splits.task]
     logits = labels.for_rows(splits.train.ids)
@@ -49,4 +55,5 @@ def label_worth(labels: SoftLabels, valid_logits: np.ndarray, splits: Splits, se
         accuracy=labels.worth["accuracy"],
         confidence=labels.worth["confidence"],
         calibration_error=expected_calibration_error(*task.calibration(logits, splits.train.labels)),
+        contradicted=None if contradicted is None else len(contradicted.ids),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alambique.evaluation.task import Metric, ScoredRows, Task
+from alambique.losses.contract import NO_LABEL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,8 +56,6 @@ class SingleLabel(Task):
 
     def labelled(self, labels: "Tensor") -> "Tensor":
         """(B,) false where the label is −100."""
-        from alambique.losses.mixture import NO_LABEL  # noqa: PLC0415 - torch
-
         return labels != NO_LABEL
 
     def fit_temperature(self, logits: np.ndarray, labels: np.ndarray) -> float:

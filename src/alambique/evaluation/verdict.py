@@ -7,10 +7,16 @@ import numpy as np
 
 from alambique.artefacts.predictions import Scored
 from alambique.artefacts.splits import Split, Splits
-from alambique.evaluation.intervals import RULE, helped, interval_over
+from alambique.evaluation.intervals import RULE, Interval, helped, interval_over
 from alambique.evaluation.metrics import calibration_error_by_chance, expected_calibration_error
 from alambique.evaluation.task import Metric, ScoredRows, Task
-from alambique.run.layout import ENSEMBLE, STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import ENSEMBLE, STUDENT, TEACHER, UNDISTILLED, UNDISTILLED_ONCE
+
+TWINS = (UNDISTILLED, UNDISTILLED_ONCE)
+RULE_OF_TWO = (
+    "There are two undistilled students, one with as many steps as the student and one with as many epochs over its own "
+    "rows: the gain is over the one that is better on valid, and yes needs both."
+)
 
 
 def figures(
@@ -46,36 +52,65 @@ def calibration(name: str, seeds: list[Scored], splits: Splits, task: Task) -> l
     return fitted
 
 
-def verdict(seeds: dict[int, Scored], test: Split, task: Task, *, students: int = 1) -> dict[str, Any]:
+def verdict(
+    seeds: dict[int, Scored], test: Split, task: Task, *, students: int = 1, over: str = UNDISTILLED
+) -> dict[str, Any]:
     """Did distillation help? Student against its undistilled twin, and against the teacher, on test.
 
+    Where there is a second twin, distillation helped only if it did over both.
+
     Args:
-        seeds: every training of student and twin, by its seed; those of the same teacher one after another.
+        seeds: every training of student and twins, by its seed; those of the same teacher one after another.
         test: the rows.
         task: how logits become decisions and figures.
         students: trainings per teacher.
+        over: the twin that the gain is over, the one that is better on valid (:func:`stronger_twin`).
     """
     metric = {"metric": task.verdict_metric}
-    logits = {name: [scored[name].logits[test.name] for scored in seeds.values()] for name in (STUDENT, UNDISTILLED)}
+    there = [name for name in TWINS if all(name in scored for scored in seeds.values())]
+    logits = {name: [scored[name].logits[test.name] for scored in seeds.values()] for name in (STUDENT, *there)}
     taught_by = ENSEMBLE if all(ENSEMBLE in scored for scored in seeds.values()) else TEACHER
     logits[TEACHER] = [scored[taught_by].logits[test.name] for scored in seeds.values()]
-    pairs = list(zip(logits[STUDENT], logits[UNDISTILLED], strict=True))
-    gain = interval_over([task.gain(student, twin, test.labels) for student, twin in pairs], students)
+    pairs = list(zip(logits[STUDENT], logits[over], strict=True))
+    gains = {
+        name: interval_over(
+            [task.gain(*pair, test.labels) for pair in zip(logits[STUDENT], logits[name], strict=True)], students
+        )
+        for name in there
+    }
+    gain = gains[over]
     tests = [task.paired_test(student, twin, test.labels) for student, twin in pairs]
     return {
-        "gain": metric | gain.within(-1.0, 1.0).as_dict(),
+        "gain": metric | {"over": over} | gain.within(-1.0, 1.0).as_dict(),
+        "other_gains": [
+            metric | {"over": name} | other.within(-1.0, 1.0).as_dict() for name, other in gains.items() if name != over
+        ],
         "retention": metric | {"of": taught_by} | _retention(logits, test.labels, task, students),
-        "helped": helped(gain),
-        "rule": RULE,
+        "helped": _helped_over_all(gain, [*gains.values()]),
+        "rule": RULE if len(there) == 1 else f"{RULE} {RULE_OF_TWO}",
         "counts": _counts(len(seeds), students),
         "mcnemar": [{"seed": seed, **tested} for seed, tested in zip(seeds, tests, strict=True)],
         "resolution": {
             "rows": len(test),
             "student_wrong": _wrong(logits[STUDENT], test.labels, task),
-            "undistilled_wrong": _wrong(logits[UNDISTILLED], test.labels, task),
+            "undistilled_wrong": _wrong(logits[over], test.labels, task),
             "difference": min((gain.high - gain.low) / 2, 1.0),
         },
     }
+
+
+def stronger_twin(seeds: dict[int, Scored], splits: Splits, task: Task) -> str:
+    """The twin with the better verdict metric on valid, on average over its trainings; the first of equals."""
+    labels = splits.valid.labels
+    there = [name for name in TWINS if all(name in scored for scored in seeds.values())]
+    return max(there, key=lambda name: float(np.mean([
+        task.score(task.verdict_metric, scored[name].logits["valid"], labels) for scored in seeds.values()
+    ])))  # fmt: skip
+
+
+def _helped_over_all(gain: Interval, gains: list[Interval]) -> str:
+    answer = helped(gain)
+    return answer if answer != "yes" or all(helped(each) == "yes" for each in gains) else "not shown"
 
 
 def _retention(logits: dict[str, list[np.ndarray]], labels: np.ndarray, task: Task, students: int) -> dict[str, Any]:

@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alambique.losses.contract import LossInputs, PredictionLoss, to_float32
+from alambique.losses.contract import NO_LABEL, LossInputs, PredictionLoss, to_float32
 from alambique.losses.prediction import loss_of
-
-NO_LABEL = -100
 
 
 class MixtureParts(NamedTuple):
@@ -53,11 +51,15 @@ def distillation_loss(
     hard_loss: Callable[..., Tensor] = cross_entropy,
     rows: Tensor | float | None = None,
     labelled_rows: Tensor | float | None = None,
+    hard_label_weights: Tensor | None = None,
 ) -> Tensor:
     """Weighted sum of soft loss and cross-entropy: ``(1 − w) · soft + w · hard`` with ``w = hard_label_weight``.
 
     ``soft`` is the mean over all rows; ``hard`` is the mean over the rows that have a hard label, so that a row without
     one (−100) contributes to the soft part alone. Hinton, Vinyals and Dean 2015, §2.
+
+    With ``hard_label_weights`` v, ``hard`` is the sum of ``v · cross-entropy`` over these rows, divided by their number and
+    not by the sum of v: what a row contributes does not depend on the other rows of its batch.
 
     Args:
         student_logits: (B, C).
@@ -72,6 +74,7 @@ def distillation_loss(
         rows: divisor of the sum of soft losses; B by default. With gradient accumulation, the number of rows of the whole
             step, so that each row has the same weight in micro-batches of different sizes.
         labelled_rows: divisor of the sum of hard losses; the number of labelled rows by default.
+        hard_label_weights: (B,) factor of each row's hard loss, 0 or more; 1 by default. The soft losses stay whole.
 
     Returns:
         A scalar.
@@ -91,7 +94,7 @@ def distillation_loss(
     return mixture_parts(
         student_logits, teacher_logits, labels, temperature=temperature, hard_label_weight=hard_label_weight, loss=loss,
         label_order=label_order, label_smoothing=label_smoothing, hard_loss=hard_loss, rows=rows,
-        labelled_rows=labelled_rows,
+        labelled_rows=labelled_rows, hard_label_weights=hard_label_weights,
     ).total  # fmt: skip
 
 
@@ -108,6 +111,7 @@ def mixture_parts(
     hard_loss: Callable[..., Tensor] = cross_entropy,
     rows: Tensor | float | None = None,
     labelled_rows: Tensor | float | None = None,
+    hard_label_weights: Tensor | None = None,
 ) -> MixtureParts:
     """The loss of :func:`distillation_loss`, which has the same arguments, and its parts."""
     _check(student_logits, teacher_logits, labels, temperature, hard_label_weight)
@@ -118,11 +122,27 @@ def mixture_parts(
         soft_sum, divisor = prediction_loss.rows(batch).sum(), len(student_logits) if rows is None else rows
         total, soft = total + (1 - hard_label_weight) * soft_sum / divisor, soft_sum.detach() / divisor
     if hard_label_weight > 0 and labels is not None:
-        hard_sum = hard_loss(student_logits, labels, label_smoothing=label_smoothing).sum()
+        hard_rows = hard_loss(student_logits, labels, label_smoothing=label_smoothing)
+        hard_sum = weighted(hard_rows, hard_label_weights).sum()
         count = (labels != NO_LABEL).sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
         count = count.clamp(min=1).to(hard_sum.device)
         total, hard = total + hard_label_weight * hard_sum / count, hard_sum.detach() / count
     return MixtureParts(total, soft, hard)
+
+
+def weighted(rows: Tensor, weights: Tensor | None) -> Tensor:
+    """The losses of rows, (B,), each times its weight.
+
+    Raises:
+        ValueError: there is not one weight per row.
+    """
+    if weights is None:
+        return rows
+    if weights.shape != rows.shape:  # (B, 1) would make (B, B) of them
+        raise ValueError(
+            f"hard_label_weights have shape {tuple(weights.shape)}: there must be one for each of {len(rows)} rows"
+        )
+    return rows * weights.to(rows)
 
 
 def _check(student: Tensor, teacher: Tensor | None, labels: Tensor | None, temperature: float, weight: float) -> None:

@@ -38,6 +38,18 @@ def source_value(value: Any) -> Any:
     raise ValueError("must be a Hub id, a folder, a file, a list of files, or {train: F, valid: F, test: F}")
 
 
+def names_value(value: Any) -> Any:
+    """A name, a list of names, or None.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    names = _names(value)
+    if names is None and value is not None:
+        raise ValueError("must be a file, a pattern, a list of files, a folder or a Hub id")
+    return names
+
+
 def _names(value: Any) -> str | tuple[str, ...] | None:
     """A name, or several in a list; None for what is neither."""
     if isinstance(value, str):

@@ -1,6 +1,6 @@
 """The section ``distillation`` of a recipe: how soft and hard labels, and the teacher's insides, are combined."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WrapSerializer, field_validator
 
@@ -34,6 +34,10 @@ class Distillation(Section):
     """true: what the loss reads of the teacher is computed once and stored in `features/` (2 bytes per token and unit of
     width); false: the teacher reads each batch in each epoch. `alambique doctor` gives bytes and time of both."""
 
+    unlabelled_ratio: Literal["all"] | Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = "all"
+    """Unlabelled rows per row of train in each epoch, drawn anew for each; `all`: all of them once. Used with
+    `data.unlabelled` alone."""
+
     @field_validator("feature_weight")
     @classmethod
     def _one_weight(cls, value: float, info: ValidationInfo) -> float:
@@ -45,4 +49,5 @@ class Distillation(Section):
     def key(self) -> dict[str, Any]:
         """Values for the manifest key of the student; those of features only where there are any."""
         unused = {"features", "feature_weight"} if self.features is None else set()
-        return self.model_dump(mode="json", exclude={"feature_cache", *unused})
+        # the rows of an epoch, a key of their own, follow from the ratio
+        return self.model_dump(mode="json", exclude={"feature_cache", "unlabelled_ratio", *unused})

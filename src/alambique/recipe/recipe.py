@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, fi
 from alambique.errors import RecipeError
 from alambique.recipe.distillation import Distillation
 from alambique.recipe.problems import listed, problems_of, shown
+from alambique.recipe.schedules import ends_of
 from alambique.recipe.sections import FORMS, Compute, Data, Export, Section, Student, Teacher, as_tuple
 from alambique.recipe.soft_labels import SoftLabelling
 from alambique.recipe.yaml_values import read_yaml, text_paths
@@ -62,6 +63,22 @@ class Recipe(Section):
     ] = (0,)
     """With several seeds, teacher, student and twin are trained for each, under `seeds/N/`. The report shows the mean and
     the figure of each seed, and `student/` is the student of the seed that is best on valid."""
+
+    @field_validator("distillation")
+    @classmethod
+    def _fits_unlabelled_text(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        data = info.data.get("data")
+        if not isinstance(data, Data):
+            return value
+        if data.unlabelled is None and value.unlabelled_ratio != "all":
+            raise ValueError("unlabelled_ratio is set, but there is no data.unlabelled")
+        if data.unlabelled is not None and value.features is not None:
+            raise ValueError("features cannot be used with data.unlabelled: they are read on train alone")
+        if data.unlabelled is not None and min(ends_of(value.hard_label_weight)) == 1:
+            raise ValueError(
+                "hard_label_weight is 1, so data.unlabelled, which has soft labels alone, would teach nothing"
+            )
+        return value
 
     @field_validator("seeds")
     @classmethod
@@ -148,9 +165,12 @@ class Recipe(Section):
             located = {split: _all_located(names, folder) for split, names in source.items()}
         elif source != EMBEDDED:
             located = _all_located(source, folder)
+        more = self.data.unlabelled
+        if more is not None and more != EMBEDDED:
+            more = _all_located(more, folder)
         return self.model_copy(
             update={
-                "data": self.data.model_copy(update={"source": located}),
+                "data": self.data.model_copy(update={"source": located, "unlabelled": more}),
                 "teacher": self.teacher.model_copy(update={"model": _located(self.teacher.model, folder)}),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
             }

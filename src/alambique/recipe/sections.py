@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from alambique.recipe.data_values import label_groups_value, source_value
+from alambique.recipe.data_values import label_groups_value, names_value, source_value
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
@@ -83,6 +83,10 @@ class Data(Section):
     as they are."""
     label_order: Annotated[Texts, Field(min_length=2)] | None = None
     """The labels in order, at least two, if they have one; the order of LIAR's labels is known."""
+    unlabelled: Annotated[Names | None, BeforeValidator(names_value)] = None
+    """More text of the same columns, without labels, that the teacher labels for the student: a file, a pattern, a list of
+    files, a folder of files, a Hub id, or `quickstart` (20,000 more of the embedded claims). Read a part at a time; text
+    that is also in train, valid or test, or came before, is left out and counted."""
     metadata: Texts = ()
     """Further columns, joined into the second segment as `name: value; name: value`. LIAR: subject, speaker, job, state,
     party, context; its count columns can be named too, and then the report says that they leak the label."""

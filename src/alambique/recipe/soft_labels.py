@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from alambique.recipe.sections import Section
 
@@ -33,6 +33,20 @@ class SoftLabelling(Section):
     fold, or valid (Guo et al. 2017)."""
     average: Literal["logits", "probabilities"] = "logits"
     """What is averaged where several teachers label a row."""
+    trust: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Weight of the hard label of a row that the out-of-fold soft labels confidently contradict, from 0 to 1, by the rule of
+    Northcutt et al. 2021 ([concepts.md](concepts.md)); the row's soft label stays whole. Needs `folds`. The rows are listed
+    in `contradicted/rows.csv`. null: all hard labels weigh 1, and nothing is listed; 1: listed only."""
+
+    @field_validator("trust")
+    @classmethod
+    def _out_of_fold(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("folds") == 1:
+            raise ValueError(
+                "needs teachers that were not trained on the row, and soft_labels.folds is 1; set soft_labels.folds to 5 or "
+                "auto, or leave trust out"
+            )
+        return value
 
     @property
     def further(self) -> bool:

@@ -5,12 +5,14 @@ from typing import Any
 import torch
 
 import alambique
-from alambique.artefacts.predictions import further_teachers
+from alambique.artefacts.predictions import further_teachers, twins
+from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.errors import RunFolderError
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
 from alambique.report.export_report import ExportReport
 from alambique.report.model_report import Calibration, Epochs, Latency, ModelReport, Quality
+from alambique.report.numbers import grouped
 from alambique.report.parts import DataFinding
 from alambique.report.results import RunResults
 from alambique.report.schema import DataReport, Environment, Report, Seeds
@@ -24,6 +26,7 @@ from alambique.run.layout import (
     DATA,
     EXPORT_FACTS,
     MAJORITY,
+    MIXED_LABELS,
     MODELS,
     ONNX,
     PREDICTIONS,
@@ -31,7 +34,7 @@ from alambique.run.layout import (
     STUDENT,
     TEACHER,
     TFIDF,
-    UNDISTILLED,
+    UNDISTILLED_ONCE,
 )
 from alambique.run.manifest import environment, recorded_digest
 from alambique.training.stopping import epochs_made
@@ -56,13 +59,15 @@ def collect_report(results: RunResults) -> Report:
             label_names=splits.label_names,
             ordinal=splits.ordinal,
             label_counts=splits.counts(),
-            notes=(*splits.notes, *_weakness(recipe, models)),
+            notes=(*splits.notes, *_unlabelled(run, recipe), *_weakness(recipe, models)),
             findings=tuple(DataFinding.model_validate(finding) for finding in results.findings),
         ),
         models=models,
         soft_labels=SoftLabelReport.of(seed_runs, recipe),
         verdict=Verdict.model_validate(
-            verdict(results.trainings, splits.test, results.task, students=recipe.student.seeds)
+            verdict(
+                results.trainings, splits.test, results.task, students=recipe.student.seeds, over=results.stronger_twin
+            )
         ),
         export=_export(run),
         seeds=Seeds(
@@ -80,7 +85,7 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
     """One model's entry. A baseline has no calibration and no cost; further teachers are not timed."""
     splits, task = results.splits, results.task
     seeds, students = results.seeds, 1
-    if name in (STUDENT, UNDISTILLED):
+    if name in (STUDENT, *twins(results.recipe)):
         seeds, students = results.trainings, results.recipe.student.seeds
     scored = list(seeds.values())
     predictions = results.seeds[results.best][name]
@@ -108,7 +113,7 @@ def _epochs(name: str, results: RunResults) -> Epochs | None:
     """Planned and made epochs of a model; None where it was not trained here."""
     recipe, run = results.recipe, results.run
     folders = list(run.seeds_of(recipe).values())
-    if name in (STUDENT, UNDISTILLED):
+    if name in (STUDENT, *twins(recipe)):
         folders = [folder.student(number) for folder in folders for number in range(recipe.student.seeds)]
     planned = (folders[0].recorded_key(name).get("recipe") or {}).get("epochs")
     made = [epochs_made(folder.path / name) for folder in folders]
@@ -162,6 +167,14 @@ def _refusals(models: dict[str, dict[str, Any]]) -> list[DataFinding]:
     return findings
 
 
+def _unlabelled(run: RunFolder, recipe: Recipe) -> list[str]:
+    if recipe.data.unlabelled is None:
+        return []
+    rows = recorded_unlabelled(run)
+    learnt = f"The student also learnt from {grouped(len(rows))} rows without labels, which the teacher labelled."
+    return [f"{learnt} {grouped(rows.counts.read)} were read. {rows.counts.sentence()}"]
+
+
 def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
     teacher, majority = (models[name].valid.accuracy.per_seed for name in (TEACHER, MAJORITY))
     if not recipe.teacher.allow_weak or all(a > b for a, b in zip(teacher, majority, strict=True)):
@@ -177,7 +190,9 @@ def _timings(run: RunFolder, seed_runs: list[RunFolder], *, students: int) -> di
         timings[ONNX] = run.seconds(ONNX) or 0.0
     further = further_teachers(seed_runs[0])
     trained = [seed_run.student(number) for seed_run in seed_runs for number in range(students)]
-    for name in (*SEED_STAGES, *further, *(f"{PREDICTIONS}/{name}" for name in further)):
+    unlabelled = seed_runs[0].recorded_key(MIXED_LABELS)
+    more = (MIXED_LABELS, UNDISTILLED_ONCE, f"{PREDICTIONS}/{UNDISTILLED_ONCE}") if unlabelled else ()
+    for name in (*SEED_STAGES, *further, *(f"{PREDICTIONS}/{name}" for name in further), *more):
         # further trainings of the student have no teacher in their folders
         timings[name] = sum(folder.seconds(name) or 0.0 for folder in trained)
     return timings

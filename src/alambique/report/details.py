@@ -100,7 +100,7 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
         losses={name: _curve(history, "loss") for name, history in histories.items()},
         macro_f1={name: _curve(history, "eval_macro_f1") for name, history in histories.items()},
         token_lengths=token_lengths,
-        changed_rows=_changed(task, scored, test, results.splits.label_names),
+        changed_rows=_changed(task, scored, test, results.splits.label_names, results.stronger_twin),
     )
 
 
@@ -120,8 +120,8 @@ def _reliability(task: Task, logits: np.ndarray, labels: np.ndarray) -> list[Con
     ]
 
 
-def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...]) -> ChangedRows:
-    student, twin = (task.decide(scored[name].logits["test"]) for name in (STUDENT, UNDISTILLED))
+def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...], over: str) -> ChangedRows:
+    student, twin = (task.decide(scored[name].logits["test"]) for name in (STUDENT, over))
     fixed = np.flatnonzero((student == test.labels) & (twin != test.labels))
     broken = np.flatnonzero((student != test.labels) & (twin == test.labels))
     texts = test.segments()

@@ -6,6 +6,7 @@ _MODELS = {
     "ensemble": "Teachers together",
     "student": "Student (distilled)",
     "undistilled": "Student without distillation",
+    "undistilled_once": "Student without distillation, fewer steps",
     "tfidf": "TF-IDF + logistic regression",
     "majority": "Majority class",
 }
@@ -20,7 +21,9 @@ def model_title(name: str) -> str:
 
 
 def model_role(name: str) -> str:
-    """Return the role of a model, which decides its colour: every teacher's is ``teacher``, any other its own name."""
+    """Return the role of a model, which decides its colour: the same for all teachers, and for all undistilled students."""
+    if name.startswith("undistilled"):
+        return "undistilled"
     return "teacher" if name.startswith(TEACHERS) or name == "ensemble" else name
 
 

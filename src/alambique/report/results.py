@@ -7,7 +7,7 @@ from alambique.artefacts.predictions import Scored, read_seeds, read_students
 from alambique.artefacts.splits import Splits, run_data
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
-from alambique.evaluation.verdict import best_seed
+from alambique.evaluation.verdict import best_seed, stronger_twin
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 
@@ -25,6 +25,7 @@ class RunResults:
         trainings: the same for every training of student and twin, by the seed of that training.
         task: how logits become decisions and figures.
         best: the seed whose student is best on valid.
+        stronger_twin: the undistilled twin that is better on valid.
     """
 
     run: RunFolder
@@ -35,6 +36,7 @@ class RunResults:
     trainings: dict[int, Scored]
     task: Task
     best: int
+    stronger_twin: str
 
 
 def read_results(run: RunFolder) -> RunResults:
@@ -47,4 +49,7 @@ def read_results(run: RunFolder) -> RunResults:
     splits, findings = run_data(run)
     seeds, task = read_seeds(run, recipe, splits), TASKS[splits.task]
     trainings = read_students(run, recipe, splits, seeds)
-    return RunResults(run, recipe, splits, findings, seeds, trainings, task, best_seed(seeds, splits, task))
+    return RunResults(
+        run, recipe, splits, findings, seeds, trainings, task, best_seed(seeds, splits, task),
+        stronger_twin(trainings, splits, task),
+    )  # fmt: skip

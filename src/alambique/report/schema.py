@@ -127,8 +127,8 @@ class Report(Part):
 
     @property
     def undistilled(self) -> ModelReport:
-        """The undistilled student: same start and steps, hard labels only."""
-        return self.models["undistilled"]
+        """The undistilled student that the gain is over: same start, hard labels only."""
+        return self.models["undistilled" if self.verdict is None else self.verdict.gain.over]
 
     @property
     def majority(self) -> ModelReport:

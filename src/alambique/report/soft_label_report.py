@@ -4,13 +4,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from alambique.artefacts.contradicted import TABLE, Contradicted, read_contradicted
 from alambique.artefacts.predictions import further_teachers
 from alambique.artefacts.soft_labels import FACTS
 from alambique.recipe.recipe import Recipe
 from alambique.report.parts import Part
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
-from alambique.run.layout import IN_SAMPLE, SOFT_LABELS
+from alambique.run.layout import CONTRADICTED, IN_SAMPLE, SOFT_LABELS
+from alambique.run.manifest import recorded_digest
 
 
 class Worth(Part):
@@ -20,6 +22,19 @@ class Worth(Part):
     """Fraction of the rows of train whose largest soft label is the label."""
     confidence: float
     """Mean of the largest probability, as a fraction."""
+
+
+class ContradictedReport(Part):
+    """Rows of train whose label the out-of-fold soft labels confidently contradict (Northcutt et al. 2021)."""
+
+    rows: tuple[int | None, ...]
+    """Their number, by seed; null for a seed whose teacher needed no folds (`auto`)."""
+    of: int
+    """Rows of train."""
+    weight: float
+    """Weight of their hard labels in the student's training."""
+    file: str
+    """The table of these rows, in the folder of the run; with several seeds, that of the seed in `student/`."""
 
 
 class SoftLabelReport(Part):
@@ -35,6 +50,8 @@ class SoftLabelReport(Part):
     """Those of the teacher that was trained on these rows; null where they are the soft labels."""
     temperatures: tuple[tuple[float, ...], ...] = ()
     """By seed, the temperature of each teacher that labelled, in the order of `teachers/NAME`; empty if none was fitted."""
+    contradicted: ContradictedReport | None = None
+    """Rows whose hard labels weigh less; null without `soft_labels.trust`, and where it took no folds."""
 
     @classmethod
     def of(cls, seed_runs: list[RunFolder], recipe: Recipe) -> Self | None:
@@ -51,7 +68,24 @@ class SoftLabelReport(Part):
             labels=_mean(worths),
             in_sample=_mean(in_sample) if in_sample and all(in_sample) else None,
             temperatures=tuple(tuple(worth["temperatures"]) for worth in worths if "temperatures" in worth),
+            contradicted=_contradicted(seed_runs, recipe.soft_labels.trust),
         )
+
+
+def _contradicted(seed_runs: list[RunFolder], weight: float | None) -> ContradictedReport | None:
+    if weight is None:
+        return None
+    by_seed = [_current(run) for run in seed_runs]
+    rows = tuple(None if each is None else len(each.ids) for each in by_seed)
+    of = next((each.of for each in by_seed if each is not None), None)
+    return None if of is None else ContradictedReport(rows=rows, of=of, weight=weight, file=f"{CONTRADICTED}/{TABLE}")
+
+
+def _current(run: RunFolder) -> Contradicted | None:
+    """The contradicted rows of a seed, unless they are those of earlier soft labels."""
+    made_from = run.recorded_key(CONTRADICTED).get("inputs", {}).get("soft_labels")
+    current = made_from is not None and made_from == recorded_digest(run.path / SOFT_LABELS)
+    return read_contradicted(run.path / CONTRADICTED) if current else None
 
 
 def _worth(run: RunFolder, name: str) -> dict[str, Any]:

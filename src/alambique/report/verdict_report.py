@@ -10,6 +10,9 @@ class Gain(Part):
 
     metric: str
     """The quality compared: `macro_f1`."""
+    over: str = "undistilled"
+    """The undistilled student it is over, in `models`. With unlabelled text there are two: `undistilled`, with as many steps
+    as the student, and `undistilled_once`, with as many epochs over its own rows."""
     mean: float
     """Difference as a fraction: 0.02 is two points."""
     low: float | None
@@ -67,7 +70,9 @@ class Verdict(Part):
     """Whether distillation helped."""
 
     gain: Gain
-    """Student minus undistilled student."""
+    """Student minus undistilled student; of two, the one that is better on valid."""
+    other_gains: tuple[Gain, ...] = ()
+    """The same over the other undistilled student, where there are two."""
     retention: Retention | None
     """Student divided by teacher."""
     helped: Literal["yes", "no", "not shown"]

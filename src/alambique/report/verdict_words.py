@@ -23,6 +23,12 @@ CAVEATS = {
 }
 
 
+_STEPS = {
+    "undistilled": "as many steps as the student, on the labelled rows again and again",
+    "undistilled_once": "as many epochs as the student, each over the labelled rows once",
+}
+
+
 @dataclass(frozen=True)
 class VerdictWords:
     """Whether distillation helped, in words.
@@ -32,17 +38,19 @@ class VerdictWords:
         explanation: the figures it rests on; goes on from the badge after a colon and ends with a period.
         caveat: what a single training or a single teacher cannot tell, and what would; empty with several seeds.
         limit: the smallest difference that can be seen, where none is shown; else empty.
+        second: the gain over the other undistilled student, where there are two; else empty.
     """
 
     badge: str
     explanation: str
     caveat: str = ""
     limit: str = ""
+    second: str = ""
 
     @property
     def remarks(self) -> str:
-        """Limit and caveat; empty if there is neither."""
-        return " ".join(filter(None, (self.limit, self.caveat)))
+        """The second twin, limit and caveat; empty if there is none of them."""
+        return " ".join(filter(None, (self.second, self.limit, self.caveat)))
 
     @property
     def sentence(self) -> str:
@@ -66,6 +74,7 @@ def verdict_words(report: Report) -> VerdictWords:
         f"{points} compared with {TWIN}{_bracketed(verdict)}.",
         CAVEATS.get(verdict.counts or "", ""),
         _limit(verdict),
+        _second(verdict),
     )
 
 
@@ -77,6 +86,18 @@ def _bracketed(verdict: Verdict) -> str:
     over = f" over {verdict.counts}" if verdict.counts else ""
     zero = ", which includes zero" if verdict.helped == "not shown" and _includes_zero(verdict.gain) else ""
     return f" (95 % interval{over}: {ends}{zero})"
+
+
+def _second(verdict: Verdict) -> str:
+    """The gain over the other undistilled student, and what sets the two apart."""
+    if not verdict.other_gains:
+        return ""
+    (other,) = verdict.other_gains
+    ends, points = interval(other, sign="+"), number(other.mean, 100, sign="+")
+    return (
+        f"That undistilled student makes {_STEPS[verdict.gain.over]}, and is the better of two on valid; compared with one "
+        f"of {_STEPS[other.over]} the gain is {points} points{f' ({ends})' if ends else ''}."
+    )
 
 
 def _limit(verdict: Verdict) -> str:

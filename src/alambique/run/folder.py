@@ -23,9 +23,11 @@ from alambique.recipe.recipe import Recipe
 from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
     BENCHMARK,
+    CONTRADICTED,
     DATA,
     ENSEMBLE,
     IN_SAMPLE,
+    MIXED_LABELS,
     MODEL_CARD,
     ONNX,
     PREDICTIONS,
@@ -37,6 +39,8 @@ from alambique.run.layout import (
     STUDENTS,
     TEACHERS,
     TOKENS,
+    UNDISTILLED_ONCE,
+    UNLABELLED,
     WORK,
 )
 from alambique.run.lock import LOCK, hold
@@ -44,6 +48,11 @@ from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact
 from alambique.run.system_errors import explain_system_error
 from alambique.run.work import fill, has_finished_stage, publish, remove, remove_new, take_over
 
+# stages of a seed that not every run has
+_FURTHER = (
+    f"{TEACHERS}/*", IN_SAMPLE, CONTRADICTED, MIXED_LABELS, UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
+    f"{PREDICTIONS}/{UNDISTILLED_ONCE}",
+)  # fmt: skip
 _HASH = b"# SHA-256 of what follows: "
 
 
@@ -326,7 +335,7 @@ class RunFolder:
         """
         scored = {path.relative_to(self.path).as_posix() for path in (self.path / PREDICTIONS).glob("*")}
         scored.discard(f"{PREDICTIONS}/{TEACHERS}")  # whose folders are among the seed's stages
-        for name in sorted({DATA, BENCHMARK, ONNX, *self.seed_stages(), *scored}):
+        for name in sorted({DATA, UNLABELLED, BENCHMARK, ONNX, *self.seed_stages(), *scored}):
             if (self.path / name).is_dir() and self.path / name not in whole:
                 self.require(name)
         for room in sorted([*(self.path / SEEDS).glob("*"), *(self.path / STUDENTS).glob("*")]):
@@ -342,9 +351,9 @@ class RunFolder:
         """The stages of one seed: those that every run has, and those of further teachers that stand here."""
         further = sorted(
             path.parent.relative_to(self.path).as_posix()
-            for pattern in (f"{TEACHERS}/*", f"{PREDICTIONS}/{TEACHERS}/*", f"{PREDICTIONS}/{ENSEMBLE}", IN_SAMPLE)
+            for pattern in (*_FURTHER, f"{PREDICTIONS}/{TEACHERS}/*")
             for path in self.path.glob(f"{pattern}/{MANIFEST}")
-        )
+        )  # fmt: skip
         return (*SEED_STAGES, *further)
 
     def seconds(self, name: str) -> float | None:
@@ -369,7 +378,8 @@ class RunFolder:
     def _tidy(self) -> None:
         for left in (self.path / WORK).rglob(".*.old"):
             remove(left)
-        for name in (f"{TOKENS}/{TEACHERS}", TOKENS, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, "."):
+        tokens = (f"{TOKENS}/mixed/{TEACHERS}", f"{TOKENS}/mixed", f"{TOKENS}/{TEACHERS}", TOKENS)
+        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, "."):
             folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

@@ -3,10 +3,14 @@
 RECIPE, WORK, KEY, SCRATCH = "recipe.yaml", ".work", "key.json", "scratch"
 DATA, TEACHER, SOFT_LABELS, STUDENT, UNDISTILLED = "data", "teacher", "soft_labels", "student", "undistilled"
 TOKENS, PREDICTIONS, BENCHMARK, SEEDS, ONNX, WEB = "tokens", "predictions", "benchmark", "seeds", "onnx", "web"
+UNLABELLED = "unlabelled"  # new rows of text without labels
+MIXED_LABELS = "mixed_labels"  # soft labels of train and, behind it, of the unlabelled rows
+UNDISTILLED_ONCE = "undistilled_once"  # a twin beside unlabelled text: as many epochs, each over its labelled rows once
 FEATURES = "features"  # what a feature loss reads of the teacher
 TEACHERS = "teachers"  # further teachers, each in a folder of its name
 ENSEMBLE = "ensemble"  # the predictions of all teachers that labelled train, combined as their soft labels are
 IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows, to compare with labels out of fold
+CONTRADICTED = "contradicted"  # rows whose label the out-of-fold teachers contradict
 STUDENTS = "students"  # further students and twins of the same teacher, each pair in a folder of its number, from 2
 TRACKING = "tracking"  # what trackers write; not an artefact
 EXPORT_FACTS = "export.json"

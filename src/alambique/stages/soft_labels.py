@@ -14,12 +14,14 @@ from alambique.artefacts.soft_labels import (
     Mean,
     Part,
     SoftLabels,
+    append_soft_labels,
     combine_logits,
     read_soft_labels,
     write_soft_labels,
 )
 from alambique.artefacts.splits import Split, Splits
-from alambique.artefacts.tokens import Tokens
+from alambique.artefacts.tokens import MIXED, Tokens
+from alambique.artefacts.unlabelled import Unlabelled
 from alambique.cpu import keep_freed_memory
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
@@ -32,7 +34,7 @@ from alambique.recipe.sections import Compute
 from alambique.recipe.soft_labels import AUTO_GAP, SoftLabelling
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import file_hash, sync
-from alambique.run.layout import SCRATCH, SOFT_LABELS
+from alambique.run.layout import MIXED_LABELS, SCRATCH, SOFT_LABELS
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import half_precision
@@ -165,6 +167,44 @@ def make_soft_labels(
 ) -> SoftLabels:
     """Run each teacher once over its rows, in eval mode, with its own tokenizer and inputs, and average their logits."""
     artefact = Stage(name, _make).run(run, inputs, reporter)
+    return read_soft_labels(artefact.folder, artefact.digest)
+
+
+def _temperatures(labels: SoftLabels, teachers: int) -> list[float]:
+    return [float(value) for value in labels.worth.get("temperatures", [1.0] * teachers)]
+
+
+@dataclass(frozen=True)
+class MixedLabelInputs(Inputs):
+    """The soft labels of train, and the teachers that label the unlabelled rows, which none of them has seen."""
+
+    labels: SoftLabels = keyed("inputs", "soft_labels", value=lambda labels: labels.digest)  # settings and task follow
+    labellers: tuple[Labeller, ...] = keyed(value=_teachers_key)
+    unlabelled: Unlabelled = keyed("inputs", "unlabelled", value=lambda rows: rows.digest)
+    compute: Compute = keyed("compute", value=_labelling_key)
+    max_length: int = keyed("max_length")
+    mean: Mean = derived("labels")
+
+
+def _make_mixed(inputs: MixedLabelInputs, work: Path, reporter: Reporter) -> None:
+    labels, count, parts = inputs.labels, len(inputs.unlabelled), []
+    temperatures = _temperatures(labels, len(inputs.labellers))
+    with reporter.stage("soft labels of unlabelled text") as step:
+        step.start(count * len(inputs.labellers))
+        for number, (labeller, temperature) in enumerate(zip(inputs.labellers, temperatures, strict=True)):
+            model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
+            place = work / SCRATCH / str(number)
+            place.mkdir(parents=True, exist_ok=True)
+            label_rows(model, labeller.tokens[MIXED].after(len(labels.ids)), place, compute=inputs.compute, step=step)
+            parts.append(Part(place / LOGITS, None, temperature))
+    combined = work / SCRATCH / LOGITS
+    combine_logits(parts, combined, count, inputs.mean)
+    append_soft_labels(labels, combined, lambda: inputs.unlabelled.ids(SHARD), work)
+
+
+def make_mixed_labels(run: RunFolder, inputs: MixedLabelInputs, reporter: Reporter) -> SoftLabels:
+    """Soft labels of train and, behind them, of the unlabelled rows: the mean of all teachers' logits."""
+    artefact = Stage(MIXED_LABELS, _make_mixed).run(run, inputs, reporter)
     return read_soft_labels(artefact.folder, artefact.digest)
 
 

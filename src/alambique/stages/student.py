@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alambique.artefacts.contradicted import Trust
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
@@ -100,13 +101,17 @@ def _after_key(stop_after: int | None) -> dict[str, Any]:
     return {} if stop_after is None else {"stop_after": stop_after}
 
 
+def _epoch_rows_key(rows: int | None) -> dict[str, Any]:
+    return {} if rows is None else {"epoch_rows": rows}
+
+
 def _order_key(order: tuple[int, ...] | None) -> dict[str, Any]:
     return {} if order is None else {"label_order": list(order)}
 
 
 @dataclass(frozen=True)
 class StudentInputs(Inputs):
-    """What student or twin are trained from; for the twin ``distillation``, ``soft_labels`` and ``features`` are None."""
+    """What student or twin are trained from; for the twin all that a teacher says is None."""
 
     start: StudentStart = keyed(value=StudentStart.key)
     settings: Training = keyed("recipe", value=training_key)
@@ -125,7 +130,9 @@ class StudentInputs(Inputs):
     task: str = keyed(value=lambda task: TASKS[task].key())
     seed: int = keyed("seed")
     stop_after: int | None = keyed(value=_after_key)
+    epoch_rows: int | None = keyed(value=_epoch_rows_key)
     features: FeatureSource | None = keyed(value=lambda source: {} if source is None else source.key())
+    trust: Trust | None = keyed(value=lambda trust: {} if trust is None else trust.key())
     tokens: Mapping[str, Tokens] = derived("start", "train", "valid", "max_length")
 
 
@@ -138,10 +145,14 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
             seed=inputs.seed,
         )
     )
-    logits = None if inputs.soft_labels is None else inputs.soft_labels.for_rows(inputs.train.ids)
+    labels = inputs.soft_labels
+    mixed = labels is not None and len(labels.ids) > len(inputs.train)  # its rows are in the order of the tokens
+    logits = None if labels is None else labels.logits if mixed else labels.for_rows(inputs.train.ids)
     rows = TrainingRows(
         inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
-        features=inputs.features,
+        features=inputs.features, mixed_ids=labels.ids if mixed and labels is not None else None,
+        epoch_rows=inputs.epoch_rows,
+            hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
     )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
@@ -162,6 +173,8 @@ def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
     compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
     features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
+    epoch_rows: int | None = None,
+    trust: Trust | None = None,
 ) -> Artefact:  # fmt: skip
     """Train the student on soft and hard labels, or (without distillation and soft labels) its twin on hard labels alone.
 
@@ -177,12 +190,14 @@ def make_student(
         tokens: of train and valid, by the student's tokenizer.
         compute: precision and speed-ups.
         distillation: loss, temperature, mixture; None for the twin.
-        soft_labels: of train; None for the twin.
+        soft_labels: of train, or of train and the unlabelled rows behind it; None for the twin.
         features: the teacher of a feature loss; None for the twin, and where there is none.
         max_length: where texts are cut, in tokens.
         seed: of the untrained student, the order of rows and dropout.
         reporter: where progress goes.
         twin_of: the trained student, for the twin.
+        epoch_rows: rows of an epoch, where that is not each row once.
+        trust: how hard labels are weighed; None: alike, as for the twin, which is what one would train without a teacher.
     """
     settings, stop_after = (section, None) if twin_of is None else twin_settings(section, twin_of)
     ordered = distillation is not None and distillation.loss.needs_label_order and splits.ordinal
@@ -190,6 +205,6 @@ def make_student(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
         label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
-        stop_after=stop_after, features=features, tokens=tokens,
+        stop_after=stop_after, epoch_rows=epoch_rows, features=features, trust=trust, tokens=tokens,
     )  # fmt: skip
     return Stage(name, partial(_make, name=name)).run(run, inputs, reporter)

@@ -11,11 +11,10 @@ import numpy as np
 from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import Split
 from alambique.evaluation.tasks import TASKS
-from alambique.pipeline import begun, feature_source, label_train, train_pair, train_teacher
+from alambique.pipeline import begun, train_seed
 from alambique.progress import Reporter, Step
 from alambique.recipe.recipe import Recipe
 from alambique.run.layout import STUDENT
-from alambique.stages.student import StudentStart
 from alambique.training.stopping import epochs_made
 
 Watch = Callable[[int, int, float], bool]  # training, percent of its epochs, metric on valid → whether to stop
@@ -70,19 +69,20 @@ def run_trial(recipe: Recipe, folder: Path, siblings: tuple[Path, ...], reporter
         logits: list[np.ndarray] = []
         epochs: list[int] = []
         for seed, of_seed in run.seeds_of(recipe).items():
-            teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
-            soft_labels = label_train(of_seed, job, teacher, seed, reporter)
-            features = feature_source(of_seed, job, teacher, reporter)
-            start = StudentStart(job.student, teacher)
-            for number, student_seed in enumerate(recipe.student_seeds(seed)):
-                place, watched = of_seed.student(number), _Watched(reporter, partial(watch, len(logits)))
-                try:
-                    train_pair(place, job, start, soft_labels, features, student_seed, watched, twin=False)
-                except PrunedError:
+            places = [of_seed.student(number) for number in range(recipe.student.seeds)]
+            before = len(logits)
+
+            def watched(number: int, before: int = before) -> Reporter:
+                return _Watched(reporter, partial(watch, before + number))
+
+            try:
+                train_seed(of_seed, job, seed, reporter, watch=watched)
+            except PrunedError:
+                for place in places:
                     place.discard(STUDENT)
-                    raise
-                logits.append(read_scored(place, STUDENT, job.splits).logits["valid"])
-                epochs.append(epochs_made(place.path / STUDENT) or 0)
+                raise
+            logits += [read_scored(place, STUDENT, job.splits).logits["valid"] for place in places]
+            epochs += [epochs_made(place.path / STUDENT) or 0 for place in places]
         return Scored(job.splits.valid, job.splits.task, tuple(logits), tuple(epochs), recipe.student.seeds)
 
 

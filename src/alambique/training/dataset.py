@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from alambique.artefacts.features import Features
 from alambique.artefacts.tokens import Tokens
 from alambique.models.inputs import ModelInputs
-from alambique.training.distillation_trainer import TEACHER_FEATURES, TEACHER_INPUTS, TEACHER_LOGITS
+from alambique.training.distillation_trainer import HARD_LABEL_WEIGHTS, TEACHER_FEATURES, TEACHER_INPUTS, TEACHER_LOGITS
 
 
 class TokenDataset(Dataset[dict[str, Tensor]]):
@@ -25,6 +25,7 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
         model: PreTrainedModel,
         *,
         teacher_logits: np.ndarray | None = None,
+        hard_label_weights: np.ndarray | None = None,
         teacher_features: Features | None = None,
         live_teacher: tuple[PreTrainedModel, Tokens] | None = None,
     ) -> None:
@@ -35,11 +36,12 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
             labels: (rows,) int64.
             model: gets the inputs that it names.
             teacher_logits: (rows, C) float32.
+            hard_label_weights: (rows,) float32.
             teacher_features: of the rows, in their order.
             live_teacher: a teacher that reads each batch, and its own tokens of the rows.
         """
         self.tokens, self.labels, self.teacher_logits = tokens, labels, teacher_logits
-        self.teacher_features = teacher_features
+        self.hard_label_weights, self.teacher_features = hard_label_weights, teacher_features
         self.teacher_tokens = None if live_teacher is None else live_teacher[1]
         self.inputs = ModelInputs.of(model)
         self.teacher_inputs = self.inputs if live_teacher is None else ModelInputs.of(live_teacher[0])
@@ -59,6 +61,8 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
         batch["labels"] = torch.from_numpy(self.labels[wanted])
         if self.teacher_logits is not None:
             batch[TEACHER_LOGITS] = torch.from_numpy(np.array(self.teacher_logits[wanted]))
+        if self.hard_label_weights is not None:
+            batch[HARD_LABEL_WEIGHTS] = torch.from_numpy(self.hard_label_weights[wanted])
         if self.teacher_features is not None:
             batch[TEACHER_FEATURES] = torch.from_numpy(self.teacher_features.batch(wanted))
         if self.teacher_tokens is not None:

@@ -24,9 +24,9 @@ from alambique.models.tokenizer import load_tokenizer
 from alambique.recipe.schedules import Schedule, as_schedule, ends_of, value_at
 from alambique.training.feature_term import FeatureOutput, FeatureTerm, LiveTeacher, layer_pairs, reader_of
 
-LABELS, TEACHER_LOGITS = "labels", "teacher_logits"
+LABELS, TEACHER_LOGITS, HARD_LABEL_WEIGHTS = "labels", "teacher_logits", "hard_label_weights"
 TEACHER_FEATURES, TEACHER_INPUTS = "teacher_features", "teacher_inputs"  # of a data set that a run makes
-_TEACHERS = frozenset({TEACHER_LOGITS, TEACHER_FEATURES, TEACHER_INPUTS})
+_NOT_READ = frozenset({TEACHER_LOGITS, TEACHER_FEATURES, TEACHER_INPUTS, HARD_LABEL_WEIGHTS})  # by the student
 
 
 class StepCounts(NamedTuple):
@@ -52,6 +52,10 @@ class DistillationTrainer(Trainer):
     ordinary fine-tuning. All rows of a step have the same weight, however they are divided into micro-batches. In
     evaluation, rows without soft labels are scored by cross-entropy with their hard labels alone. The log has the parts of
     the loss by name, before their weights: ``loss_kl``, ``loss_ce``, ``loss_hidden``.
+
+    A dataset column ``hard_label_weights`` (a float per row, 0 or more) multiplies the cross-entropy of its row, for labels
+    that are not trusted alike; the soft loss stays whole. It is a factor beside ``hard_label_weight``, which is the same for
+    all rows; the divisor stays the number of rows.
 
     Args:
         *args: as for ``transformers.Trainer``.
@@ -175,7 +179,8 @@ class DistillationTrainer(Trainer):
 
         Args:
             model: the student, perhaps wrapped.
-            inputs: a batch: the student's inputs, ``labels`` (B,), perhaps ``teacher_logits`` (B, C).
+            inputs: a batch: the student's inputs, ``labels`` (B,), perhaps ``teacher_logits`` (B, C) and
+                ``hard_label_weights`` (B,).
             return_outputs: also return the student's logits, in a ``SequenceClassifierOutput``.
             num_items_in_batch: the :class:`StepCounts` of the optimiser step, from :meth:`get_batch_samples`; without
                 them the loss is the mean over this batch.
@@ -211,6 +216,7 @@ class DistillationTrainer(Trainer):
             hard_loss=self.task.hard_loss,
             rows=None if counts is None else counts.rows,
             labelled_rows=None if counts is None else counts.labelled_rows,
+            hard_label_weights=inputs.get(HARD_LABEL_WEIGHTS),
         )
         parts = {self.loss.name: soft, "ce": hard}
         if self.features is not None and features is not None and taught is not None:
@@ -272,10 +278,16 @@ class DistillationTrainer(Trainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[dict[str, Any]], num_batches: int, device: torch.device
     ) -> tuple[list[dict[str, Any]], Any]:
-        """Also count the rows of the optimiser step, over its micro-batches and over all processes."""
+        """Also count the rows of the optimiser step, over its micro-batches and over all processes.
+
+        Raises:
+            ValueError: a weight of a hard label is negative or not finite.
+        """
         batches, num_items = super().get_batch_samples(epoch_iterator, num_batches, device)
         if not batches:
             return batches, num_items
+        for batch in batches:
+            _check_weights(batch.get(HARD_LABEL_WEIGHTS))
         rows = sum(len(next(iter(batch.values()))) for batch in batches)
         labelled = sum(int(self.task.labelled(batch["labels"]).sum()) for batch in batches if "labels" in batch)
         counted = torch.tensor([rows, labelled])
@@ -290,6 +302,7 @@ class DistillationTrainer(Trainer):
                 *(self._signature_columns or ()),
                 *self.label_names,
                 TEACHER_LOGITS,
+                HARD_LABEL_WEIGHTS,
                 *(name for each in (self._student_inputs, self._teacher_inputs) for name in sorted(each.column_names)),
             ]  # type: ignore[assignment]
 
@@ -300,8 +313,13 @@ def _logits(outputs: Any) -> Tensor:
 
 
 def _students(batch: dict[str, Any]) -> dict[str, Any]:
-    """A batch without what the teacher says of it."""
-    return {name: value for name, value in batch.items() if name not in _TEACHERS}
+    """A batch without what the loss alone reads."""
+    return {name: value for name, value in batch.items() if name not in _NOT_READ}
+
+
+def _check_weights(weights: Tensor | None) -> None:
+    if weights is not None and not bool(((weights >= 0) & weights.isfinite()).all()):
+        raise ValueError(f"{HARD_LABEL_WEIGHTS} must be finite and 0 or more, not {weights.tolist()}")
 
 
 def _lengths(batch: dict[str, Any]) -> Tensor:

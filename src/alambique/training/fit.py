@@ -4,7 +4,7 @@ import copy
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from alambique.cpu import keep_freed_memory
 from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
+from alambique.losses.contract import NO_LABEL
 from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.tokenizer import save_tokenizer
@@ -67,6 +68,10 @@ class TrainingRows:
         task: how logits become decisions, hard losses and metrics.
         label_order: (C,) the rank of each class, where the loss needs it.
         features: the teacher of a feature loss, where there is one.
+        hard_label_weights: (rows of train,) float32, in the order of train; None: 1 for all.
+        mixed_ids: ids of the rows that are trained on, where unlabelled ones stand behind those of train: tokens and
+            ``teacher_logits`` of train are then of all of them.
+        epoch_rows: rows of an epoch, among them each of train; by default each row once.
     """
 
     train: Split
@@ -76,6 +81,29 @@ class TrainingRows:
     task: Task = SINGLE_LABEL
     label_order: tuple[int, ...] | None = None
     features: FeatureSource | None = None
+    hard_label_weights: np.ndarray | None = None
+    mixed_ids: Sequence[str] | None = None
+    epoch_rows: int | None = None
+
+    @property
+    def row_ids(self) -> Sequence[str]:
+        """Ids of the rows that are trained on."""
+        return self.train.ids if self.mixed_ids is None else self.mixed_ids
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of the rows that are trained on, −100 for none: (rows,) int64."""
+        return np.concatenate([
+            self.train.labels, np.full(len(self.row_ids) - len(self.train), NO_LABEL, dtype=np.int64),
+        ])  # fmt: skip
+
+    @property
+    def all_weights(self) -> np.ndarray | None:
+        """Weights of the hard labels of the rows that are trained on: (rows,) float32; None: 1 for all."""
+        if self.hard_label_weights is None:
+            return None
+        more = len(self.row_ids) - len(self.train)
+        return np.concatenate([self.hard_label_weights, np.ones(more, dtype=np.float32)])
 
 
 def fit(
@@ -203,7 +231,12 @@ def prepare(
     trainer = ResumableTrainer(
         model=model,
         args=training_arguments(
-            settings, compute, checkpoints, seed, rows=len(rows.train), metric=rows.task.verdict_metric
+            settings,
+            compute,
+            checkpoints,
+            seed,
+            rows=rows.epoch_rows or len(rows.row_ids),
+            metric=rows.task.verdict_metric,
         ),
         train_dataset=_train_dataset(rows, model, term),
         eval_dataset=TokenDataset(rows.tokens["valid"], rows.valid.labels, model),
@@ -211,7 +244,9 @@ def prepare(
         data_collator=identity_collator,
         compute_metrics=partial(_metrics, rows.task),
         callbacks=[_ProgressCallback(step, rows.task.verdict_metric, section)],
-        row_ids=rows.train.ids,
+        row_ids=rows.row_ids,
+        labelled=len(rows.train),
+        epoch_rows=rows.epoch_rows,
         section=section,
         stopping=Stopping(rows.task.verdict_metric, settings.patience, stop_after),
         split_by_length=speedups is not None and not speedups.real_tokens,
@@ -234,8 +269,8 @@ def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm
     if source is not None and term is not None and term.teacher is not None:
         live = (term.teacher.model, source.tokens["train"])
     return TokenDataset(
-        rows.tokens["train"], rows.train.labels, model, teacher_logits=rows.teacher_logits, teacher_features=stored,
-        live_teacher=live,
+        rows.tokens["train"], rows.labels, model, teacher_logits=rows.teacher_logits,
+        hard_label_weights=rows.all_weights, teacher_features=stored, live_teacher=live,
     )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ class ResumableTrainer(DistillationTrainer):
         row_ids: of the rows of train, for messages.
         section: of the recipe, ``teacher`` or ``student``, for messages.
         stopping: when to end before the planned epochs.
+        labelled: how many rows of train, from the first, are in each epoch; all by default.
+        epoch_rows: rows of an epoch (:class:`~alambique.training.samplers.UniformSteps`); by default each once.
         split_by_length: in training, compute a batch in several parts of similar length, where that leaves out padding.
         **kwargs: as for :class:`DistillationTrainer`.
     """
@@ -50,6 +52,8 @@ class ResumableTrainer(DistillationTrainer):
         row_ids: Sequence[str],
         section: str,
         stopping: Stopping,
+        labelled: int | None = None,
+        epoch_rows: int | None = None,
         split_by_length: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -58,6 +62,7 @@ class ResumableTrainer(DistillationTrainer):
         self.stopping = stopping
         self.add_callback(StoppingCallback(stopping))
         self.row_ids, self.section, self.split_by_length = row_ids, section, split_by_length
+        self.labelled, self.epoch_rows = labelled, epoch_rows
         self._losses: list[Tensor] = []
         self._resumed_from: Path | None = None
 
@@ -94,7 +99,10 @@ class ResumableTrainer(DistillationTrainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         rows = cast("TokenDataset", train_dataset or self.train_dataset)
-        return UniformSteps(rows.tokens.lengths, self._step_rows(), seed=self.args.seed)
+        return UniformSteps(
+            rows.tokens.lengths, self._step_rows(), seed=self.args.seed, labelled=self.labelled,
+            epoch_rows=self.epoch_rows,
+        )  # fmt: skip
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Sampler[int]:
         return LongestFirst(eval_dataset.tokens.lengths)

@@ -1,7 +1,8 @@
 """Parquet files, Arrow files, and folders that ``Dataset.save_to_disk`` of ``datasets`` wrote."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,25 @@ def read_parquet(content: Content, wanted: Collection[str] = ()) -> Table:
         _once_each(path, schema.names)
         table = pq.read_table(source, columns=_needed(schema, wanted))
         return _table(path, table, schema, wanted, Reading("parquet", compression=content.compression))
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}).") from error
+
+
+def stream_parquet(path: Path, wanted: Collection[str], rows: int) -> Iterator[Table]:
+    """Read a Parquet file so many rows at a time.
+
+    Raises:
+        DataError: it is not a readable Parquet file.
+    """
+    done = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            _once_each(path, schema.names)
+            for batch in file.iter_batches(batch_size=rows, columns=_needed(schema, wanted)):
+                table = _table(path, pa.Table.from_batches([batch]), schema, wanted, Reading("parquet"))
+                yield replace(table, lines=[done + line for line in table.lines])
+                done += len(table)
     except _UNREADABLE as error:
         raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}).") from error
 

@@ -1,6 +1,7 @@
 """Delimited files (CSV, TSV and their kin): from text to a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from alambique.data import liar
@@ -35,9 +36,41 @@ def read_delimited(
         raise DataError(f"{path}, line {error.line}: not valid CSV ({error}). Is a quote not closed?") from error
 
 
-def _read(text: Text, fit: Fit, columns: tuple[str, ...]) -> Table:
-    path, dialect = text.path, fit.dialect
-    rows = dialect.rows(text.lines())
+def stream_delimited(
+    head: Text, lines: Iterable[str], *, usual: str | None, columns: tuple[str, ...], wanted: tuple[str, ...], rows: int
+) -> Iterator[Table]:
+    """Read a delimited file so many rows at a time.
+
+    Args:
+        head: its beginning, which decides the delimiter and whether cells are in quotes.
+        lines: all of it.
+        usual: as for :func:`read_delimited`, like ``columns`` and ``wanted``.
+        columns: names of the columns, where it has no header row.
+        wanted: the columns that will be used.
+        rows: of a table.
+
+    Raises:
+        DataError: a row does not fit, or a quote is not closed.
+    """
+    path, fit = head.path, Chooser(head, columns, wanted, usual).choose()
+    try:
+        names, headless, body = _begun(path, fit, columns, lines)
+        while True:
+            numbers, cells = _columns(path, islice(body, rows), names, len(names) if headless else fit.fields)
+            if not numbers:
+                return
+            known = names if len(cells) == len(names) else (ROW_NAMES, *names) if any(cells[-1]) else (*names, "")
+            table = Table(str(path), dict(zip(known, cells, strict=False)), numbers, reading=Reading("csv"))
+            yield narrowed(table, wanted)
+    except RowError as error:
+        raise DataError(f"{path}, line {error.line}: not valid CSV ({error}). Is a quote not closed?") from error
+
+
+def _begun(
+    path: Path, fit: Fit, columns: tuple[str, ...], lines: Iterable[str]
+) -> tuple[tuple[str, ...], bool, Iterator[Row]]:
+    """The names of the columns, whether the file has no header row, and the rows of data."""
+    rows = fit.dialect.rows(lines)
     first_line, first = next(rows, (0, []))
     if not first:
         raise DataError(f"{path}: the file has no rows.")
@@ -48,7 +81,12 @@ def _read(text: Text, fit: Fit, columns: tuple[str, ...]) -> Table:
         )
     headless = bool(columns) or liar.is_liar_row(first)
     body = _with_first((first_line, first), rows) if headless else rows
-    names = columns or (liar.COLUMNS if headless else _header(path, first))
+    return columns or (liar.COLUMNS if headless else _header(path, first)), headless, body
+
+
+def _read(text: Text, fit: Fit, columns: tuple[str, ...]) -> Table:
+    path, dialect = text.path, fit.dialect
+    names, headless, body = _begun(path, fit, columns, text.lines())
     lines, cells = _columns(path, body, names, len(names) if headless else fit.fields)
     notes = []
     if len(cells) > len(names):  # never with data.columns, which say how many there are
