@@ -20,7 +20,8 @@ FLOORS = (
     {"stages"},
     {"preparation"},
     {"pipeline"},
-    {"doctor", "commands"},
+    {"doctor", "commands", "sweep"},
+    {"options"},
     {"cli"},
     {"__main__"},
 )
@@ -34,6 +35,7 @@ REASONS = {
     "losses/contract": "the base of losses, all of which are held to it: tests/losses/test_prediction.py",
     "recipe/data_values": "what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
+    "options": "what commands accept and refuse: tests/test_cli.py",
     "preparation": "what comes before the first stage of a run: tests/test_pipeline.py",
     "recipe/distillation": "declarations; accepted and refused in whole recipes: tests/recipe/test_recipe.py",
     "recipe/soft_labels": "declarations; what the keys do is tested in tests/test_folds.py",
@@ -59,6 +61,9 @@ REASONS = {
     "stages/data": "a stage of a run: tests/test_pipeline.py",
     "stages/predictions": "a stage of a run: tests/test_pipeline.py",
     "stages/tokens": "a stage of a run: tests/test_pipeline.py",
+    "sweep/page": "read from the page of a sweep: tests/sweep/test_words.py",
+    "sweep/plots": "pictures as they stand on the page: tests/sweep/test_words.py",
+    "sweep/result": "figures and sentences of a result: tests/sweep/test_words.py",
     "training/dataset": "rows as a training reads them: tests/training/test_fit.py",
 }
 

@@ -1,6 +1,6 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,7 @@ def distill(
         True
     """
     reporter = reporter or Reporter()
-    with _begun(recipe, Path(out), teachers, reporter) as (run, job):
+    with begun(recipe, Path(out), reporter, teachers) as (run, job):
         splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
         folders = run.seeds_of(recipe)
@@ -130,7 +130,7 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
         True
     """
     reporter = reporter or Reporter()
-    with _begun(recipe, Path(out), resolve_teachers, reporter) as (run, job):
+    with begun(recipe, Path(out), reporter) as (run, job):
         worths = []
         for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
@@ -142,18 +142,43 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
 
 
 @contextmanager
-def _begun(
-    recipe: Recipe, out: Path, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+def begun(
+    recipe: Recipe,
+    out: Path,
+    reporter: Reporter,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
+    *,
+    siblings: tuple[Path, ...] = (),
+    with_test: bool = True,
 ) -> Iterator[tuple[RunFolder, Job]]:
-    """The run folder, locked, and what is to be done in it, for the length of a block."""
+    """The run folder, locked, and what is to be done in it, for the length of a block.
+
+    Args:
+        recipe: what to do.
+        out: the run folder.
+        reporter: receives the progress.
+        teachers: resolves the teachers.
+        siblings: other runs, whose artefacts are taken over where their keys are the same.
+        with_test: whether the rows of test are there.
+    """
     refuse_several_processes()
     check_tracker(recipe.compute.report_to)
-    with quiet_libraries(), RunFolder.create(out, say=reporter.say) as run:
-        yield run, prepare(run, recipe, teachers, reporter)
+    with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
+        yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
 
 
-def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
-    """Teachers, soft labels, students and twins of one seed, each scored."""
+def train_seed(
+    run: RunFolder, job: Job, seed: int, reporter: Reporter, *, watch: Callable[[int], Reporter] | None = None
+) -> None:
+    """Teachers, soft labels, students and twins of one seed, each scored.
+
+    Args:
+        run: where.
+        job: what to do.
+        seed: of the teacher, and of its first student.
+        reporter: receives the progress.
+        watch: for a trial of a sweep, which has no twins: what receives the progress of a student, by its number.
+    """
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels, teachers = label_train_by(run, job, teacher, seed, reporter)
     views = label_views(run, job, teachers, reporter)
@@ -163,17 +188,21 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        train_pair(run.student(number), job, start, soft_labels, views, features, trust, student_seed, reporter)
+        names = (STUDENT, *twins(job.recipe)) if watch is None else (STUDENT,)
+        progress = reporter if watch is None else watch(number)
+        train_students(
+            run.student(number), job, names, start, soft_labels, views, features, trust, student_seed, progress
+        )
 
 
-def train_pair(
-    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, views: tuple[SoftLabels, ...],
-    features: FeatureSource | None, trust: Trust | None, seed: int, reporter: Reporter,
+def train_students(
+    run: RunFolder, job: Job, names: Sequence[str], start: StudentStart, soft_labels: SoftLabels,
+    views: tuple[SoftLabels, ...], features: FeatureSource | None, trust: Trust | None, seed: int, reporter: Reporter,
 ) -> None:  # fmt: skip
     """Student and twins from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
     student = None
-    for name in (STUDENT, *twins(recipe)):
+    for name in names:
         taught = name == STUDENT
         model = make_student(
             run, name, start, recipe.student, splits, job.student_tokens(taught=taught), recipe.compute,

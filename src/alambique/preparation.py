@@ -85,10 +85,16 @@ def epoch_rows(recipe: Recipe, splits: Splits, unlabelled: int) -> int:
 
 
 def prepare(
-    run: RunFolder, recipe: Recipe, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+    run: RunFolder,
+    recipe: Recipe,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]],
+    reporter: Reporter,
+    *,
+    with_test: bool = True,
 ) -> Job:
     """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
     splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
+    splits = splits if with_test else splits.without_test()
     source = locate_unlabelled(recipe.data)
     check_loss(recipe.distillation, recipe.student, splits)
     inits = teachers(recipe, splits)

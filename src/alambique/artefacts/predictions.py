@@ -44,7 +44,7 @@ def read_predictions(path: Path, ids: tuple[str, ...]) -> np.ndarray:
     if tuple(table["id"].to_pylist()) != ids:
         raise CorruptArtefactError(f"{path} holds predictions for other rows than the data.")
     nested = table["logits"].combine_chunks()
-    return np.asarray(nested.flatten()).reshape(len(ids), -1)
+    return np.asarray(nested.flatten()).reshape(len(ids), nested.type.list_size)
 
 
 PARAMETERS = "parameters.json"

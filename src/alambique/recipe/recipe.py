@@ -154,10 +154,15 @@ class Recipe(Section):
         return recipe
 
     @classmethod
-    def load(cls, name: str | Path, overrides: tuple[str, ...] = ()) -> Self:
+    def load(cls, name: str | Path, overrides: tuple[str, ...] = (), *, given_with: str = "--set") -> Self:
         """Read a shipped recipe by name, or a YAML file, and apply ``key=value`` overrides.
 
         A path in the recipe is relative to the current folder or, if it does not exist there, to the folder of the recipe.
+
+        Args:
+            name: of the recipe, or its file.
+            overrides: each ``key=value``, with dots in the key.
+            given_with: how the user gave the overrides, for messages.
 
         Raises:
             RecipeError: the recipe does not exist, is not YAML, or has problems.
@@ -173,7 +178,7 @@ class Recipe(Section):
         where = f"Recipe {name}"
         if overrides:
             _override(raw, overrides, texts)
-            where += " with --set"
+            where += f" with {given_with}"
         recipe = cls.from_dict(raw, where=where)
         return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
 
