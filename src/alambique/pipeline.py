@@ -20,9 +20,10 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
+from alambique.stages.answers import make_answers
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
-from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
+from alambique.stages.predictions import evaluate, evaluate_answers, evaluate_baselines, evaluate_ensemble
 from alambique.stages.soft_labels import Labeller, SoftLabelInputs, make_soft_labels, mean_over_teachers, overfits
 from alambique.stages.student import StudentStart, make_student, recorded_student
 from alambique.stages.teacher import (
@@ -172,11 +173,16 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
     Raises:
         WeakTeacherError: it is not better than guessing.
     """
-    recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[init.name], job.recipe.data.max_length
-    teacher = make_teacher(
-        run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
-    )
-    evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
+    recipe, splits, max_length = job.recipe, job.splits, job.recipe.data.max_length
+    if init.answers is not None:
+        teacher = make_answers(run, init.answers, splits, reporter, name=init.name)
+        evaluate_answers(run, init.name, teacher, splits, reporter=reporter)
+    else:
+        tokens = job.tokens[init.name]
+        teacher = make_teacher(
+            run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
+        )
+        evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
     refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
     return teacher
 
@@ -206,8 +212,8 @@ def labels_by(
     on_valid = recipe.soft_labels.calibrate and any(init.unseen is None for init in teachers)
     labellers = tuple(
         Labeller(
-            teacher, job.tokens[init.name], init.unseen,
-            read_scored(run, init.name, splits).logits["valid"] if on_valid else None,
+            teacher, job.tokens.get(init.name, {}), init.unseen,
+            read_scored(run, init.name, splits).logits["valid"] if on_valid else None, init.answers is not None,
         )
         for init, teacher in teachers.items()
     )  # fmt: skip
@@ -220,10 +226,10 @@ def labels_by(
 
 def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
     """The teacher of the feature loss, and what the loss reads of it where that is stored; None without such a loss."""
-    recipe, loss, tokens = job.recipe, job.recipe.distillation.features, job.tokens[job.teachers[0].name]
+    recipe, loss = job.recipe, job.recipe.distillation.features
     if loss is None:
         return None
-    stored = None
+    stored, tokens = None, job.tokens[job.teachers[0].name]
     if recipe.distillation.feature_cache:
         inputs = FeatureInputs(
             loss=loss, layers=tuple(job.feature_layers.values()), teacher=teacher, compute=recipe.compute,
@@ -259,6 +265,7 @@ def check_current(run: RunFolder) -> Collection[Path]:
 
 def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:
     """Latency and throughput of the models that are kept."""
-    models = {name: run.artefact(name) for name in MODELS}
+    answered = job.teachers[0].answers is not None
+    models = {name: run.artefact(name) for name in MODELS if not (answered and name == TEACHER)}
     inputs = benchmark.BenchmarkInputs(models, job.splits.test, job.recipe.data.max_length)
     benchmark.STAGE.run(run, inputs, reporter)

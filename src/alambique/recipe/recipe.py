@@ -14,6 +14,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from alambique.errors import RecipeError
+from alambique.recipe.answering import beyond_answers
 from alambique.recipe.distillation import Distillation
 from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.sections import FORMS, Compute, Data, Export, Section, Student, Teacher, as_tuple
@@ -103,7 +104,7 @@ class Recipe(Section):
             RecipeError: lists every problem with its key path and, if one is close, the key that was probably meant.
         """
         raw, problems = _with_new_names(raw)
-        problems += _two_forms(raw)
+        problems += [*_two_forms(raw), *beyond_answers(raw)]
         try:
             recipe = cls.model_validate(raw)
         except ValidationError as error:
@@ -146,7 +147,9 @@ class Recipe(Section):
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"source": located}),
-                "teacher": self.teacher.model_copy(update={"model": _located(self.teacher.model, folder)}),
+                "teacher": self.teacher.model_copy(
+                    update={key: _located(getattr(self.teacher, key), folder) for key in ("model", "probabilities")}
+                ),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
             }
         )

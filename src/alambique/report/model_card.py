@@ -84,6 +84,9 @@ def _recipe(report: Report) -> str:
         role: {**recipe[role], "model": model and _without_folders(model)}
         for role, model in (("teacher", choices.teacher.model), ("student", choices.student.model))
     }
+    file = models["teacher"].get("probabilities")
+    if file is not None:
+        models["teacher"]["probabilities"] = _without_folders(file)
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})
 
 

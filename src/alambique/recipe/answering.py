@@ -1,0 +1,47 @@
+"""Teachers that are known by their answers alone, and what a recipe cannot ask of them."""
+
+from typing import Any
+
+ANSWERING = ("probabilities",)  # keys of the section `teacher`
+
+
+def beyond_answers(raw: dict[str, Any]) -> list[str]:
+    """What a recipe asks of a teacher that has no weights, or of a student that reads with its teacher's tokenizer.
+
+    Args:
+        raw: the recipe as plain values, which may have other problems.
+
+    Returns:
+        The problems, each with its key.
+    """
+    section = raw.get("teacher")
+    form = next((f for f in ANSWERING if isinstance(section, dict) and section.get(f) is not None), None)
+    if form is None:
+        return _needless_vocabulary(raw)
+    problems = []
+    if _value(raw, "student", "from_teacher") is not None:
+        problems.append(
+            f"student.from_teacher: is made of a teacher's layers, and teacher.{form} has none. Give student.model or "
+            "student.from_scratch."
+        )
+    if _value(raw, "distillation", "features") is not None:
+        problems.append(
+            f"distillation.features: compares the layers of student and teacher, and teacher.{form} has none. Leave it out."
+        )
+    more = [key for key in ("folds", "members") if _value(raw, "soft_labels", key) not in (None, 1)]
+    return problems + [
+        f"soft_labels.{key}: would train further teachers, and teacher.{form} is not trained. Set it to 1."
+        for key in more
+    ]
+
+
+def _needless_vocabulary(raw: dict[str, Any]) -> list[str]:
+    size = _value(raw, "student", "from_scratch")
+    if not isinstance(size, dict) or size.get("vocabulary") is None:
+        return []
+    return ["student.from_scratch.vocabulary: this student reads with its teacher's tokenizer. Leave it out."]
+
+
+def _value(raw: dict[str, Any], section: str, key: str) -> Any:
+    values = raw.get(section)
+    return values.get(key) if isinstance(values, dict) else None
