@@ -33,6 +33,7 @@ REASONS = {
     "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
     "inference/answering": "the base of sources of answers, all of which are held to it: tests/test_answering_teachers.py",
     "inference/from_file": "hands on what data/probabilities reads: tests/test_answering_teachers.py",
+    "inference/sources": "which source a recipe names: tests/test_answering_teachers.py, tests/inference/test_zero_shot.py",
     "losses/contract": "the base of losses, all of which are held to it: tests/losses/test_prediction.py",
     "recipe/data_values": "what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",

@@ -81,6 +81,7 @@ def distill(
     with _begun(recipe, Path(out), teachers, reporter) as (run, job):
         splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
+        ask_once(run, job, reporter)
         folders = run.seeds_of(recipe)
         for seed, folder in folders.items():
             train_seed(folder, job, seed, reporter)
@@ -122,6 +123,7 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
     reporter = reporter or Reporter()
     with _begun(recipe, Path(out), resolve_teachers, reporter) as (run, job):
         worths = []
+        ask_once(run, job, reporter)
         for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
             labels = label_train(of_seed, job, teacher, seed, reporter)
@@ -139,6 +141,13 @@ def _begun(
     check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(out, say=reporter.say) as run:
         yield run, prepare(run, recipe, teachers, reporter)
+
+
+def ask_once(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """Get the answers of a teacher without weights for all seeds together: each seed's folder takes them from here."""
+    answers = job.teachers[0].answers
+    if answers is not None:
+        make_answers(run, answers, job.splits, reporter)
 
 
 def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:

@@ -15,11 +15,6 @@ class AnswerSource(ABC):
     """Base of the forms; frozen. Nothing is asked before :meth:`answer`."""
 
     @property
-    @abstractmethod
-    def parameters(self) -> int | None:
-        """Number of weights of the model that answers; None where nobody knows."""
-
-    @property
     def known(self) -> Mapping[str, np.ndarray] | None:
         """Logits by split that are here before anything is asked; None where there are none."""
         return None
@@ -30,12 +25,15 @@ class AnswerSource(ABC):
 
     @abstractmethod
     def answer(
-        self, splits: Splits, scratch: Path, reporter: Reporter
+        self, splits: Splits, scratch: Path, reporter: Reporter, *, earlier: Path | None = None
     ) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
-        """Logits by split, (rows, C) in the order of rows and labels, and what is to be told of them, as JSON values.
+        """Logits by split, (rows, C) in the order of rows and labels, and how they were got, as JSON values.
+
+        Among these is ``parameters``, the number of weights of the model that answers, or None where nobody knows.
 
         Args:
             splits: the rows.
             scratch: where what a killed attempt must find again is kept; it exists.
             reporter: where progress goes.
+            earlier: the folder of the answers that this run has, to other rows or of another form; perhaps not there.
         """

@@ -28,11 +28,6 @@ class FromFile(AnswerSource):
     text: tuple[str, ...]
 
     @property
-    def parameters(self) -> int | None:
-        """Nobody knows what made the file."""
-        return None
-
-    @property
     def known(self) -> Mapping[str, np.ndarray] | None:
         """What was read."""
         return None if self.file is None else self.file.logits
@@ -42,10 +37,10 @@ class FromFile(AnswerSource):
         return {"inputs": {"probabilities": self.digest}, "text": list(self.text)}
 
     def answer(
-        self, splits: Splits, scratch: Path, reporter: Reporter
+        self, splits: Splits, scratch: Path, reporter: Reporter, *, earlier: Path | None = None
     ) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
         """What was read."""
-        del splits, scratch, reporter
+        del splits, scratch, reporter, earlier
         if self.file is None:
             raise ValueError("the file was not read")
-        return self.file.logits, {"values": self.file.kind, "by_position": self.file.by_position}
+        return self.file.logits, {"parameters": None, "values": self.file.kind, "by_position": self.file.by_position}

@@ -17,7 +17,7 @@ from alambique.models.labels import label_config
 from alambique.models.pretrained import check_positions
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
 from alambique.models.tokenizer import for_model, train_wordpiece
-from alambique.recipe.sections import Scratch, Student, StudentScratch
+from alambique.recipe.sections import Scratch, Student
 
 POSITIONS = 512
 VOCABULARY = 8000  # at most, of a student's own tokenizer
@@ -84,7 +84,7 @@ class FromScratch(StudentForm):
             ModelError: they are.
         """
         check_positions(surroundings.max_length, POSITIONS, key="student.from_scratch")
-        size, train = cast("StudentScratch", section.from_scratch), surroundings.train
+        size, train = cast("Scratch", section.from_scratch), surroundings.train
         if train is None:
             return cls(size)
         texts = [text for row in train.segments() for text in row]

@@ -1,8 +1,34 @@
 """Teachers that are known by their answers alone, and what a recipe cannot ask of them."""
 
-from typing import Any
+from typing import Annotated, Any
 
-ANSWERING = ("probabilities",)  # keys of the section `teacher`
+from pydantic import Field, field_validator
+
+from alambique.recipe.section import Section
+
+ANSWERING = ("probabilities", "zero_shot")  # keys of the section `teacher`
+
+
+class ZeroShot(Section):
+    """A checkpoint trained on natural language inference, and a sentence for each label."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """As `teacher.model`; one of its classes must be named entailment."""
+    template: str = "This text is about {}."
+    """The sentence; `{}` stands for the label."""
+    words: dict[str, str] | None = None
+    """Words for labels, as `{pants-fire: an outrageous lie}`; labels that are not in it speak for themselves."""
+
+    @field_validator("template")
+    @classmethod
+    def _with_a_place(cls, value: str) -> str:
+        if value.count("{}") != 1:
+            raise ValueError("must hold {} once, where the label stands")
+        return value
+
+    def sentence(self, label: str) -> str:
+        """The sentence about a label."""
+        return self.template.replace("{}", (self.words or {}).get(label, label))
 
 
 def beyond_answers(raw: dict[str, Any]) -> list[str]:

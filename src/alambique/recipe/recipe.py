@@ -147,9 +147,7 @@ class Recipe(Section):
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"source": located}),
-                "teacher": self.teacher.model_copy(
-                    update={key: _located(getattr(self.teacher, key), folder) for key in ("model", "probabilities")}
-                ),
+                "teacher": _teacher_located(self.teacher, folder),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
             }
         )
@@ -278,6 +276,14 @@ def _two_forms(raw: dict[str, Any]) -> list[str]:
         if len(given) > 1:
             problems.append(f"{section}: {' and '.join(given)} are given together; give one of {', '.join(forms)}.")
     return problems
+
+
+def _teacher_located(teacher: Teacher, folder: Path) -> Teacher:
+    located: dict[str, Any] = {key: _located(getattr(teacher, key), folder) for key in ("model", "probabilities")}
+    if teacher.zero_shot is not None:
+        model = _located(teacher.zero_shot.model, folder)
+        located["zero_shot"] = teacher.zero_shot.model_copy(update={"model": model})
+    return teacher.model_copy(update=located)
 
 
 def _all_located(names: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from alambique.recipe.answering import ANSWERING
+from alambique.recipe.answering import ANSWERING, ZeroShot
 from alambique.recipe.data_values import label_groups_value, source_value
 from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
 
@@ -137,6 +137,9 @@ class Scratch(Section):
     """Attention heads of each layer; must divide the width."""
     feed_forward: Bounded | None = None
     """Hidden size of the feed-forward networks; null: four times the width."""
+    vocabulary: Annotated[int, Field(ge=100, le=10**6)] | None = None
+    """Of a student whose teacher has no tokenizer, as with `teacher.probabilities`: maximum vocabulary size of the WordPiece
+    tokenizer that is trained on train; null: 8000."""
 
     @field_validator("heads")
     @classmethod
@@ -165,14 +168,6 @@ class TeacherScratch(Scratch):
     """Architecture."""
     vocabulary: Annotated[int, Field(ge=100, le=10**6)] = 8000
     """Maximum vocabulary size of the WordPiece tokenizer that is trained on train."""
-
-
-class StudentScratch(Scratch):
-    """A student from scratch, which reads with its teacher's tokenizer or, where the teacher has none, one of its own."""
-
-    vocabulary: Annotated[int, Field(ge=100, le=10**6)] | None = None
-    """Maximum vocabulary size of the WordPiece tokenizer that is trained on train where the teacher has none, as with
-    `teacher.probabilities`; null: 8000."""
 
 
 class FromTeacher(Section):
@@ -243,6 +238,9 @@ class Teacher(Training):
     probabilities: Annotated[str, Field(min_length=1)] | None = None
     """Instead of a model: a file (CSV, TSV, JSON Lines, Parquet) with the probabilities or logits that anything gave the
     rows of train, valid and test. See [teachers.md](teachers.md)."""
+    zero_shot: ZeroShot | None = None
+    """Instead of a model: `{model: NLI, template: "This text is about {}."}`. The logit of a label is that of entailment of
+    its sentence by the text."""
     fine_tune: bool = True
     """False: the model is a finished classifier whose label names are those of the data."""
     epochs: Bounded = 3
@@ -280,7 +278,7 @@ class Student(Training):
     """As for the teacher. Alternatives: `student.from_teacher` and `student.from_scratch`."""
     from_teacher: FromTeacher | None = None
     """Some of the teacher's layers: `{architecture: same, layers: 3}`."""
-    from_scratch: StudentScratch | None = None
+    from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
     epochs: Bounded = 6
     """As for the teacher; the undistilled twin trains for as many as its student made."""

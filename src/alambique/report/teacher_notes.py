@@ -17,7 +17,14 @@ def teacher_notes(run: RunFolder, recipe: Recipe, label_names: tuple[str, ...]) 
     """
     if recipe.teacher.answering is None:
         return []
-    return _of_file(Path(str(recipe.teacher.probabilities)).name, answer_facts(run.path / TEACHER), label_names)
+    facts = answer_facts(run.path / TEACHER)
+    if recipe.teacher.probabilities is not None:
+        return _of_file(Path(recipe.teacher.probabilities).name, facts, label_names)
+    note = (
+        f"The teacher is a zero-shot model: it reads a text once for each of {len(label_names)} sentences, such as "
+        f"{facts['sentences'][0]!r}. Its latency was not measured."
+    )
+    return [note]
 
 
 def _of_file(name: str, facts: dict[str, Any], label_names: tuple[str, ...]) -> list[str]:

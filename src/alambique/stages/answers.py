@@ -1,6 +1,7 @@
 """A teacher without weights: its answers to every row, got once and kept in ``teacher/``."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,11 @@ class AnswerInputs(Inputs):
     splits: Splits = keyed("inputs", value=_splits_key)
 
 
-def _make(inputs: AnswerInputs, work: Path, reporter: Reporter) -> None:
+def _make(inputs: AnswerInputs, work: Path, reporter: Reporter, *, earlier: Path) -> None:
     scratch = work / SCRATCH
     scratch.mkdir(exist_ok=True)
-    logits, facts = inputs.source.answer(inputs.splits, scratch, reporter)
-    write_answers(work, inputs.splits, logits, {"parameters": inputs.source.parameters, **facts})
-
-
-STAGE = Stage(TEACHER, _make)
+    logits, facts = inputs.source.answer(inputs.splits, scratch, reporter, earlier=earlier)
+    write_answers(work, inputs.splits, logits, facts)
 
 
 def make_answers(
@@ -48,4 +46,5 @@ def make_answers(
         reporter: where progress goes.
         name: of the teacher's folder.
     """
-    return STAGE.run(run, AnswerInputs(source, splits), reporter, name=name)
+    stage = Stage(TEACHER, partial(_make, earlier=run.path / name))
+    return stage.run(run, AnswerInputs(source, splits), reporter, name=name)

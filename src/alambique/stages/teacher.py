@@ -12,12 +12,11 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.data.folds import assign_folds
-from alambique.data.probabilities import read_probabilities
 from alambique.errors import ModelError, RecipeError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import most_frequent, usefulness
 from alambique.inference.answering import AnswerSource
-from alambique.inference.from_file import FromFile
+from alambique.inference.sources import recorded_source, resolve_source
 from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
@@ -36,10 +35,9 @@ from alambique.models.trial import Conditions, check_finished, check_weights
 from alambique.progress import Reporter
 from alambique.recipe.answering import ANSWERING
 from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Data, Teacher
+from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
 from alambique.recipe.soft_labels import AUTO_FOLDS
 from alambique.run.folder import RunFolder
-from alambique.run.integrity import file_hash
 from alambique.run.layout import TEACHER, TEACHERS
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
@@ -47,7 +45,10 @@ from alambique.training.fit import TrainingRows, fit
 
 KEY = "teacher.model"
 SEEDS_APART = 1000  # between the seeds of two members
-_REMEDIES = {"probabilities": "Look whether its values stand with the right rows and labels, or give another file."}
+_REMEDIES = {
+    "probabilities": "Look whether its values stand with the right rows and labels, or give another file.",
+    "zero_shot": "Try another teacher.zero_shot.template or words for the labels, or another model.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,8 @@ def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
         DataError: train has fewer different texts than folds.
     """
     if recipe.teacher.answering is not None:
-        return (resolve_answering(recipe.teacher, recipe.data, splits),)
+        source = resolve_source(recipe.teacher, recipe.data, splits)
+        return (TeacherInit(TEACHER, recipe.teacher, None, None, answers=source),)
     first = resolve_teacher(recipe.teacher, splits, max_length=recipe.data.max_length)
     return with_further_teachers(first, recipe, splits)
 
@@ -157,24 +159,6 @@ def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name:
     return TeacherInit(name, settings, checkpoint, tokenizer)
 
 
-def resolve_answering(settings: Teacher, data: Data, splits: Splits, *, name: str = TEACHER) -> TeacherInit:
-    """Find and check what answers in the place of a model.
-
-    Raises:
-        DataError: the file of probabilities does not fit the rows.
-    """
-    file = read_probabilities(Path(str(settings.probabilities)), splits, data.text)
-    return TeacherInit(name, settings, None, None, answers=FromFile(file, file.digest, data.text))
-
-
-def _recorded_answering(run: RunFolder, recipe: Recipe) -> TeacherInit:
-    """A file that is not here any more counts as the one that the run recorded."""
-    path = Path(str(recipe.teacher.probabilities))
-    recorded = str(run.recorded_key(TEACHER).get("inputs", {}).get("probabilities"))
-    answers = FromFile(None, file_hash(path) if path.is_file() else recorded, recipe.data.text)
-    return TeacherInit(TEACHER, recipe.teacher, None, None, answers=answers)
-
-
 def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
     """The teachers of a finished run, to ask whether its stages are current; nothing is loaded.
 
@@ -182,7 +166,9 @@ def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[T
     """
     settings = recipe.teacher
     if settings.answering is not None:
-        return (_recorded_answering(run, recipe),)
+        inputs = run.recorded_key(TEACHER).get("inputs", {})
+        source = recorded_source(settings, recipe.data, splits, inputs, run.path / TEACHER)
+        return (TeacherInit(TEACHER, settings, None, None, answers=source),)
     if settings.from_scratch is not None:
         return with_further_teachers(TeacherInit(TEACHER, settings, None, None), recipe, splits)
     recorded = run.recorded_key(TEACHER).get("inputs", {}).get("checkpoint")
