@@ -22,10 +22,11 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE, VIEWS
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
+from alambique.stages.answers import make_answers
 from alambique.stages.contradicted import find_contradicted
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
-from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
+from alambique.stages.predictions import evaluate, evaluate_answers, evaluate_baselines, evaluate_ensemble
 from alambique.stages.soft_labels import (
     Labeller,
     MixedLabelInputs,
@@ -91,6 +92,7 @@ def distill(
     with begun(recipe, Path(out), reporter, teachers) as (run, job):
         splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
+        ask_once(run, job, reporter)
         folders = run.seeds_of(recipe)
         for seed, folder in folders.items():
             train_seed(folder, job, seed, reporter)
@@ -132,6 +134,7 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
     reporter = reporter or Reporter()
     with begun(recipe, Path(out), reporter) as (run, job):
         worths = []
+        ask_once(run, job, reporter)
         for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
             labels = label_train(of_seed, job, teacher, seed, reporter)
@@ -165,6 +168,13 @@ def begun(
     check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
         yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
+
+
+def ask_once(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """Get the answers of a teacher without weights for all seeds together: each seed's folder takes them from here."""
+    answers = job.teachers[0].answers
+    if answers is not None:
+        make_answers(run, answers, job.splits, reporter)
 
 
 def train_seed(
@@ -221,11 +231,16 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
     Raises:
         WeakTeacherError: it is not better than guessing.
     """
-    recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[init.name], job.recipe.data.max_length
-    teacher = make_teacher(
-        run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
-    )
-    evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
+    recipe, splits, max_length = job.recipe, job.splits, job.recipe.data.max_length
+    if init.answers is not None:
+        teacher = make_answers(run, init.answers, splits, reporter, name=init.name)
+        evaluate_answers(run, init.name, teacher, splits, reporter=reporter)
+    else:
+        tokens = job.tokens[init.name]
+        teacher = make_teacher(
+            run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
+        )
+        evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
     refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
     return teacher
 
@@ -291,7 +306,7 @@ def labels_by(
     labellers = tuple(
         Labeller(
             teacher, job.view_tokens(init.name, train), init.unseen,
-            read_scored(run, init.name, splits).logits["valid"] if on_valid else None,
+            read_scored(run, init.name, splits).logits["valid"] if on_valid else None, init.answers is not None,
         )
         for init, teacher in teachers.items()
     )  # fmt: skip
@@ -316,10 +331,10 @@ def contradicted_rows(
 
 def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
     """The teacher of the feature loss, and what the loss reads of it where that is stored; None without such a loss."""
-    recipe, loss, tokens = job.recipe, job.recipe.distillation.features, job.tokens[job.teachers[0].name]
+    recipe, loss = job.recipe, job.recipe.distillation.features
     if loss is None:
         return None
-    stored = None
+    stored, tokens = None, job.tokens[job.teachers[0].name]
     if recipe.distillation.feature_cache:
         inputs = FeatureInputs(
             loss=loss, layers=tuple(job.feature_layers.values()), teacher=teacher, compute=recipe.compute,
@@ -357,6 +372,7 @@ def check_current(run: RunFolder) -> Collection[Path]:
 
 def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:
     """Latency and throughput of the models that are kept."""
-    models = {name: run.artefact(name) for name in MODELS}
+    answered = job.teachers[0].answers is not None
+    models = {name: run.artefact(name) for name in MODELS if not (answered and name == TEACHER)}
     inputs = benchmark.BenchmarkInputs(models, job.splits.test, job.recipe.data.max_length)
     benchmark.STAGE.run(run, inputs, reporter)
