@@ -4,15 +4,16 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import alambique
 from alambique.errors import AlambiqueError, UserInputError
+from alambique.options import Model, Out, Quiet, RecipeName, Run, Set, refuse_bytes
 from alambique.progress import make_reporter, quiet_libraries
 from alambique.signals import install_handlers, restore_handlers
-from alambique.streams import decode_arguments, is_utf8, standard_streams
+from alambique.streams import decode_arguments, standard_streams
 from alambique.terminal import sanitise
 
 if TYPE_CHECKING:
@@ -28,61 +29,11 @@ app = typer.Typer(
 )
 
 
-def _refuse_bytes(parameter: typer.CallbackParam, value: Any) -> Any:
-    """Values that are not UTF-8 text: they could be neither stored nor shown."""
-    values = value if isinstance(value, list | tuple) else [value]
-    for number, text in enumerate(values, 1):
-        if not is_utf8(str(text)):
-            name = parameter.metavar if parameter.param_type_name == "argument" else parameter.opts[0]
-            raise UserInputError(
-                f"{f'argument {number}' if parameter.name == 'texts' else f'{name} {text}'}: not UTF-8 text."
-            )
-    return value
-
-
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the recipe; repeats.", callback=_refuse_bytes),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", callback=_refuse_bytes)]
 SPLITS = ("valid", "test")
 EXPORTS = ("onnx", "int8", "web", "hub")
 INTERRUPTED = 130
 MOST_SEEDS = 100
 WIDE = 110  # columns, where nobody's terminal sets them
-
-
-def _shipped_names() -> list[str]:
-    from alambique.recipe.recipe import shipped_recipes  # noqa: PLC0415 - each command imports what it needs
-
-    return list(shipped_recipes())
-
-
-RecipeName = Annotated[
-    str,
-    typer.Argument(
-        metavar="RECIPE", help="A shipped recipe or a YAML file.", autocompletion=_shipped_names, callback=_refuse_bytes
-    ),
-]
-
-
-Out = Annotated[
-    Path | None, typer.Option("--out", help="The run folder; runs/RECIPE by default.", callback=_refuse_bytes)
-]
-
-
-def _model_names() -> list[str]:
-    from alambique.inference.classifier import MODELS  # noqa: PLC0415
-
-    return list(MODELS)
-
-
-Model = Annotated[
-    str | None,
-    typer.Option("--model", help="int8, onnx or torch; the first of these that is there by default.",
-                 autocompletion=_model_names),
-]  # fmt: skip
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
@@ -146,6 +97,44 @@ def label(
     worths = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
     _print_table(label_table(worths))
     print(f"Soft labels: {folder / 'soft_labels'}   Next: alambique distill with the same arguments")  # noqa: T201
+
+
+@app.command()
+def sweep(
+    recipe: RecipeName,
+    over: Annotated[
+        list[str],
+        typer.Option("--over", metavar="KEY=VALUES", callback=refuse_bytes,
+                     help="Values of a key: a,b,c, or a range such as 1e-5..1e-3 log; repeats."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder; sweeps/RECIPE by default.", callback=refuse_bytes)
+    ] = None,
+    sets: Set = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", min=1, help="So many trials in all; every combination of the lists by default."),
+    ] = None,
+    *,
+    no_prune: Annotated[bool, typer.Option("--no-prune", help="Make all epochs of every trial.")] = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Try values of recipe keys and choose the best on valid; trials share teachers and soft labels."""
+    from alambique.sweep.candidates import Candidates  # noqa: PLC0415 - torch takes seconds
+
+    candidates = Candidates.load(recipe, over, sets or ())
+    folder = out or Path("sweeps") / Path(recipe).stem
+    try:
+        from alambique.sweep.search import sweep as run_sweep  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise _missing_extra("sweep", error) from error
+    from alambique.sweep.words import command, trials_table  # noqa: PLC0415
+
+    result = run_sweep(candidates, folder, trials=trials, prune=not no_prune, reporter=make_reporter(quiet=quiet))
+    _print_table(trials_table(result))
+    best = shlex.quote(str(folder / "best.yaml"))
+    print(f"{result.summary}\n{result.caution}\n\n{command(result)}\n\n"  # noqa: T201 - the result
+          f"Report: {folder / 'sweep.html'}   Next, to measure it on test: alambique distill {best}")  # fmt: skip
 
 
 @app.command()
@@ -224,7 +213,7 @@ def export(
     ] = None,
     repo: Annotated[
         str | None,
-        typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.", callback=_refuse_bytes),
+        typer.Option("--repo", metavar="OWNER/NAME", help="The model repository, for hub.", callback=refuse_bytes),
     ] = None,
     *,
     private: Annotated[bool, typer.Option("--private", help="A repository that is made now is private.")] = False,
@@ -259,7 +248,7 @@ def export(
 def predict(
     run: Run,
     texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard "
-                     "input. A tab parts the two texts of a pair.", callback=_refuse_bytes)] = None,
+                     "input. A tab parts the two texts of a pair.", callback=refuse_bytes)] = None,
     model: Model = None,
     *,
     calibrated: Annotated[bool, typer.Option("--calibrated", help="Scale probabilities as fitted on valid.")] = False,
@@ -297,9 +286,7 @@ def serve(
     try:
         from alambique.serve.server import serve as run_server  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise UserInputError(
-            f"alambique serve needs {error.name}, which is not installed. To have it: pip install 'alambique[serve]'"
-        ) from error
+        raise _missing_extra("serve", error) from error
 
     def listening(address: str) -> None:
         print(f"alambique: serving {run} on {address} (a page to try it; the API is at {address}/docs). "  # noqa: T201
@@ -332,6 +319,12 @@ def report(run: Run) -> None:
     from alambique.commands import rewrite_report  # noqa: PLC0415
 
     _print_comparison(rewrite_report(run))
+
+
+def _missing_extra(extra: str, error: ModuleNotFoundError) -> UserInputError:
+    return UserInputError(
+        f"alambique {extra} needs {error.name}, which is not installed. To have it: pip install 'alambique[{extra}]'"
+    )
 
 
 def _require_output() -> None:
@@ -392,6 +385,6 @@ def _exit_interrupted() -> None:
 
 
 def _how_to_go_on(arguments: list[str]) -> str:
-    if arguments[:1] != ["distill"]:
+    if arguments[:1] not in (["distill"], ["sweep"]):
         return ""
     return f"; what is done is kept. To go on from there: {shlex.join(['alambique', *arguments])}"

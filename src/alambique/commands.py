@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from alambique.artefacts.answers import read_answers
 from alambique.artefacts.splits import run_data
 from alambique.evaluation.tasks import TASKS
 from alambique.export.upload import HUB, HUB_FILES, check_repository, push
@@ -14,7 +15,7 @@ from alambique.report.model_card import model_card
 from alambique.report.schema import Report
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import DATA, MODELS, STUDENT, WEB
+from alambique.run.layout import DATA, MODELS, STUDENT, TEACHER, WEB
 from alambique.stages.export import FORMATS, export_student
 from alambique.stages.predictions import load_scorer
 
@@ -97,14 +98,18 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
     recipe = run.recipe()
     run.require(DATA)
     whole = check_current(run)
-    for name in MODELS:
+    models = [name for name in MODELS if not (name == TEACHER and recipe.teacher.answering)]
+    for name in models:
         if run.path / name not in whole:
             run.require(name)
     splits, _ = run_data(run)
     task = TASKS[splits.task]
     split = next(split for split in splits if split.name == split_name)
     scores = {}
-    for name in MODELS:
+    if TEACHER not in models:  # its answers are all there is to score
+        run.require(TEACHER)
+        scores[TEACHER] = task.epoch_metrics(read_answers(run.path / TEACHER, split), split.labels)
+    for name in models:
         with reporter.stage(f"scoring {name}") as step:
             step.start(len(split))
             scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)

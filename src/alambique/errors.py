@@ -67,6 +67,10 @@ class WeakTeacherError(AlambiqueError):
     """A newly trained teacher is not better than guessing; it stays on disk."""
 
 
+class SweepError(AlambiqueError):
+    """No trial of a sweep could be finished."""
+
+
 class CorruptArtefactError(AlambiqueError):
     """A stored artefact does not match its manifest; it is not used."""
 

@@ -1,6 +1,6 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,11 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE, VIEWS
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
+from alambique.stages.answers import make_answers
 from alambique.stages.contradicted import find_contradicted
 from alambique.stages.export import export_student
 from alambique.stages.features import FeatureInputs, make_features
-from alambique.stages.predictions import evaluate, evaluate_baselines, evaluate_ensemble
+from alambique.stages.predictions import evaluate, evaluate_answers, evaluate_baselines, evaluate_ensemble
 from alambique.stages.soft_labels import (
     Labeller,
     MixedLabelInputs,
@@ -88,9 +89,10 @@ def distill(
         True
     """
     reporter = reporter or Reporter()
-    with _begun(recipe, Path(out), teachers, reporter) as (run, job):
+    with begun(recipe, Path(out), reporter, teachers) as (run, job):
         splits = job.splits
         evaluate_baselines(run, splits, reporter=reporter)
+        ask_once(run, job, reporter)
         folders = run.seeds_of(recipe)
         for seed, folder in folders.items():
             train_seed(folder, job, seed, reporter)
@@ -130,8 +132,9 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
         True
     """
     reporter = reporter or Reporter()
-    with _begun(recipe, Path(out), resolve_teachers, reporter) as (run, job):
+    with begun(recipe, Path(out), reporter) as (run, job):
         worths = []
+        ask_once(run, job, reporter)
         for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
             labels = label_train(of_seed, job, teacher, seed, reporter)
@@ -142,18 +145,50 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
 
 
 @contextmanager
-def _begun(
-    recipe: Recipe, out: Path, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+def begun(
+    recipe: Recipe,
+    out: Path,
+    reporter: Reporter,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
+    *,
+    siblings: tuple[Path, ...] = (),
+    with_test: bool = True,
 ) -> Iterator[tuple[RunFolder, Job]]:
-    """The run folder, locked, and what is to be done in it, for the length of a block."""
+    """The run folder, locked, and what is to be done in it, for the length of a block.
+
+    Args:
+        recipe: what to do.
+        out: the run folder.
+        reporter: receives the progress.
+        teachers: resolves the teachers.
+        siblings: other runs, whose artefacts are taken over where their keys are the same.
+        with_test: whether the rows of test are there.
+    """
     refuse_several_processes()
     check_tracker(recipe.compute.report_to)
-    with quiet_libraries(), RunFolder.create(out, say=reporter.say) as run:
-        yield run, prepare(run, recipe, teachers, reporter)
+    with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
+        yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
 
 
-def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
-    """Teachers, soft labels, students and twins of one seed, each scored."""
+def ask_once(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """Get the answers of a teacher without weights for all seeds together: each seed's folder takes them from here."""
+    answers = job.teachers[0].answers
+    if answers is not None:
+        make_answers(run, answers, job.splits, reporter)
+
+
+def train_seed(
+    run: RunFolder, job: Job, seed: int, reporter: Reporter, *, watch: Callable[[int], Reporter] | None = None
+) -> None:
+    """Teachers, soft labels, students and twins of one seed, each scored.
+
+    Args:
+        run: where.
+        job: what to do.
+        seed: of the teacher, and of its first student.
+        reporter: receives the progress.
+        watch: for a trial of a sweep, which has no twins: what receives the progress of a student, by its number.
+    """
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
     soft_labels, teachers = label_train_by(run, job, teacher, seed, reporter)
     views = label_views(run, job, teachers, reporter)
@@ -163,17 +198,21 @@ def train_seed(run: RunFolder, job: Job, seed: int, reporter: Reporter) -> None:
     features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        train_pair(run.student(number), job, start, soft_labels, views, features, trust, student_seed, reporter)
+        names = (STUDENT, *twins(job.recipe)) if watch is None else (STUDENT,)
+        progress = reporter if watch is None else watch(number)
+        train_students(
+            run.student(number), job, names, start, soft_labels, views, features, trust, student_seed, progress
+        )
 
 
-def train_pair(
-    run: RunFolder, job: Job, start: StudentStart, soft_labels: SoftLabels, views: tuple[SoftLabels, ...],
-    features: FeatureSource | None, trust: Trust | None, seed: int, reporter: Reporter,
+def train_students(
+    run: RunFolder, job: Job, names: Sequence[str], start: StudentStart, soft_labels: SoftLabels,
+    views: tuple[SoftLabels, ...], features: FeatureSource | None, trust: Trust | None, seed: int, reporter: Reporter,
 ) -> None:  # fmt: skip
     """Student and twins from the same start, each scored."""
     recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[STUDENT], job.recipe.data.max_length
     student = None
-    for name in (STUDENT, *twins(recipe)):
+    for name in names:
         taught = name == STUDENT
         model = make_student(
             run, name, start, recipe.student, splits, job.student_tokens(taught=taught), recipe.compute,
@@ -192,11 +231,16 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
     Raises:
         WeakTeacherError: it is not better than guessing.
     """
-    recipe, splits, tokens, max_length = job.recipe, job.splits, job.tokens[init.name], job.recipe.data.max_length
-    teacher = make_teacher(
-        run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
-    )
-    evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
+    recipe, splits, max_length = job.recipe, job.splits, job.recipe.data.max_length
+    if init.answers is not None:
+        teacher = make_answers(run, init.answers, splits, reporter, name=init.name)
+        evaluate_answers(run, init.name, teacher, splits, reporter=reporter)
+    else:
+        tokens = job.tokens[init.name]
+        teacher = make_teacher(
+            run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
+        )
+        evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
     refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
     return teacher
 
@@ -262,7 +306,7 @@ def labels_by(
     labellers = tuple(
         Labeller(
             teacher, job.view_tokens(init.name, train), init.unseen,
-            read_scored(run, init.name, splits).logits["valid"] if on_valid else None,
+            read_scored(run, init.name, splits).logits["valid"] if on_valid else None, init.answers is not None,
         )
         for init, teacher in teachers.items()
     )  # fmt: skip
@@ -287,10 +331,10 @@ def contradicted_rows(
 
 def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
     """The teacher of the feature loss, and what the loss reads of it where that is stored; None without such a loss."""
-    recipe, loss, tokens = job.recipe, job.recipe.distillation.features, job.tokens[job.teachers[0].name]
+    recipe, loss = job.recipe, job.recipe.distillation.features
     if loss is None:
         return None
-    stored = None
+    stored, tokens = None, job.tokens[job.teachers[0].name]
     if recipe.distillation.feature_cache:
         inputs = FeatureInputs(
             loss=loss, layers=tuple(job.feature_layers.values()), teacher=teacher, compute=recipe.compute,
@@ -328,6 +372,7 @@ def check_current(run: RunFolder) -> Collection[Path]:
 
 def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:
     """Latency and throughput of the models that are kept."""
-    models = {name: run.artefact(name) for name in MODELS}
+    answered = job.teachers[0].answers is not None
+    models = {name: run.artefact(name) for name in MODELS if not (answered and name == TEACHER)}
     inputs = benchmark.BenchmarkInputs(models, job.splits.test, job.recipe.data.max_length)
     benchmark.STAGE.run(run, inputs, reporter)

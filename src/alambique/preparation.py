@@ -74,7 +74,7 @@ class Job:
 
     def view_tokens(self, role: str, view: Split) -> Mapping[str, Tokens]:
         """Tokens by the name of the split, those of a view in the place of train; none where a run is only looked at."""
-        tokens = self.tokens[role]
+        tokens = self.tokens.get(role, {})  # a teacher that answers reads none
         return {**tokens, "train": tokens[view.name]} if view.name in tokens else tokens
 
 
@@ -85,10 +85,16 @@ def epoch_rows(recipe: Recipe, splits: Splits, unlabelled: int) -> int:
 
 
 def prepare(
-    run: RunFolder, recipe: Recipe, teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]], reporter: Reporter
+    run: RunFolder,
+    recipe: Recipe,
+    teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]],
+    reporter: Reporter,
+    *,
+    with_test: bool = True,
 ) -> Job:
     """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
     splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
+    splits = splits if with_test else splits.without_test()
     source = locate_unlabelled(recipe.data)
     check_loss(recipe.distillation, recipe.student, splits)
     inits = teachers(recipe, splits)
@@ -117,7 +123,8 @@ def views_of(recipe: Recipe, splits: Splits) -> tuple[Split, ...]:
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:
     """What the form of student is checked against."""
     pairs = splits.train.second_segments() is not None
-    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs)
+    texts = None if teacher.answers is None else splits.train
+    return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs, train=texts)
 
 
 def feature_layers(recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm) -> dict[int, int]:
@@ -179,7 +186,7 @@ def untrained(
     load_teacher: "Callable[[], PreTrainedModel]",
 ) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
     """The student as it would be made from a teacher that is not trained yet."""
-    tokenizer = cast("PreTrainedTokenizerBase", teacher.tokenizer)
+    tokenizer = read_with(form, teacher)
     return form.build(BuildContext(load_teacher, tokenizer, splits.label_names, recipe.seeds[0]))
 
 
@@ -209,7 +216,9 @@ def tokenize(
 
 
 def store_data(run: RunFolder, job: Job, reporter: Reporter) -> None:
-    """The rows, and the findings about them."""
-    section, tokenizer = job.recipe.data, cast("PreTrainedTokenizerBase", job.teachers[0].tokenizer)
-    inputs = data.DataInputs(job.splits, tokenizer, section.max_length, section.metadata, job.tokens[TEACHER])
+    """The rows, and the findings about them: by the teacher's tokens or, where it reads none, the student's."""
+    section, first = job.recipe.data, job.teachers[0]
+    reads = TEACHER if first.answers is None else STUDENT
+    tokenizer = first.tokenizer or read_with(job.student, first)
+    inputs = data.DataInputs(job.splits, tokenizer, section.max_length, section.metadata, job.tokens[reads])
     data.STAGE.run(run, inputs, reporter)

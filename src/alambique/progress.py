@@ -24,6 +24,12 @@ class Step:
     def metrics(self, **figures: float) -> None:
         """Show the latest loss or metric, by name."""
 
+    def scored(self, section: str, epoch: int, epochs: int, value: float) -> None:
+        """A training of ``teacher`` or ``student`` made so many of its planned epochs, and this is its metric on valid.
+
+        Raising an error here ends the training.
+        """
+
     def say(self, line: str) -> None:
         """Say something about this stage."""
 

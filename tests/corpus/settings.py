@@ -25,6 +25,23 @@ CASES = {
     "set-python-tag": setting("seeds=!!python/object/apply:os.getpid []"),
     "set-two-forms": setting("student.model=x/y", "student.from_teacher={layers: 1}"),
     "set-huge-value": setting("data.label=" + "x" * 300_000),
+    # ---- a file of probabilities
+    "probabilities-nothing": setting("teacher.probabilities=''"),
+    "probabilities-number": setting("teacher.probabilities=[0.5, 0.5]"),
+    "probabilities-missing": setting("teacher.probabilities=none.csv"),
+    "probabilities-folder": setting("teacher.probabilities=data"),
+    "probabilities-pickle": setting("teacher.probabilities=p.pkl", files={"p.pkl": "x"}),
+    "probabilities-empty": setting("teacher.probabilities=p.csv", files={"p.csv": ""}),
+    "probabilities-no-text": setting("teacher.probabilities=p.csv", files={"p.csv": "bad,fair,good\n1,0,0\n"}),
+    "probabilities-no-label": setting("teacher.probabilities=p.csv", files={"p.csv": "text,bad,fair\na,1,0\n"}),
+    "probabilities-few-rows": setting("teacher.probabilities=p.csv", files={
+        "p.csv": "text,bad,fair,good\nlamp 0 number 0 is bad,0.9,0.1,0.1\nlamp 0 number 1 is fair,0.1,often,0\n"
+    }),
+    "probabilities-and-layers": setting(
+        "teacher.probabilities=p.csv", "student.from_teacher={layers: 1}", "distillation.features=hidden",
+        "soft_labels.folds=auto",
+    ),
+    "vocabulary-of-the-teacher": setting("student.from_scratch.vocabulary=500"),
     # ---- numbers
     "epochs-zero": setting("teacher.epochs=0"),
     "epochs-negative": setting("student.epochs=-3"),

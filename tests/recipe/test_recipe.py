@@ -124,6 +124,8 @@ def test_defaults():
         "teacher": {
             "model": "google-bert/bert-base-uncased",
             "from_scratch": None,
+            "probabilities": None,
+            "zero_shot": None,
             "fine_tune": True,
             "epochs": 3,
             "batch_size": 32,
@@ -534,7 +536,7 @@ def test_two_forms_in_one_file_are_an_error(written):
     )
     assert load_message(written(text)) == (
         "Recipe my.yaml has 2 problems:\n"
-        "  teacher: model and from_scratch are given together; give one of model, from_scratch.\n"
+        "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot.\n"
         "  student: model and from_teacher and from_scratch are given together; give one of model, from_teacher, "
         "from_scratch."
     )
@@ -670,7 +672,7 @@ def test_all_mistakes_at_once():
         "  seeds.2: must be a whole number, not 'x'.\n"
         "  optimizer: unknown key.\n"
         "  studnt: unknown key. Did you mean student?\n"
-        "  teacher: model and from_scratch are given together; give one of model, from_scratch."
+        "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot."
     )
 
 
@@ -746,7 +748,7 @@ def test_views_are_a_number_or_a_mapping(views, plain):
         ({**LEAST, "student": {"from_scratch": {"layers": 1, "width": 4}}},
          "student.from_scratch.heads: is missing and has no default."),
         ({**LEAST, "student": {"from_scratch": {"layers": 1, "width": 4, "heads": 1, "vocabulary": 100}}},
-         "student.from_scratch.vocabulary: unknown key. Did you mean teacher.from_scratch.vocabulary?"),
+         "student.from_scratch.vocabulary: this student reads with its teacher's tokenizer. Leave it out."),
         ({**LEAST, "student": {"from_teacher": {"layers": [1, 1]}}},
          "student.from_teacher.layers: must name each layer once, in rising order."),
         ({**LEAST, "student": {"from_teacher": {"layers": []}}},

@@ -5,7 +5,7 @@ import re
 from matplotlib import rc_context
 from report_samples import LABELS
 
-from alambique.report.plots import INK, LINE, VARIABLES, _canvas, _svg
+from alambique.report.plots import INK, LINE, VARIABLES, canvas, svg_element
 from alambique.report.svg import inline_svg, showable
 
 GOLDEN = (
@@ -20,14 +20,14 @@ GOLDEN = (
 
 def test_a_tiny_figure():
     """Written anew when matplotlib writes SVG otherwise; its ids are hashes."""
-    with _canvas(0.5, 0.25) as (figure, axes):
+    with canvas(0.5, 0.25) as (figure, axes):
         figure.set_layout_engine("none")
         axes.set_axis_off()
         axes.set_position((0, 0, 1, 1))
         axes.plot([0, 1], [0, 1], color=LINE)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.text(0.25, 0.5, "word", color=INK)
-        drawn = _svg(figure, "tiny", "A line <and> a word")
+        drawn = svg_element(figure, "tiny", "A line <and> a word")
     ids = set(re.findall(r'id="tiny-(\w+)"', drawn))
     assert len(ids) == 1
     assert drawn.replace(ids.pop(), "ID") == GOLDEN
@@ -64,9 +64,9 @@ def test_each_change_to_a_drawing():
 
 def test_the_users_own_style_changes_nothing():
     def drawn():
-        with _canvas(1, 1) as (figure, axes):
+        with canvas(1, 1) as (figure, axes):
             axes.plot([0, 1], color=LINE)
-            return _svg(figure, "n", "t")
+            return svg_element(figure, "n", "t")
 
     plain = drawn()
     with rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "axes.grid": False}):

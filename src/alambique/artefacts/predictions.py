@@ -44,10 +44,10 @@ def read_predictions(path: Path, ids: tuple[str, ...]) -> np.ndarray:
     if tuple(table["id"].to_pylist()) != ids:
         raise CorruptArtefactError(f"{path} holds predictions for other rows than the data.")
     nested = table["logits"].combine_chunks()
-    return np.asarray(nested.flatten()).reshape(len(ids), -1)
+    return np.asarray(nested.flatten()).reshape(len(ids), nested.type.list_size)
 
 
-PARAMETERS = "parameters.json"
+PARAMETERS, KEPT = "parameters.json", "kept"
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class Predictions:
     Attributes:
         model: its name in the report.
         logits: by split name.
-        parameters: how many weights it has.
-        size: of its weights on disk in bytes; None if it is not kept.
+        parameters: how many weights it has; None where nobody knows.
+        size: of its weights on disk in bytes; None if they are not kept.
     """
 
     model: str
     logits: dict[str, np.ndarray]
-    parameters: int
+    parameters: int | None
     size: int | None
 
 
@@ -82,12 +82,14 @@ def read_scored(run: RunFolder, name: str, splits: Splits) -> Predictions:
         run.require(f"{PREDICTIONS}/{name}")
     try:
         logits = {s.name: read_predictions(folder / f"{s.name}.parquet", s.ids) for s in (splits.valid, splits.test)}
-        parameters = int(json.loads((folder / PARAMETERS).read_text("utf-8"))["parameters"])
-    except (OSError, ValueError, KeyError, CorruptArtefactError) as error:
+        facts = json.loads((folder / PARAMETERS).read_text("utf-8"))
+        parameters = None if facts["parameters"] is None else int(facts["parameters"])
+    except (OSError, ValueError, TypeError, KeyError, CorruptArtefactError) as error:
         raise RunFolderError(
             f"{folder} does not hold the predictions of {name} for the rows of this run. Run alambique distill again."
         ) from error
-    size = None if name in (TFIDF, MAJORITY, ENSEMBLE) else weight_bytes(run.path / name)
+    kept = name not in (TFIDF, MAJORITY, ENSEMBLE) and facts.get(KEPT, True)
+    size = None if not kept else weight_bytes(run.path / name)
     if size == 0:
         raise RunFolderError(f"{run.path / name} holds no weights. Run alambique distill again.")
     return Predictions(name, logits, parameters, size)

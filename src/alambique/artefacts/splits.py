@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,10 @@ class Splits:
     def __iter__(self) -> Iterator[Split]:
         """Train, valid, test."""
         return iter((self.train, self.valid, self.test))
+
+    def without_test(self) -> "Splits":
+        """The same train and valid, and no row of test: what is made from it cannot depend on them."""
+        return replace(self, test=self.test.take([]))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Number of rows of each label, by split."""

@@ -21,7 +21,7 @@ from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled, new_rows
 from alambique.doctor.batches import sample
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
-from alambique.doctor.examine import examine
+from alambique.doctor.examine import examine, examine_answers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
@@ -30,7 +30,7 @@ from alambique.findings import Finding
 from alambique.inference.torch_model import to_device
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.student_form import BuildContext
-from alambique.preparation import epoch_rows, surroundings
+from alambique.preparation import epoch_rows, read_with, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
@@ -121,15 +121,19 @@ def diagnose(
             return _unfit(Finding(error.code, error.where, problem, error.advice), splits)
         process = resident()
         further = [init for init in inits if init.is_copy]  # they differ from the first by rows and seed alone
-        inits = tuple(init for init in inits if not init.is_copy)
+        answers = inits[0].answers
+        reads = read_with(form, inits[0])
+        inits = tuple(init for init in inits if not init.is_copy and init.answers is None)
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
         tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
-        context = BuildContext(_giving(models[0]), tokenizers[0], splits.label_names, recipe.seeds[0])
+        context = BuildContext(lambda: models[0], reads, splits.label_names, recipe.seeds[0])
         student, student_tokenizer = form.build(context)
         segments = sample(splits.train, _TRIED).segments()
-        term = check_features(
-            recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
-        )
+        term = None
+        if recipe.distillation.features is not None:
+            term = check_features(
+                recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
+            )
         reporter.say("doctor: examines them")
         findings = of_all_teachers({
             init.name: examine(
@@ -139,8 +143,14 @@ def diagnose(
             )
             for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
         })  # fmt: skip
+        if answers is not None:
+            collator = DataCollatorWithPadding(student_tokenizer)
+            findings += examine_answers(
+                answers.known, student, splits, collator, max_length=recipe.data.max_length,
+                metadata=recipe.data.metadata,
+            )  # fmt: skip
         reporter.say("doctor: measures a few batches of each")
-        device = to_device(models[0]).device
+        device = to_device(models[0] if models else student).device
         costs, features = _teacher_costs(inits, models, term, recipe, splits)
         costs |= {init.name: replace(costs[inits[0].name], unseen=_count(init.unseen)) for init in further}
         tokens = _tokens(student_tokenizer, recipe, splits)
@@ -191,10 +201,6 @@ def _unlabelled_rows(recipe: Recipe, splits: Splits) -> int:
 def _unfit(finding: Finding, splits: Splits) -> Diagnosis:
     rows = {split.name: len(split) for split in splits}
     return Diagnosis([finding], [], 0, shutil.disk_usage(Path.cwd()).free, "", rows)
-
-
-def _giving(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:
-    return lambda: model
 
 
 @dataclass(frozen=True)
@@ -278,7 +284,9 @@ def _estimates(
     labellers = sum(
         teacher.cost.row for teacher in teachers.values() if teacher.unseen or recipe.soft_labels.folds == 1
     )
-    scoring_memory = process + max(teacher.cost.scoring_memory for teacher in teachers.values())
+    scoring_memory = process + max(
+        (teacher.cost.scoring_memory for teacher in teachers.values()), default=student.scoring_memory
+    )
     stages = [
         (
             name,

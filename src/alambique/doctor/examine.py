@@ -1,11 +1,15 @@
 """All checks of a set-up, in one list."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
 from alambique.doctor import (
+    check_answers,
     check_inputs,
     check_labels,
     check_mode,
@@ -28,6 +32,7 @@ MODULES = (  # in the order of their findings
     check_mode,
     check_inputs,
     check_teacher,
+    check_answers,
     check_soft_labels,
     check_student,
     check_rows,
@@ -108,6 +113,35 @@ def examine(
         if not any(finding.code == check_rows.OUT_OF_RANGE.name for finding in rows):  # all others look labels up
             findings += [*_examine_teacher(setup), *check_soft_labels.check(setup), *_examine_student(setup)]
     return list({(finding.code, finding.where): finding for finding in [*findings, *rows]}.values())
+
+
+def examine_answers(
+    answers: Mapping[str, np.ndarray] | None,
+    student: PreTrainedModel,
+    splits: Splits,
+    collator: Collator,
+    *,
+    max_length: int,
+    metadata: tuple[str, ...] = (),
+) -> list[Finding]:
+    """Find mistakes as :func:`examine` does, where the teacher is known by its answers alone.
+
+    Args:
+        answers: its logits, (rows, C), by split; None where it has not been asked yet.
+        student: a classifier to be trained.
+        splits: the rows.
+        collator: makes a batch from encoded rows, with the student's tokenizer.
+        max_length: maximum length in tokens.
+        metadata: the data's columns in the second segment.
+    """
+    reads = reader(collator, tokenizer_of(collator, None), [student], max_length=max_length)
+    labels, valid = None, None
+    if answers is not None:
+        labels, valid = SoftLabels(splits.train.ids, answers["train"], splits.label_names, {}), answers["valid"]
+    setup = Setup(student, student, splits, labels, reads, reads, metadata=metadata, valid_answers=valid)
+    with torch.random.fork_rng():
+        findings = [*check_answers.check(setup), *check_soft_labels.check(setup), *_examine_student(setup)]
+        return [*findings, *check_rows.check(setup)]
 
 
 def _examine_teacher(setup: Setup) -> list[Finding]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from transformers import PreTrainedModel
 
 from alambique.artefacts.soft_labels import SoftLabels
@@ -27,6 +28,7 @@ class Setup:
         student_reader: the same for the student.
         metadata: the data's columns in the second segment.
         teacher_trained: whether the teacher should know the task already.
+        valid_answers: logits on valid, (rows, C), of a teacher that is known by its answers.
     """
 
     teacher: PreTrainedModel
@@ -37,6 +39,7 @@ class Setup:
     student_reader: Reader
     metadata: tuple[str, ...] = ()
     teacher_trained: bool = True
+    valid_answers: np.ndarray | None = None
 
     @property
     def task(self) -> Task:

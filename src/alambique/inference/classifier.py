@@ -130,6 +130,11 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
     return _in_onnx(run, chosen, facts, threads=threads, spin=spin)
 
 
+def gives_weights(folder: Path) -> bool:
+    """Whether the teacher of a run is a model; of others the run has the answers to its own rows alone."""
+    return RunFolder.existing(folder).recipe().teacher.answering is None
+
+
 def open_teacher(folder: Path) -> Classifier:
     """Load the teacher of a run, in PyTorch.
 

@@ -16,10 +16,11 @@ from transformers import (
 from alambique.models.labels import label_config
 from alambique.models.pretrained import check_positions
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
-from alambique.models.tokenizer import for_model
+from alambique.models.tokenizer import for_model, train_wordpiece
 from alambique.recipe.sections import Scratch, Student
 
 POSITIONS = 512
+VOCABULARY = 8000  # at most, of a student's own tokenizer
 
 
 def config_from_scratch(size: Scratch, **entries: Any) -> BertConfig | DistilBertConfig:
@@ -63,26 +64,45 @@ def model_from_scratch(
 
 @dataclass(frozen=True)
 class FromScratch(StudentForm):
-    """A student with random weights, which reads with its teacher's tokenizer."""
+    """A student with random weights, which reads with its teacher's tokenizer or, where that has none, one of its own.
+
+    Attributes:
+        size: architecture, layers, width, heads.
+        alone: whether the teacher has no tokenizer.
+        own_tokenizer: trained on train; None where the teacher has one, or a finished run is only looked at.
+    """
 
     size: Scratch
+    alone: bool = False
+    own_tokenizer: PreTrainedTokenizerBase | None = None
 
     @classmethod
     def resolve(cls, section: Student, surroundings: Surroundings) -> Self:
-        """Check that texts are not longer than the student has positions for.
+        """Check that texts are not longer than the student has positions for; train a tokenizer if the teacher has none.
 
         Raises:
             ModelError: they are.
         """
         check_positions(surroundings.max_length, POSITIONS, key="student.from_scratch")
-        return cls(cast("Scratch", section.from_scratch))
+        size, train = cast("Scratch", section.from_scratch), surroundings.train
+        if train is None:
+            return cls(size)
+        texts = [text for row in train.segments() for text in row]
+        return cls(size, alone=True, own_tokenizer=train_wordpiece(texts, vocabulary=size.vocabulary or VOCABULARY))
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """Its own; None where it reads with its teacher's."""
+        return self.own_tokenizer
 
     def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
-        """Its size and the tokenizer."""
+        """Its size and the tokenizer; one of its own follows from train and the size of its vocabulary."""
         del teacher
-        return form_key(from_scratch=self.size.model_dump(mode="json"), tokenizer=teacher_tokenizer)
+        size = self.size.model_dump(mode="json", exclude=None if self.alone else {"vocabulary"})
+        return form_key(from_scratch=size, tokenizer=None if self.alone else teacher_tokenizer)
 
     def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Draw the weights."""
-        model = model_from_scratch(self.size, context.teacher_tokenizer, context.label_names, seed=context.seed)
-        return model, for_model(context.teacher_tokenizer, model)
+        tokenizer = self.own_tokenizer or context.teacher_tokenizer
+        model = model_from_scratch(self.size, tokenizer, context.label_names, seed=context.seed)
+        return model, for_model(tokenizer, model)

@@ -160,6 +160,8 @@ class FromTeacherLayers(StudentForm):
             ModelError: it is not, or has not.
         """
         form = cast("FromTeacher", section.from_teacher)
+        if surroundings.teacher_config is None:
+            raise ModelError("student.from_teacher: is made of a teacher's layers, and this teacher has none.")
         check_layers(surroundings.teacher_config, form)
         return cls(form)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from alambique.artefacts.splits import Split
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -20,14 +22,17 @@ class Surroundings:
     Attributes:
         label_names: the classes.
         max_length: where texts are cut, in tokens.
-        teacher_config: of the teacher before it is trained; its architecture and layers are what counts.
+        teacher_config: of the teacher before it is trained; its architecture and layers are what counts. None for a teacher
+            without weights.
         pairs: whether rows have two segments.
+        train: rows to train a tokenizer on, where the teacher has none.
     """
 
     label_names: tuple[str, ...]
     max_length: int
-    teacher_config: PreTrainedConfig
+    teacher_config: PreTrainedConfig | None
     pairs: bool = False
+    train: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class BuildContext:
 
     Attributes:
         load_teacher: loads the trained teacher, for a student made of its layers.
-        teacher_tokenizer: becomes the student's, unless it has one of its own; a copy is given out.
+        teacher_tokenizer: becomes the student's, unless it has one of its own, which then stands here where the teacher has
+            none; a copy is given out.
         label_names: the classes.
         seed: of all weights that are not taken over.
     """

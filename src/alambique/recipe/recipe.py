@@ -14,6 +14,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from alambique.errors import RecipeError
+from alambique.recipe.answering import beyond_answers
 from alambique.recipe.distillation import Distillation
 from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.schedules import ends_of
@@ -144,7 +145,7 @@ class Recipe(Section):
             RecipeError: lists every problem with its key path and, if one is close, the key that was probably meant.
         """
         raw, problems = _with_new_names(raw)
-        problems += _two_forms(raw)
+        problems += [*_two_forms(raw), *beyond_answers(raw)]
         try:
             recipe = cls.model_validate(raw)
         except ValidationError as error:
@@ -154,10 +155,15 @@ class Recipe(Section):
         return recipe
 
     @classmethod
-    def load(cls, name: str | Path, overrides: tuple[str, ...] = ()) -> Self:
+    def load(cls, name: str | Path, overrides: tuple[str, ...] = (), *, given_with: str = "--set") -> Self:
         """Read a shipped recipe by name, or a YAML file, and apply ``key=value`` overrides.
 
         A path in the recipe is relative to the current folder or, if it does not exist there, to the folder of the recipe.
+
+        Args:
+            name: of the recipe, or its file.
+            overrides: each ``key=value``, with dots in the key.
+            given_with: how the user gave the overrides, for messages.
 
         Raises:
             RecipeError: the recipe does not exist, is not YAML, or has problems.
@@ -173,7 +179,7 @@ class Recipe(Section):
         where = f"Recipe {name}"
         if overrides:
             _override(raw, overrides, texts)
-            where += " with --set"
+            where += f" with {given_with}"
         recipe = cls.from_dict(raw, where=where)
         return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
 
@@ -190,7 +196,7 @@ class Recipe(Section):
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"source": located, "unlabelled": more}),
-                "teacher": self.teacher.model_copy(update={"model": _located(self.teacher.model, folder)}),
+                "teacher": _teacher_located(self.teacher, folder),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
             }
         )
@@ -319,6 +325,14 @@ def _two_forms(raw: dict[str, Any]) -> list[str]:
         if len(given) > 1:
             problems.append(f"{section}: {' and '.join(given)} are given together; give one of {', '.join(forms)}.")
     return problems
+
+
+def _teacher_located(teacher: Teacher, folder: Path) -> Teacher:
+    located: dict[str, Any] = {key: _located(getattr(teacher, key), folder) for key in ("model", "probabilities")}
+    if teacher.zero_shot is not None:
+        model = _located(teacher.zero_shot.model, folder)
+        located["zero_shot"] = teacher.zero_shot.model_copy(update={"model": model})
+    return teacher.model_copy(update=located)
 
 
 def _all_located(names: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...]:

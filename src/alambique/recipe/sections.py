@@ -6,24 +6,18 @@ The text below each key is its line in ``docs/recipe.md``, which :mod:`alambique
 import codecs
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from alambique.recipe.answering import ANSWERING, ZeroShot
 from alambique.recipe.data_values import label_groups_value, names_value, source_value
+from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
 MOST_LAYERS = 200
 MOST_PARAMETERS = 2 * 10**9  # of a model made from scratch, for a laptop or one GPU
 NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
-FORMS = {"teacher": ("model", "from_scratch"), "student": ("model", "from_teacher", "from_scratch")}
+FORMS = {"teacher": ("model", "from_scratch", *ANSWERING), "student": ("model", "from_teacher", "from_scratch")}
 
 
 def as_tuple(value: Any) -> Any:
@@ -55,12 +49,6 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Count = Annotated[int, Field(ge=1)]
 Bounded = Annotated[int, Field(ge=1, le=2**16)]
 Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
-
-
-class Section(BaseModel):
-    """A frozen part of the recipe that knows all of its keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Data(Section):
@@ -153,6 +141,9 @@ class Scratch(Section):
     """Attention heads of each layer; must divide the width."""
     feed_forward: Bounded | None = None
     """Hidden size of the feed-forward networks; null: four times the width."""
+    vocabulary: Annotated[int, Field(ge=100, le=10**6)] | None = None
+    """Of a student whose teacher has no tokenizer, as with `teacher.probabilities`: maximum vocabulary size of the WordPiece
+    tokenizer that is trained on train; null: 8000."""
 
     @field_validator("heads")
     @classmethod
@@ -238,13 +229,22 @@ class Training(Section):
 
 
 class Teacher(Training):
-    """The large model: a checkpoint to fine-tune, a finished classifier, or one from scratch."""
+    """The large model: a checkpoint to fine-tune, a finished classifier, one from scratch, or answers alone.
+
+    [teachers.md](teachers.md) describes each.
+    """
 
     model: Annotated[str, Field(min_length=1)] | None = None
     """A Hub id, a local folder, or `package:MODULE/FOLDER`; safetensors only."""
     from_scratch: TeacherScratch | None = None
     """Instead of a model: `{architecture: bert, layers: 2, width: 128, heads: 4, vocabulary: 8000}`, with a tokenizer
     trained on train."""
+    probabilities: Annotated[str, Field(min_length=1)] | None = None
+    """Instead of a model: a file (CSV, TSV, JSON Lines, Parquet) with the probabilities or logits that anything gave the
+    rows of train, valid and test. See [teachers.md](teachers.md)."""
+    zero_shot: ZeroShot | None = None
+    """Instead of a model: `{model: NLI, template: "This text is about {}."}`. The logit of a label is that of entailment of
+    its sentence by the text."""
     fine_tune: bool = True
     """False: the model is a finished classifier whose label names are those of the data."""
     epochs: Bounded = 3
@@ -256,6 +256,16 @@ class Teacher(Training):
     @classmethod
     def _default_form(cls, raw: Any) -> Any:
         return _with_default_form(raw, "teacher", DEFAULT_TEACHER)
+
+    @property
+    def answering(self) -> str | None:
+        """The form of a teacher that gives answers and no weights; None for a model."""
+        return next((form for form in ANSWERING if getattr(self, form) is not None), None)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is trained in the run."""
+        return self.fine_tune and self.answering is None
 
     @field_validator("fine_tune")
     @classmethod

@@ -17,6 +17,7 @@ from alambique.report.parts import DataFinding
 from alambique.report.results import RunResults
 from alambique.report.schema import DataReport, Environment, Report, Seeds
 from alambique.report.soft_label_report import SoftLabelReport
+from alambique.report.teacher_notes import teacher_notes
 from alambique.report.verdict_report import Verdict
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
@@ -59,7 +60,12 @@ def collect_report(results: RunResults) -> Report:
             label_names=splits.label_names,
             ordinal=splits.ordinal,
             label_counts=splits.counts(),
-            notes=(*splits.notes, *_unlabelled(run, recipe), *_weakness(recipe, models)),
+            notes=(
+                *splits.notes,
+                *_unlabelled(run, recipe),
+                *teacher_notes(run, recipe, splits.label_names),
+                *_weakness(recipe, models),
+            ),
             findings=tuple(DataFinding.model_validate(finding) for finding in results.findings),
         ),
         models=models,
@@ -95,6 +101,7 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
     )
     if name in (TFIDF, MAJORITY):
         return ModelReport(parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test)
+    timed = [model for model in MODELS if model in cost]
     fitted = tuple(Calibration.model_validate(values) for values in calibration(name, scored, splits, task))
     return ModelReport(
         parameters=predictions.parameters,
@@ -104,8 +111,8 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
         temperature=fitted[list(seeds).index(results.best)].temperature,
         calibration=fitted,
         epochs=_epochs(name, results),
-        latency_ms=Latency.model_validate(cost[name]["latency_ms"]) if name in MODELS else None,
-        throughput_per_s=cost[name]["throughput_per_s"] if name in MODELS else None,
+        latency_ms=Latency.model_validate(cost[name]["latency_ms"]) if name in timed else None,
+        throughput_per_s=cost[name]["throughput_per_s"] if name in timed else None,
     )
 
 

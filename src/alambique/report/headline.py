@@ -38,7 +38,7 @@ def tiles(report: Report) -> list[Tile]:
             retained = number(retention.mean, 100)
             shown.append(Tile("Teacher retained", retained and f"{retained} %", f"of its {_note(retention)}"))
     student, teacher = report.student, report.teacher
-    if teacher.parameters:
+    if teacher.parameters and student.parameters:
         share = student.parameters / teacher.parameters
         size = f"{number(share, 100, 0 if share > _MANY_TIMES_SMALLER else 1)} %"
         shown.append(Tile("Size", size, f"{grouped(student.parameters)} of {grouped(teacher.parameters)} parameters"))
@@ -64,7 +64,7 @@ def _retained(report: Report) -> list[str]:
 
 
 def _smaller(report: Report) -> list[str]:
-    if not report.teacher.parameters:
+    if not report.teacher.parameters or report.student.parameters is None:
         return []
     change = report.student.parameters / report.teacher.parameters - 1
     if not change:

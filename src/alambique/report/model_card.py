@@ -84,6 +84,11 @@ def _recipe(report: Report) -> str:
         role: {**recipe[role], "model": model and _without_folders(model)}
         for role, model in (("teacher", choices.teacher.model), ("student", choices.student.model))
     }
+    file, zero_shot = (models["teacher"].get(form) for form in ("probabilities", "zero_shot"))
+    if file is not None:
+        models["teacher"]["probabilities"] = _without_folders(file)
+    if zero_shot is not None:
+        models["teacher"]["zero_shot"] = {**zero_shot, "model": _without_folders(zero_shot["model"])}
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})
 
 

@@ -67,10 +67,10 @@ class Latency(Part):
 class ModelReport(Part):
     """One model: its size, quality and cost."""
 
-    parameters: int
-    """Number of weights."""
+    parameters: int | None
+    """Number of weights; null for a teacher that is known by its answers alone."""
     bytes: int | None
-    """Size of the weights on disk, in bytes; null for a baseline, which is not stored."""
+    """Size of the weights on disk, in bytes; null for a baseline, which is not stored, and for such a teacher."""
     valid: Quality
     """On valid, where every choice was made: figures of the epoch that is best there, so they flatter."""
     test: Quality
@@ -82,9 +82,9 @@ class ModelReport(Part):
     epochs: Epochs | None = None
     """Planned and made epochs; null for a baseline, or a model that was not trained in this run."""
     latency_ms: Latency | None = None
-    """Time for a single text, in milliseconds; null for baselines and further teachers."""
+    """Time for a single text, in milliseconds; null for baselines, further teachers and a teacher known by its answers."""
     throughput_per_s: float | None = None
-    """Texts per second in batches of 32; null for baselines and further teachers."""
+    """Texts per second in batches of 32; null where the latency is."""
 
     @property
     def median_latency_ms(self) -> float | None:

@@ -45,7 +45,7 @@ WITH_COUNTS, WITH_NAMES, NAME_LENGTH = 10, 25, 14
 def quality_against_latency(models: Mapping[str, ModelReport]) -> str:
     """Draw a mark per model at its median latency and its macro-F1 on test, with the interval; timed models only."""
     timed = {name: (model, latency) for name, model in models.items() if (latency := model.median_latency_ms)}
-    with _canvas(3.8, 3.3) as (figure, axes):
+    with canvas(3.8, 3.3) as (figure, axes):
         for name, (model, latency) in timed.items():
             colour, marker, _ = _shape(name)
             quality = model.test.macro_f1
@@ -63,7 +63,7 @@ def quality_against_latency(models: Mapping[str, ModelReport]) -> str:
         axes.set_xlabel("milliseconds per text (median)")
         axes.set_ylabel("macro-F1 on test, %")
         _legend(figure)
-        return _svg(figure, "latency", f"macro-F1 on test against the time per text, for {len(timed)} models")
+        return svg_element(figure, "latency", f"macro-F1 on test against the time per text, for {len(timed)} models")
 
 
 def learning_curves(curves: Mapping[str, Curve], name: str, label: str, scale: float = 1) -> str:
@@ -75,7 +75,7 @@ def learning_curves(curves: Mapping[str, Curve], name: str, label: str, scale: f
         label: of the vertical axis.
         scale: 100 for percent.
     """
-    with _canvas(3.8, 2.9) as (figure, axes):
+    with canvas(3.8, 2.9) as (figure, axes):
         for model, points in curves.items():
             colour, marker, dashes = _shape(model)
             few = len(points) <= 12  # noqa: PLR2004 - more marks than that hide the line
@@ -87,12 +87,12 @@ def learning_curves(curves: Mapping[str, Curve], name: str, label: str, scale: f
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         _legend(figure)
-        return _svg(figure, f"curves-{name}", f"{label} by epoch of {' and '.join(curves)}")
+        return svg_element(figure, f"curves-{name}", f"{label} by epoch of {' and '.join(curves)}")
 
 
 def reliability(models: Mapping[str, Sequence[ConfidenceBin]]) -> str:
     """Draw how often each model is right against how sure it is; the larger the mark, the more rows."""
-    with _canvas(3.8, 3.6) as (figure, axes):
+    with canvas(3.8, 3.6) as (figure, axes):
         axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
         for name, bins in models.items():
             colour, marker, dashes = _shape(name)
@@ -105,13 +105,15 @@ def reliability(models: Mapping[str, Sequence[ConfidenceBin]]) -> str:
             axes.plot([], [], color=colour, linestyle=dashes, marker=marker, markersize=5, label=name)
         axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="confidence, %", ylabel="right, %")
         _legend(figure)
-        return _svg(figure, "reliability", f"Share of right predictions against confidence of {', '.join(models)}")
+        return svg_element(
+            figure, "reliability", f"Share of right predictions against confidence of {', '.join(models)}"
+        )
 
 
 def confusion(name: str, matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     """Draw a model's predictions (columns) by true label (rows); the shade is the share of the row."""
     classes = len(matrix)
-    with _canvas(3.6, 3.6) as (figure, axes):
+    with canvas(3.6, 3.6) as (figure, axes):
         for row, counts in enumerate(matrix):
             for column, count in enumerate(counts):
                 _cell(axes, row, column, count, sum(counts), in_words=classes <= WITH_COUNTS)
@@ -125,12 +127,12 @@ def confusion(name: str, matrix: Sequence[Sequence[int]], labels: Sequence[str])
         axes.spines[["left", "bottom"]].set_visible(False)
         right, total = sum(matrix[i][i] for i in range(classes)), sum(map(sum, matrix))
         title = f"Confusion matrix of {name}: right on {right} of {total} rows"
-        return _svg(figure, f"confusion-{name.replace('/', '-')}", title)
+        return svg_element(figure, f"confusion-{name.replace('/', '-')}", title)
 
 
 def token_lengths(lengths: Sequence[int], cut_off: int) -> str:
     """Draw a histogram of the lengths of the training texts, with the cut-off."""
-    with _canvas(3.8, 2.7) as (figure, axes):
+    with canvas(3.8, 2.7) as (figure, axes):
         end = max(*lengths, cut_off) + 1
         width = max(1, -(-end // 48))
         counts, edges = np.histogram(lengths, bins=np.arange(0, end + width, width))
@@ -144,12 +146,12 @@ def token_lengths(lengths: Sequence[int], cut_off: int) -> str:
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.set(xlabel="tokens per text", ylabel="rows of train")
-        return _svg(figure, "lengths", f"Histogram of the lengths of {len(lengths)} training texts")
+        return svg_element(figure, "lengths", f"Histogram of the lengths of {len(lengths)} training texts")
 
 
 def gain(figures: Gain) -> str:
     """Draw the verdict's gain with its interval, against no difference; with several seeds, a tick per seed."""
-    with _canvas(3.8, 1.25) as (figure, axes):
+    with canvas(3.8, 1.25) as (figure, axes):
         colour = SHAPES["student"][0]
         axes.axvline(0, color=INK, linewidth=1)
         if figures.low is not None and figures.high is not None:
@@ -162,7 +164,7 @@ def gain(figures: Gain) -> str:
         axes.set(ylim=(-0.8, 1.1), yticks=[], xlabel="points gained over the undistilled student")
         axes.margins(x=0.12)
         axes.spines["left"].set_visible(False)
-        return _svg(figure, "gain", "The gain with its interval, beside the line of no difference")
+        return svg_element(figure, "gain", "The gain with its interval, beside the line of no difference")
 
 
 def _shape(name: str) -> tuple[str, str, str]:
@@ -186,7 +188,7 @@ def _short(label: str) -> str:
 
 
 @contextmanager
-def _canvas(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+def canvas(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """A figure of this size in inches, in our style whatever the user's own settings; a label's glyphs are the browser's."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(Glyph|glyph|font).*")
@@ -200,7 +202,7 @@ def _legend(figure: Figure) -> None:
     figure.legend(loc="outside upper left", ncols=4, fontsize=8, handlelength=1.6, columnspacing=1, borderaxespad=0)
 
 
-def _svg(figure: Figure, name: str, title: str) -> str:
+def svg_element(figure: Figure, name: str, title: str) -> str:
     """The figure as an element of the page, without date and version: the same each time."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})

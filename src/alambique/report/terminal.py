@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from alambique.report.names import model_title
-from alambique.report.numbers import grouped, percent
+from alambique.report.numbers import NO_FIGURE, grouped, percent
 from alambique.report.schema import Report
 from alambique.report.verdict_words import CHOSEN, verdict_words
 
@@ -26,5 +26,7 @@ def comparison(report: Report) -> Table:
             model.valid.accuracy, model.valid.macro_f1, model.test.accuracy, model.test.macro_f1,
             model.test.agreement_with_teacher,
         )  # fmt: skip
-        table.add_row(model_title(name), grouped(model.parameters), *(percent(figure.mean) for figure in figures))
+        table.add_row(
+            model_title(name), grouped(model.parameters) or NO_FIGURE, *(percent(figure.mean) for figure in figures)
+        )
     return table

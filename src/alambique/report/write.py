@@ -11,7 +11,7 @@ from alambique.report.results import read_results
 from alambique.report.schema import Report
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
-from alambique.run.layout import MODEL_CARD, REPORT_HTML, REPORT_JSON, TEACHER, TOKENS
+from alambique.run.layout import MODEL_CARD, REPORT_HTML, REPORT_JSON, STUDENT, TEACHER, TOKENS
 
 
 def write_report(run: RunFolder) -> Report:
@@ -31,8 +31,9 @@ def write_report(run: RunFolder) -> Report:
 
 def _token_lengths(run: RunFolder, train: Split) -> list[int]:
     """Tokens of each row before it is cut: as the run counted them, or counted now for a run made before it did."""
-    lengths = read_uncut_lengths(run.path / TOKENS / TEACHER / train.name)
+    role = TEACHER if run.recipe().teacher.answering is None else STUDENT
+    lengths = read_uncut_lengths(run.path / TOKENS / role / train.name)
     if lengths is None:
-        tokenizer = load_tokenizer(run.path / TEACHER, key=TEACHER)
+        tokenizer = load_tokenizer(run.path / role, key=role)
         lengths = tokenize_rows(tokenizer, train.segments(), max_length=None).lengths
     return [int(length) for length in lengths]

@@ -47,7 +47,7 @@ from alambique.run.layout import (
 from alambique.run.lock import LOCK, hold
 from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact
 from alambique.run.system_errors import explain_system_error
-from alambique.run.work import fill, has_finished_stage, publish, remove, remove_new
+from alambique.run.work import fill, has_finished_stage, publish, remove, remove_new, take_over
 
 # stages of a seed that not every run has
 _FURTHER = (
@@ -68,7 +68,7 @@ class RunFolder:
         self,
         path: Path,
         *,
-        fallback: "RunFolder | None" = None,
+        fallbacks: tuple[Path, ...] = (),
         say: Callable[[str], None] = _silent,
         may_write: bool = True,
         whole: dict[Path, Artefact] | None = None,
@@ -77,26 +77,34 @@ class RunFolder:
 
         Args:
             path: the folder.
-            fallback: where the same stage may stand already, from when the run had one seed, or several.
+            fallbacks: folders where the same stage may stand already: of this run, from when it had one seed, or several;
+                of other runs.
             say: told of artefacts that are damaged and made again.
             may_write: whether stages may be made; see :meth:`read_only`.
             whole: where artefacts are noted whose files :meth:`stage` compared with their hashes.
         """
-        self.path, self.fallback, self.say, self.may_write = path, fallback, say, may_write
+        self.path, self.fallbacks, self.say, self.may_write = path, fallbacks, say, may_write
         self.whole = {} if whole is None else whole
 
     @classmethod
     @contextmanager
-    def create(cls, path: Path, *, say: Callable[[str], None] = _silent) -> Iterator[Self]:
+    def create(
+        cls, path: Path, *, say: Callable[[str], None] = _silent, fallbacks: tuple[Path, ...] = ()
+    ) -> Iterator[Self]:
         """A new folder, or one that is a run already, locked.
 
         On the user's error a folder made here is taken away again, unless a stage was finished in it.
+
+        Args:
+            path: the folder.
+            say: told of artefacts that are damaged and made again.
+            fallbacks: other runs, whose artefacts are taken over where their keys are the same.
 
         Raises:
             RunFolderError: the folder holds other things, cannot be written, or another process has it.
         """
         path = path.absolute()
-        run = cls(path, say=say)
+        run = cls(path, say=say, fallbacks=tuple(each.absolute() for each in fallbacks))
         try:
             if path.exists() and not path.is_dir():
                 raise RunFolderError(f"{path} is a file; --out must name a folder.")
@@ -167,7 +175,7 @@ class RunFolder:
 
     def read_only(self) -> "RunFolder":
         """The same folder, whose stages are looked up and never made: :meth:`stage` refuses one that is not current."""
-        return RunFolder(self.path, fallback=self.fallback, say=self.say, may_write=False)
+        return RunFolder(self.path, fallbacks=self.fallbacks, say=self.say, may_write=False)
 
     def recipe(self) -> Recipe:
         """The recipe in the folder."""
@@ -218,11 +226,10 @@ class RunFolder:
 
     def seed(self, seed: int, *, alone: bool) -> "RunFolder":
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
-        path, other = self.path / SEEDS / str(seed), self.path
-        if alone:
-            path, other = other, path
-        fallback = RunFolder(other, say=self.say)
-        return RunFolder(path, fallback=fallback, say=self.say, may_write=self.may_write, whole=self.whole)
+        places = (self.path, self.path / SEEDS / str(seed))
+        path, other = places if alone else places[::-1]
+        fallbacks = (other, *(each / path.relative_to(self.path) for each in self.fallbacks))
+        return RunFolder(path, fallbacks=fallbacks, say=self.say, may_write=self.may_write, whole=self.whole)
 
     def seeds_of(self, recipe: Recipe) -> "dict[int, RunFolder]":
         """Where the artefacts of each seed of a recipe lie, in its order."""
@@ -233,8 +240,10 @@ class RunFolder:
         if number == 0:
             return self
         place = f"{STUDENTS}/{number + 1}"
-        fallback = None if self.fallback is None else RunFolder(self.fallback.path / place, say=self.say)
-        return RunFolder(self.path / place, fallback=fallback, say=self.say, may_write=self.may_write, whole=self.whole)
+        fallbacks = tuple(each / place for each in self.fallbacks)
+        return RunFolder(
+            self.path / place, fallbacks=fallbacks, say=self.say, may_write=self.may_write, whole=self.whole
+        )
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
         """Skip a stage whose manifest still holds, or make it.
@@ -260,9 +269,10 @@ class RunFolder:
         folder, work = self.path / name, self.path / WORK / name
         self._say_damage(folder, key)
         try:
-            if self.fallback is not None and read_artefact(self.fallback.path / name, key) is not None:
+            there = next((f / name for f in self.fallbacks if read_artefact(f / name, key) is not None), None)
+            if there is not None:
                 remove(work)
-                shutil.copytree(self.fallback.path / name, work)
+                take_over(there, work)
             if read_artefact(work, key) is None:
                 fill(work, key, make)
             publish(work, folder)

@@ -1,6 +1,7 @@
 """A stage's work folder: filled, then moved to its place whole; and what is removed again."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -24,6 +25,21 @@ def fill(work: Path, key: dict[str, Any], write: Callable[[Path], None]) -> None
     begun = time.perf_counter()
     write(work)
     write_manifest(work, key, time.perf_counter() - begun, leave_out=(KEY, SCRATCH))
+
+
+def take_over(folder: Path, work: Path) -> None:
+    """Make ``work`` a copy of another run's artefact: the same files by hard links, where the file system has them.
+
+    Files of an artefact are replaced and never written to, so that neither run changes the other's.
+    """
+    shutil.copytree(folder, work, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target)
 
 
 def publish(work: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ import uvicorn
 
 from alambique.cpu import available_cores
 from alambique.errors import AddressError, AlambiqueError
-from alambique.inference.classifier import TORCH, Classifier, open_classifier, open_teacher
+from alambique.inference.classifier import TORCH, Classifier, gives_weights, open_classifier, open_teacher
 from alambique.inference.onnx_model import BATCH, rows_together
 from alambique.run.layout import TEACHER
 from alambique.run.manifest import MANIFEST
@@ -63,7 +63,7 @@ def serve(
     warm(student, workers)
     if student.backend != TORCH:
         alone = run_alone(student, _with_all_cores(folder, student))
-    has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file()
+    has_teacher = teacher and (folder / TEACHER / MANIFEST).is_file() and gives_weights(folder)
     open_it = partial(_open_teacher, folder) if has_teacher else None
     app = build_app(student, open_it, limits, workers=workers, alone=alone)
     listener = listen(host, port)

@@ -27,10 +27,10 @@ _SIDE = 2048
 
 @dataclass(frozen=True)
 class BenchmarkInputs(Inputs):
-    """Teacher, student and twin, and the texts they are timed on."""
+    """Teacher (if it is a model), student and twin, and the texts they are timed on."""
 
     models: Mapping[str, Artefact] = keyed(
-        "inputs", value=lambda models: {name: models[name].digest for name in MODELS}
+        "inputs", value=lambda models: {name: models[name].digest for name in MODELS if name in models}
     )
     test: Split = keyed("inputs", "test", value=lambda split: split.digest)
     max_length: int = keyed("max_length")
@@ -45,15 +45,16 @@ def _make(inputs: BenchmarkInputs, work: Path, reporter: Reporter) -> None:
     """
     segments = inputs.test.segments()
     with reporter.stage("benchmark") as step:
-        step.start(ROUNDS * len(MODELS))
-        score = {name: _scorer(inputs.models[name].folder, inputs.max_length) for name in MODELS}
+        names = [name for name in MODELS if name in inputs.models]
+        step.start(ROUNDS * len(names))
+        score = {name: _scorer(inputs.models[name].folder, inputs.max_length) for name in names}
         for scorer in score.values():
             scorer(segments[:BATCH], BATCH)
         rounds = []
         for _ in range(ROUNDS):
             rounds.append({name: _round(each, segments) for name, each in score.items()} | {"rate": matmul_rate()})
-            step.advance(len(MODELS))
-    write_text(work / COST, json.dumps(_summary(rounds), indent=1))
+            step.advance(len(names))
+    write_text(work / COST, json.dumps(_summary(rounds, names), indent=1))
 
 
 STAGE = Stage(BENCHMARK, _make)
@@ -92,9 +93,9 @@ def _round(score: Scorer, segments: Segments) -> dict[str, Any]:
     return {"latencies_ms": singles, "throughput_per_s": len(some) / (time.perf_counter() - begun)}
 
 
-def _summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(rounds: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
     summary: dict[str, Any] = {"gflops_matmul": float(np.median([r["rate"] for r in rounds]))}
-    for name in MODELS:
+    for name in names:
         latencies = np.concatenate([r[name]["latencies_ms"] for r in rounds])
         summary[name] = {
             "latency_ms": {"p50": float(np.percentile(latencies, 50)), "p99": float(np.percentile(latencies, 99))},

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedModel
 
-from alambique.artefacts.predictions import PARAMETERS, Predictions, read_scored, write_predictions
+from alambique.artefacts.answers import answer_facts, read_answers
+from alambique.artefacts.predictions import KEPT, PARAMETERS, Predictions, read_scored, write_predictions
 from alambique.artefacts.soft_labels import Mean, SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
@@ -85,6 +86,28 @@ def evaluate(
 
 
 @dataclass(frozen=True)
+class AnsweredInputs(Inputs):
+    """A teacher's answers, and the rows of which they are predictions."""
+
+    answers: Artefact = keyed("inputs", "model", value=lambda answers: answers.digest)
+    splits: Splits = keyed(value=_scored_key)
+
+
+def _take_answers(inputs: AnsweredInputs, work: Path, reporter: Reporter) -> None:
+    del reporter
+    for split in (inputs.splits.valid, inputs.splits.test):
+        logits = read_answers(inputs.answers.folder, split)
+        write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
+    parameters = answer_facts(inputs.answers.folder)["parameters"]
+    write_text(work / PARAMETERS, json.dumps({"parameters": parameters, KEPT: False}))
+
+
+def evaluate_answers(run: RunFolder, name: str, answers: Artefact, splits: Splits, *, reporter: Reporter) -> None:
+    """Keep a teacher's answers to valid and test as its predictions."""
+    Stage(f"{PREDICTIONS}/{name}", _take_answers).run(run, AnsweredInputs(answers, splits), reporter)
+
+
+@dataclass(frozen=True)
 class EnsembleInputs(Inputs):
     """The teachers that labelled train, and the rows they are scored on together."""
 
@@ -120,7 +143,8 @@ def evaluate_ensemble(
             ]
             logits = inputs.mean.logits(np.mean(terms, axis=0))
             write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
-        parameters = sum(each.parameters for each in inputs.members)
+        sizes = [each.parameters for each in inputs.members]
+        parameters = None if None in sizes else sum(size for size in sizes if size is not None)
         write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
 
     scored = tuple(read_scored(run, name, splits) for name in members)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from transformers import PreTrainedModel
 
+from alambique.artefacts.answers import read_answers
 from alambique.artefacts.soft_labels import (
     LOGITS,
     Mean,
@@ -53,12 +54,14 @@ class Labeller:
         rows: (n,) int64, rising positions in train of the rows that it labels, none of which it was trained on; None: all
             rows.
         valid_logits: (rows of valid, C), for a temperature where it was trained on all of train.
+        answered: whether its answers to train lie in its folder, in the place of a model.
     """
 
     teacher: Artefact
     tokens: Mapping[str, Tokens]
     rows: np.ndarray | None = None
     valid_logits: np.ndarray | None = None
+    answered: bool = False
 
 
 def _teachers_key(labellers: tuple[Labeller, ...]) -> dict[str, Any]:
@@ -94,13 +97,9 @@ def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
     with reporter.stage("soft labels") as step:
         step.start(sum(len(inputs.train) if each.rows is None else len(each.rows) for each in inputs.labellers))
         for number, labeller in enumerate(inputs.labellers):
-            model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
             place = work if alone else work / SCRATCH / str(number)
             place.mkdir(parents=True, exist_ok=True)
-            tokens = labeller.tokens["train"]
-            if labeller.rows is not None:
-                tokens = tokens.take(labeller.rows)
-            label_rows(model, tokens, place, compute=inputs.compute, step=step)
+            _label(inputs, labeller, place, step)
             parts.append(Part(place / LOGITS, labeller.rows, _temperature(inputs, labeller, place / LOGITS)))
     if not alone:
         combine_logits(parts, work / LOGITS, len(inputs.train), mean_over_teachers(inputs.settings, inputs.task))
@@ -113,6 +112,20 @@ def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
     if inputs.settings.calibrate:
         worth["temperatures"] = [part.temperature for part in parts]
     write_soft_labels(SoftLabels(inputs.train.ids, logits, inputs.label_names, made_from, worth=worth), work)
+
+
+def _label(inputs: SoftLabelInputs, labeller: Labeller, place: Path, step: Step) -> None:
+    """Write the logits that a teacher gives its rows."""
+    if labeller.answered:
+        logits = read_answers(labeller.teacher.folder, inputs.train)
+        np.save(place / LOGITS, logits if labeller.rows is None else logits[labeller.rows], allow_pickle=False)
+        step.advance(len(logits) if labeller.rows is None else len(labeller.rows))
+        return
+    model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
+    tokens = labeller.tokens["train"]
+    if labeller.rows is not None:
+        tokens = tokens.take(labeller.rows)
+    label_rows(model, tokens, place, compute=inputs.compute, step=step)
 
 
 def _temperature(inputs: SoftLabelInputs, labeller: Labeller, file: Path) -> float:

@@ -54,6 +54,8 @@ def recorded_student(run: RunFolder, section: Student, surroundings: Surrounding
 
     A checkpoint that is not here any more counts as the one that the run recorded.
     """
+    if section.from_scratch is not None and surroundings.train is not None:
+        return FromScratch(section.from_scratch, alone=True)  # its tokenizer is in the run
     if section.model is None:
         return resolve_student(section, surroundings)
     recorded = run.recorded_key(STUDENT).get("inputs", {}).get("checkpoint")
@@ -147,7 +149,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
     model, tokenizer = inputs.start.form.build(
         BuildContext(
             load_teacher=lambda: load_finished(inputs.start.teacher.folder, key="teacher"),
-            teacher_tokenizer=load_tokenizer(inputs.start.teacher.folder, key="teacher"),
+            teacher_tokenizer=inputs.start.form.tokenizer or load_tokenizer(inputs.start.teacher.folder, key="teacher"),
             label_names=inputs.label_names,
             seed=inputs.seed,
         )

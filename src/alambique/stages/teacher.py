@@ -1,4 +1,4 @@
-"""The teachers: each is fine-tuned here, or a finished classifier brought into the data's label order."""
+"""The teachers: fine-tuned here, finished classifiers brought into the data's label order, or known by their answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +15,8 @@ from alambique.data.folds import assign_folds
 from alambique.errors import ModelError, RecipeError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import most_frequent, usefulness
+from alambique.inference.answering import AnswerSource
+from alambique.inference.sources import recorded_source, resolve_source
 from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
 from alambique.models.labels import label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
@@ -31,6 +33,7 @@ from alambique.models.pretrained import (
 from alambique.models.tokenizer import load_tokenizer, save_tokenizer, train_wordpiece
 from alambique.models.trial import Conditions, check_finished, check_weights
 from alambique.progress import Reporter
+from alambique.recipe.answering import ANSWERING
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
 from alambique.recipe.soft_labels import AUTO_FOLDS
@@ -43,6 +46,10 @@ from alambique.training.rows import TrainingRows
 
 KEY = "teacher.model"
 SEEDS_APART = 1000  # between the seeds of two members
+_REMEDIES = {
+    "probabilities": "Look whether its values stand with the right rows and labels, or give another file.",
+    "zero_shot": "Try another teacher.zero_shot.template or words for the labels, or another model.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +59,11 @@ class TeacherInit:
     Attributes:
         name: its folder in the run: ``teacher``, or ``teachers/NAME`` where there are several.
         settings: its section of the recipe.
-        checkpoint: None for a teacher from scratch.
-        tokenizer: its own; None where a finished run is only looked at.
+        checkpoint: None for a teacher from scratch, and for one that gives answers.
+        tokenizer: its own; None for one that gives answers, and where a finished run is only looked at.
         unseen: positions of the rows of train that it is not trained on, which it will label; None: it is trained on all.
         member: which of several that differ by their seed alone.
+        answers: where its answers come from; None for a model.
     """
 
     name: str
@@ -64,6 +72,7 @@ class TeacherInit:
     tokenizer: PreTrainedTokenizerBase | None
     unseen: np.ndarray | None = None
     member: int = 0
+    answers: AnswerSource | None = None
 
     @property
     def is_copy(self) -> bool:
@@ -71,8 +80,10 @@ class TeacherInit:
         return self.unseen is not None or self.member > 0
 
     @property
-    def config(self) -> PreTrainedConfig:
-        """Its config before any training: its architecture, and how many layers it has."""
+    def config(self) -> PreTrainedConfig | None:
+        """Its config before any training: its architecture, and how many layers it has. None where it gives answers."""
+        if self.answers is not None:
+            return None
         if self.settings.from_scratch is not None:
             return config_from_scratch(self.settings.from_scratch)
         return load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
@@ -86,6 +97,9 @@ def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
         RecipeError: a finished teacher has no folds and no other seeds.
         DataError: train has fewer different texts than folds.
     """
+    if recipe.teacher.answering is not None:
+        source = resolve_source(recipe.teacher, recipe.data, splits)
+        return (TeacherInit(TEACHER, recipe.teacher, None, None, answers=source),)
     first = resolve_teacher(recipe.teacher, splits, max_length=recipe.data.max_length)
     return with_further_teachers(first, recipe, splits)
 
@@ -152,6 +166,10 @@ def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[T
     A checkpoint that is not here any more (no network, a package that was removed) counts as the one that the run recorded.
     """
     settings = recipe.teacher
+    if settings.answering is not None:
+        inputs = run.recorded_key(TEACHER).get("inputs", {})
+        source = recorded_source(settings, recipe.data, splits, inputs, run.path / TEACHER)
+        return (TeacherInit(TEACHER, settings, None, None, answers=source),)
     if settings.from_scratch is not None:
         return with_further_teachers(TeacherInit(TEACHER, settings, None, None), recipe, splits)
     recorded = run.recorded_key(TEACHER).get("inputs", {}).get("checkpoint")
@@ -161,7 +179,8 @@ def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[T
 
 def settings_key(settings: Teacher) -> dict[str, Any]:
     """What of a teacher's section its training depends on: not the name, which the checkpoint's digest stands for."""
-    return {name: value for name, value in settings.key().items() if name not in ("model", "allow_weak")}
+    others = ("model", "allow_weak", *ANSWERING)
+    return {name: value for name, value in settings.key().items() if name not in others}
 
 
 @dataclass(frozen=True)
@@ -269,10 +288,12 @@ def refuse_weak(settings: Teacher, splits: Splits, valid_logits: np.ndarray, fol
     compared = useful.against(f"always answering {splits.label_names[frequent]!r}")
     weak = f"On valid, the teacher gets {compared}. A student would learn noise from it."
     anyway = "To go on all the same: --set teacher.allow_weak=true"
-    if settings.fine_tune:
+    if settings.is_trained:
         raise WeakTeacherError(
             f"{weak} It is kept in {folder}. Try more epochs (--set teacher.epochs={settings.epochs * 2}), another "
             f"learning rate (--set teacher.learning_rate={settings.learning_rate / 2:g} or "
             f"{settings.learning_rate * 2:g}), or another teacher.model. {anyway}"
         )
+    if settings.answering is not None:
+        raise ModelError(f"{weak} {_REMEDIES[settings.answering]} {anyway}")
     raise ModelError(f"{weak} Fine-tune it (--set teacher.fine_tune=true) or give another teacher.model. {anyway}")

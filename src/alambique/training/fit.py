@@ -188,7 +188,7 @@ def prepare(
         processing_class=tokenizer,
         data_collator=identity_collator,
         compute_metrics=partial(_metrics, rows.task),
-        callbacks=[_ProgressCallback(step, rows.task.verdict_metric)],
+        callbacks=[_ProgressCallback(step, rows.task.verdict_metric, section)],
         row_ids=rows.row_ids,
         labelled=len(rows.train),
         epoch_rows=rows.epoch_rows,
@@ -325,8 +325,8 @@ def _metrics(task: Task, prediction: EvalPrediction) -> dict[str, float]:
 class _ProgressCallback(TrainerCallback):
     """Passes Trainer's events to the progress display."""
 
-    def __init__(self, step: Step, metric: str) -> None:
-        self.step, self.metric = step, metric
+    def __init__(self, step: Step, metric: str, section: str) -> None:
+        self.step, self.metric, self.section = step, metric, section
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         del args, control
@@ -344,3 +344,11 @@ class _ProgressCallback(TrainerCallback):
         del args, state, control
         shown = {"loss": "loss", f"eval_{self.metric}": f"valid_{self.metric}"}
         self.step.metrics(**{shown[name]: float(value) for name, value in (logs or {}).items() if name in shown})
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
+        metrics: dict[str, float] | None = None, **_: Any,
+    ) -> None:  # fmt: skip
+        del args, control
+        value = float((metrics or {})[f"eval_{self.metric}"])
+        self.step.scored(self.section, round(state.epoch or 0), state.num_train_epochs, value)
