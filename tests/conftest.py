@@ -23,6 +23,7 @@ from alambique import Recipe, cli, distill
 from alambique.models.labels import label_config
 from alambique.models.tokenizer import train_wordpiece
 from alambique.progress import Reporter
+from alambique.report import plots
 from alambique.stages import benchmark
 from browser import CHROMIUM, Browser
 
@@ -146,6 +147,18 @@ def short_benchmark():
     short = {"SINGLES": 6, "BATCHES": 1, "ROUNDS": 1, "_SIDE": 64}
     with mock.patch.multiple(benchmark, **short):
         yield
+
+
+@pytest.fixture(autouse=True)
+def undrawn_figures(request):
+    """The figures of a page are drawn where pages are looked at; drawing them was a third of a tiny run's time."""
+    if request.path.parent.name in ("report", "sweep"):
+        yield
+    else:
+        with mock.patch.object(
+            plots, "svg_element", lambda _, name, title: f'<svg id="{name}"><title>{title}</title></svg>'
+        ):
+            yield
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A training that was stopped ends in the same bytes as one that was not."""
 
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -30,6 +31,33 @@ def trained(tiny_distilbert, tokenizer, tmp_path):
     return train
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def whole(trained, kept):
+    """A training that nothing stops, made once for all tests that compare with it."""
+
+    def train(name, **options):
+        if not (kept / name).exists():
+            trained(name, **options).rename(kept / name)
+        return kept / name
+
+    return train
+
+
+@pytest.fixture
+def killed(trained, kept, tmp_path):
+    """A folder of a plain training that was killed in its third epoch."""
+    if not (kept / "killed").exists():
+        with pytest.raises(ChildProcessError):
+            trained("killed", step=At(20, kill))
+        (tmp_path / "killed").rename(kept / "killed")
+    return shutil.copytree(kept / "killed", tmp_path / "parts")
+
+
 def kill():
     raise ChildProcessError
 
@@ -47,15 +75,14 @@ def assert_same(one, other):
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
-def test_a_killed_training_goes_on_from_its_last_epoch(trained, tmp_path):
-    whole = trained("whole", **DISTILLED)
+def test_a_killed_training_goes_on_from_its_last_epoch(trained, whole, tmp_path):
     with pytest.raises(ChildProcessError):
         trained("parts", step=At(20, kill), **DISTILLED)
     assert checkpoints(tmp_path / "parts")[:1] == ["checkpoint-16"]
     seen = []
     step = Step()
     step.advance = lambda count=1: seen.append(count)
-    assert_same(trained("parts", step=step, **DISTILLED), whole)
+    assert_same(trained("parts", step=step, **DISTILLED), whole("distilled", **DISTILLED))
     assert seen == [16] + [1] * 8  # two epochs were there, and nothing of them is done again
 
 
@@ -79,9 +106,9 @@ def test_weights_of_hard_labels_follow_the_rows_through_a_kill(trained, tmp_path
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("at", [3, 11, 16])
-def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, tmp_path, capfd, at, number):
+def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, whole, tmp_path, capfd, at, number):
     options = {**DISTILLED, "settings": HALVES}
-    whole = trained("whole", **options)
+    reference = whole("distilled-halves", **options)
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(KeyboardInterrupt):
         trained("parts", step=At(at, signalled(number)), **options)
@@ -89,24 +116,24 @@ def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, tmp
     assert said == ["alambique: a checkpoint is saved at the end of this step, then it stops; again to stop at once"]
     assert f"checkpoint-{at}" in checkpoints(tmp_path / "parts")
     assert handlers == [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
-    assert_same(trained("parts", **options), whole)
+    assert_same(trained("parts", **options), reference)
 
 
-def test_long_epochs_are_saved_on_the_way(trained, tmp_path, monkeypatch):
-    whole = trained("whole", settings=HALVES)
+def test_long_epochs_are_saved_on_the_way(trained, whole, tmp_path, monkeypatch):
+    reference = whole("halves", settings=HALVES)
     clock = iter(range(0, 10**9, 400))  # two steps take longer than the ten minutes between checkpoints
     monkeypatch.setattr(resuming.time, "monotonic", lambda: float(next(clock)))
     with pytest.raises(ChildProcessError):
         trained("parts", step=At(14, kill), settings=HALVES)
     newest = max(int(name.split("-")[1]) for name in checkpoints(tmp_path / "parts"))
     assert 8 < newest < 14
-    assert_same(trained("parts", settings=HALVES), whole)
+    assert_same(trained("parts", settings=HALVES), reference)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
-def test_a_training_stopped_at_every_step_is_the_same(trained, tmp_path):
-    whole = trained("whole", settings=HALVES)
+def test_a_training_stopped_at_every_step_is_the_same(trained, whole):
+    reference = whole("halves", settings=HALVES)
     stops = 0
     for _ in range(3 * STEPS + 2):
         try:
@@ -118,7 +145,7 @@ def test_a_training_stopped_at_every_step_is_the_same(trained, tmp_path):
         else:
             break
     assert stops >= 3 * STEPS - 3
-    assert_same(parts, whole)
+    assert_same(parts, reference)
 
 
 def _at_the_second_call(do):
@@ -135,11 +162,8 @@ def _at_the_second_call(do):
 
 @pytest.mark.parametrize("name", [SEAL, "trainer_state.json", "model.safetensors", "optimizer.pt", "rng_state.pth"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
-def test_a_damaged_checkpoint_is_passed_over(trained, tmp_path, name, damage):
-    whole = trained("whole")
-    with pytest.raises(ChildProcessError):
-        trained("parts", step=At(20, kill))
-    path = tmp_path / "parts" / "scratch" / "checkpoints" / "checkpoint-16" / name
+def test_a_damaged_checkpoint_is_passed_over(trained, whole, killed, name, damage):
+    path = killed / "scratch" / "checkpoints" / "checkpoint-16" / name
     content = bytearray(path.read_bytes())
     if damage == "cut":
         path.write_bytes(content[: len(content) // 2])
@@ -148,20 +172,17 @@ def test_a_damaged_checkpoint_is_passed_over(trained, tmp_path, name, damage):
         path.write_bytes(content)
     else:
         path.unlink()
-    assert_same(trained("parts"), whole)
+    assert_same(trained("parts"), whole("plain"))
 
 
-def test_a_training_that_was_moved_keeps_its_best_epoch(trained, tmp_path):
-    whole = trained("whole")
-    with pytest.raises(ChildProcessError):
-        trained("before", step=At(20, kill))
-    (tmp_path / "before").rename(tmp_path / "after")
-    assert_same(trained("after"), whole)
+def test_a_training_that_was_moved_keeps_its_best_epoch(trained, whole, killed):
+    killed.rename(killed.parent / "after")
+    assert_same(trained("after"), whole("plain"))
 
 
-def test_checkpoints_of_another_order_of_rows_are_not_continued(trained, tmp_path):
+def test_checkpoints_of_another_order_of_rows_are_not_continued(trained, whole, tmp_path):
     """Version 0.1.0 recorded no order: its rows came in pools of similar length."""
-    whole = trained("whole", **DISTILLED)
+    reference = whole("distilled", **DISTILLED)
     with pytest.raises(ChildProcessError):
         trained("parts", step=At(20, kill), **DISTILLED)
     for checkpoint in (tmp_path / "parts" / "scratch" / "checkpoints").iterdir():
@@ -170,12 +191,12 @@ def test_checkpoints_of_another_order_of_rows_are_not_continued(trained, tmp_pat
         commit(checkpoint, facts)
     step, seen, lines = Step(), [], []
     step.advance, step.say = lambda count=1: seen.append(count), lines.append
-    assert_same(trained("parts", step=step, **DISTILLED), whole)
+    assert_same(trained("parts", step=step, **DISTILLED), reference)
     assert seen == [0] + [1] * 24
     assert lines == [
         "the checkpoints here are of a version that trained in another order of rows, so training starts again"
     ]
-    assert checkpoints(tmp_path / "parts") == checkpoints(tmp_path / "whole")
+    assert checkpoints(tmp_path / "parts") == checkpoints(reference)
 
 
 def test_a_batch_is_cut_into_parts_without_their_padding():
@@ -225,8 +246,8 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(trained, tmp_p
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_the_checkpoint_before_a_loss_that_is_no_number_is_kept_and_used(trained, tmp_path):
-    whole = trained("whole", **DISTILLED)
+def test_the_checkpoint_before_a_loss_that_is_no_number_is_kept_and_used(trained, whole, tmp_path):
+    reference = whole("distilled", **DISTILLED)
     with pytest.raises(KeyboardInterrupt):
         trained("parts", step=At(11, signalled(signal.SIGINT)), **DISTILLED)
     logits = LOGITS.copy()
@@ -237,7 +258,7 @@ def test_the_checkpoint_before_a_loss_that_is_no_number_is_kept_and_used(trained
     assert 11 < step <= 24
     assert "train-7" in rows
     assert str(stopped.value).endswith(f"The checkpoint of step {16 if step > 16 else 11} is kept.")
-    assert_same(trained("parts", **DISTILLED), whole)
+    assert_same(trained("parts", **DISTILLED), reference)
 
 
 def _named(message):
