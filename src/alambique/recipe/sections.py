@@ -79,7 +79,7 @@ class Data(Section):
     """Further columns, joined into the second segment as `name: value; name: value`. LIAR: subject, speaker, job, state,
     party, context; its count columns can be named too, and then the report says that they leak the label."""
     max_rows: Count | None = None
-    """Uses a stratified sample of each split, for trials; null: all rows."""
+    """Uses a stratified sample of each split, and no more unlabelled rows than this, for trials; null: all rows."""
     columns: Texts = ()
     """Column names, in order, of a TSV or CSV file without a header row, or of JSON rows that are lists."""
     encoding: str = "utf-8"
