@@ -55,7 +55,7 @@ def killed(label, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         label(Count(most=40))  # in the third shard of 16 rows
     shards = sorted((tmp_path / "scratch" / "shards").iterdir())
-    assert [path.name.split("-")[0] for path in shards] == ["000000000000", "000000000016"]
+    assert [path.name.split(".")[0] for path in shards] == ["000000000000", "000000000016"]
     return whole, shards
 
 

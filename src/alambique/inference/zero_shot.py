@@ -16,7 +16,6 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.errors import ModelError
 from alambique.inference.answering import AnswerSource
-from alambique.inference.shards import keep_shard, kept_shard
 from alambique.inference.torch_model import predict_tokens, to_device
 from alambique.models.labels import label_names_of
 from alambique.models.pretrained import PretrainedFolder, check_length, find_pretrained, load_config, load_finished
@@ -24,6 +23,7 @@ from alambique.models.tokenizer import load_tokenizer
 from alambique.models.trial import Conditions, try_out
 from alambique.progress import Reporter, Step
 from alambique.recipe.answering import ZeroShot
+from alambique.run.shards import keep_shard, kept_shard
 
 KEY = "teacher.zero_shot.model"
 SHARD = 1024  # rows; lost if the process is killed
@@ -103,12 +103,12 @@ class FromEntailment(AnswerSource):
         parts = []
         for start in range(0, len(split), SHARD):
             rows = range(start, min(start + SHARD, len(split)))
-            part = kept_shard(scratch, f"{split.name}-{start:012d}")
-            if part is None:
-                part = self._of_texts(premises(split.take(rows)), tokenizer, model)
-                keep_shard(scratch, f"{split.name}-{start:012d}", part)
+            name = f"{split.name}-{start:012d}"
+            file = kept_shard(scratch, name)
+            if file is None:
+                file = keep_shard(scratch, name, self._of_texts(premises(split.take(rows)), tokenizer, model))
             step.advance(len(rows))
-            parts.append(part)
+            parts.append(np.load(file, allow_pickle=False))
         return np.concatenate(parts)
 
     def _of_texts(self, texts: list[str], tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Soft labels: the teachers' logits on train, computed once, shard by shard, and averaged over the teachers of a row."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +33,9 @@ from alambique.progress import Reporter, Step
 from alambique.recipe.sections import Compute
 from alambique.recipe.soft_labels import AUTO_GAP, SoftLabelling
 from alambique.run.folder import RunFolder
-from alambique.run.integrity import file_hash, sync
 from alambique.run.layout import MIXED_LABELS, SCRATCH, SOFT_LABELS
 from alambique.run.manifest import Artefact
+from alambique.run.shards import keep_shard, kept_shard
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import half_precision
 
@@ -245,7 +244,7 @@ def label_rows(
     files = []
     for start in range(0, len(tokens), SHARD):
         stop = min(start + SHARD, len(tokens))
-        file = _whole_shard(shards, start)
+        file = kept_shard(shards, f"{start:012d}")
         if file is not None:
             step.advance(stop - start)
         else:
@@ -253,7 +252,7 @@ def label_rows(
                 model, tokens.rows(start, stop), batch_size=batch_size, advance=step.advance,
                 speedups=compute.speedups, half=half_precision(compute),
             )  # fmt: skip
-            file = _write_shard(shards, start, logits)
+            file = keep_shard(shards, f"{start:012d}", logits)
         files.append(file)
     joined = np.lib.format.open_memmap(
         work / LOGITS, mode="w+", dtype=np.float32, shape=(len(tokens), len(label_names_of(model)))
@@ -261,29 +260,3 @@ def label_rows(
     for number, file in enumerate(files):
         joined[number * SHARD : (number + 1) * SHARD] = np.load(file, allow_pickle=False)
     joined.flush()
-
-
-def _whole_shard(shards: Path, start: int) -> Path | None:
-    """The shard that begins at a row, if it holds what its name says; damaged ones are removed."""
-    for file in shards.glob(f"{start:012d}-*.npy"):
-        if file.name == _name(start, file):
-            return file
-        file.unlink()
-    return None
-
-
-def _write_shard(shards: Path, start: int, logits: np.ndarray) -> Path:
-    part = shards / f"{start:012d}.part"
-    part.unlink(missing_ok=True)
-    with part.open("xb") as stream:
-        np.save(stream, logits, allow_pickle=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    file = part.replace(shards / _name(start, part))
-    sync(shards)
-    return file
-
-
-def _name(start: int, file: Path) -> str:
-    """What a shard is called: its first row, and the hash of what it holds."""
-    return f"{start:012d}-{file_hash(file)}.npy"

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from alambique.inference.shards import keep_shard, kept_shard
+from alambique.run.shards import keep_shard, kept_shard
 
 
 def test_what_is_kept_is_found(tmp_path):
     assert kept_shard(tmp_path, "train-0") is None
-    keep_shard(tmp_path, "train-0", np.eye(2))
-    assert kept_shard(tmp_path, "train-0").tolist() == np.eye(2).tolist()
+    assert keep_shard(tmp_path, "train-0", np.eye(2)) == kept_shard(tmp_path, "train-0")
+    assert np.load(kept_shard(tmp_path, "train-0")).tolist() == np.eye(2).tolist()
     assert kept_shard(tmp_path, "train-00") is None
 
 

@@ -1,4 +1,4 @@
-"""Parts of an answer that a killed attempt leaves to the next: each file is named by the hash of what it holds."""
+"""Parts of an artefact that a killed attempt leaves to the next: each file is named by the hash of what it holds."""
 
 import os
 from pathlib import Path
@@ -8,21 +8,21 @@ import numpy as np
 from alambique.run.integrity import file_hash, sync
 
 
-def kept_shard(folder: Path, name: str) -> np.ndarray | None:
+def kept_shard(folder: Path, name: str) -> Path | None:
     """The array that was kept under a name; None where there is none. A damaged one is removed.
 
     Args:
         folder: where it is kept.
-        name: without ``*`` or ``-`` at its end.
+        name: of letters, digits and hyphens.
     """
     for file in folder.glob(f"{name}.*.npy"):
-        if file.name == f"{name}.{file_hash(file)}.npy":
-            return np.asarray(np.load(file, allow_pickle=False))
+        if file.name == _whole_name(name, file):
+            return file
         file.unlink()
     return None
 
 
-def keep_shard(folder: Path, name: str, values: np.ndarray) -> None:
+def keep_shard(folder: Path, name: str, values: np.ndarray) -> Path:
     """Keep an array under a name: whole or not at all."""
     part = folder / f"{name}.part"
     part.unlink(missing_ok=True)
@@ -30,5 +30,10 @@ def keep_shard(folder: Path, name: str, values: np.ndarray) -> None:
         np.save(stream, values, allow_pickle=False)
         stream.flush()
         os.fsync(stream.fileno())
-    part.replace(folder / f"{name}.{file_hash(part)}.npy")
+    file = part.replace(folder / _whole_name(name, part))
     sync(folder)
+    return file
+
+
+def _whole_name(name: str, file: Path) -> str:
+    return f"{name}.{file_hash(file)}.npy"
