@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alambique.inference.label_scores import Reply, confident, measured_confidence, named, scores
+from alambique.inference.label_scores import Reply, confident, measured_confidence, named, scores, telling
 
 LABELS = ("bad", "fair", "good")
 LONG = ("true", "mostly-true", "mostly-false")
@@ -104,3 +104,26 @@ def test_an_answer_with_its_confidence():
 def test_a_reply_comes_back_from_json():
     reply = Reply("good", top(("good", {"good": 0.6, "bad": 0.2})))
     assert Reply.of_json(reply.as_json()) == reply
+
+
+def test_an_answer_that_ends_with_a_label_is_that_label():
+    reply = Reply("true", top(("true", {"true": 1.0})))  # a service does not list the end
+    np.testing.assert_allclose(shares(reply, ("true", "true-ish")), [1, 1e-4], atol=1e-4)
+
+
+def test_what_is_impossible_is_only_improbable():
+    reply = Reply("good", (("good", (("good", 0.0), ("bad", -100.0))),))
+    assert shares(reply) == pytest.approx([1e-6, 1e-6, 1], rel=1e-4)
+
+
+def test_positions_that_tell_nothing_more_are_not_kept():
+    begun = [("mostly", {"mostly": 1.0}), ("-", {"-": 1.0}), ("false", {"false": 0.75, "true": 0.25})]
+    reply = Reply("mostly-false.", top(*begun, (".", {".": 1.0}), ("", {"": 1.0})))
+    kept = telling(reply, LONG)
+    assert (kept.text, len(kept.top)) == ("mostly-false.", 3)
+    assert scores(kept, LONG).tolist() == scores(reply, LONG).tolist()
+    assert telling(Reply("good"), LABELS) == Reply("good")
+
+
+def test_labels_that_differ_by_capitals_alone():
+    assert [named(text, ("us", "US")) for text in ("US", " us\n", '{"label": "US"}')] == [1, 0, 1]

@@ -54,7 +54,12 @@ class Asking:
     """Asks a service all questions that it has not answered yet."""
 
     def __init__(
-        self, settings: Endpoint, labels: tuple[str, ...], questions: Mapping[str, Messages], kept: KeptAnswers, step: Step
+        self,
+        settings: Endpoint,
+        labels: tuple[str, ...],
+        questions: Mapping[str, Messages],
+        kept: KeptAnswers,
+        step: Step,
     ) -> None:
         """Nothing is asked yet.
 
@@ -69,6 +74,8 @@ class Asking:
         self.service = f"{settings.url} {settings.model} {settings.top_logprobs}"
         self.stop = threading.Event()
         self._useful = False  # whether an answer named a label
+        self._refused: list[str] = []  # questions in a row that the service did not take
+        self._lock = threading.Lock()
 
     def ask_all(self) -> None:
         """Ask; answers under way when it stops are waited for and kept.
@@ -90,6 +97,7 @@ class Asking:
         chat = Chat(self.settings, spend=self.kept.spend, say=self.step.say, stop=self.stop)
         try:
             form = self._settled(chat)
+            self.step.advance(len(todo) - len(self._missing()))
             self._ask_rest(lambda question: self._ask(chat, form, question))
         except BudgetSpentError:
             raise ServiceError(self._budget()) from None
@@ -113,43 +121,58 @@ class Asking:
     def _settled(self, chat: Chat) -> Form:
         """The form that the service takes, by its answers to the first questions, which are kept."""
         known = forms(self.labels, self.settings.top_logprobs)
-        place = self.kept.forms.get(self.service)
-        if place is not None and place < len(known):
-            return known[place]
-        place, refused = 0, None
-        for question in sorted(self._missing(), key=lambda each: len(str(self.questions[each]))):  # short: no length is at fault
-            while place < len(known):
-                try:
-                    reply = chat.ask(self.questions[question], known[place])
-                except RefusedError as error:
-                    refused, place = error, place + 1
-                    continue
-                silent = "logprobs" in known[place] and not reply.top
-                if not silent:
-                    self.kept.keep_form(self.service, place)
-                if not silent or named(reply.text, self.labels) is not None:
-                    self._keep(question, reply)
-                if not silent:
+        if self.service in self.kept.forms:
+            return known[self.kept.forms[self.service]]
+        shortest = sorted(self._missing(), key=lambda each: len(self.questions[each][0]["content"]))
+        left, place = iter(shortest), 0  # of a short text the form is at fault, not the length
+        question = next(left)
+        while True:
+            try:
+                reply = chat.ask(self.questions[question], known[place])
+            except RefusedError:
+                if place + 1 == len(known):
+                    raise
+                place += 1
+                continue
+            if "logprobs" not in known[place] or reply.top:
+                self.kept.keep_form(self.service, place)
+                self._keep(question, reply)
+                return known[place]
+            place = next(number for number, form in enumerate(known) if "logprobs" not in form)
+            if (
+                named(reply.text, self.labels) is not None
+            ):  # it is paid for, and as good as any without log-probabilities
+                self._keep(question, reply)
+                further = next(left, None)
+                if further is None:
                     return known[place]
-                place = next(number for number, form in enumerate(known) if "logprobs" not in form)
-                if question in self.kept.replies:
-                    break
-        if refused is not None and place == len(known):
-            raise refused
-        return known[place]
+                question = further
 
     def _ask(self, chat: Chat, form: Form, question: str) -> None:
         try:
             reply = chat.ask(self.questions[question], form)
-        except RefusedError as error:  # of this text alone: too long, or filtered; it is not asked again
-            self.step.say(str(error))
-            reply = Reply("")
-        self._keep(question, reply)
+        except RefusedError as error:
+            self._refuse(question, error)
+        else:
+            self._keep(question, reply)
+
+    def _refuse(self, question: str, error: RefusedError) -> None:
+        """Note a text that is too long, or filtered; it is kept as one without an answer once others are answered again."""
+        with self._lock:
+            self._refused.append(question)
+            if len(self._refused) >= _TRIED:
+                raise ModelError(f"{error} It refused {_TRIED} texts in a row. {self._counted()}")
 
     def _keep(self, question: str, reply: Reply) -> None:
-        self.kept.keep(question, telling(reply, self.labels))
-        self.step.advance()
-        self._useful = self._useful or self._tells(reply)
+        with self._lock:
+            self._keep_refused()
+            self.kept.keep(question, telling(reply, self.labels))
+            self._useful = self._useful or self._tells(reply)
+
+    def _keep_refused(self) -> None:
+        for question in self._refused:
+            self.kept.keep(question, Reply(""))
+        self._refused.clear()
 
     def _ask_rest(self, ask: Callable[[str], None]) -> None:
         left, pending = iter(self._missing()), set[Future[None]]()
@@ -159,13 +182,16 @@ class Asking:
                     room = _AHEAD * self.settings.concurrency - len(pending)
                     pending |= {pool.submit(ask, question) for question in islice(left, room)}
                     if not pending:
+                        self._keep_refused()
                         return
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     for future in done:
                         future.result()
+                        self.step.advance()
                     self._refuse_nonsense()
             except BaseException:  # Ctrl-C too: nothing more is asked, and what is under way is kept
                 self.stop.set()
+                self.step.say(f"{KEY}: stops, and waits for the answers that are under way")
                 for future in pending:
                     future.cancel()
                 raise

@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
@@ -84,7 +84,7 @@ class Chat:
         self._own = threading.local()
         self._resume_at = 0.0  # for all threads, where the service asks to be left alone
 
-    def ask(self, messages: Messages, form: dict[str, Any]) -> Reply:
+    def ask(self, messages: Messages, form: Mapping[str, Any]) -> Reply:
         """The answer to messages; a request that fails is made again, with longer and longer waits.
 
         Args:
@@ -138,9 +138,7 @@ class Chat:
             late = "timed out" in str(error)  # a stall in the midst of an answer
             return None, f"no answer in {settings.timeout:g} seconds" if late else "it cannot be reached", None
         except (requests.RequestException, UnicodeError) as error:
-            raise ModelError(
-                f"{KEY}.url: {settings.url} cannot be asked ({self._safe(first_line(error))})."
-            ) from None
+            raise ModelError(f"{KEY}.url: {settings.url} cannot be asked ({self._safe(first_line(error))}).") from None
         text = self._without_key(content.decode("utf-8", "replace"))
         if response.status_code in _AGAIN:
             return None, f"status {response.status_code}{self._words(text)}", _asked_wait(response)
@@ -240,7 +238,10 @@ def _reply(body: Any) -> Reply:
         raise TypeError("the content is not text")
     positions = (choice.get("logprobs") or {}).get("content") or []
     top = tuple(
-        (_token(position["token"]), tuple((_token(e["token"]), _logprob(e["logprob"])) for e in position["top_logprobs"]))
+        (
+            _token(position["token"]),
+            tuple((_token(e["token"]), _logprob(e["logprob"])) for e in position["top_logprobs"]),
+        )
         for position in positions[:_POSITIONS]
         if position.get("top_logprobs")
     )

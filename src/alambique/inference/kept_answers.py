@@ -82,7 +82,7 @@ class KeptAnswers:
             if self.most is not None and self.requests >= self.most:
                 raise BudgetSpentError("no request is left")
             self.requests += 1
-            self._write({"sent": self.requests})
+            self._write({"sent": self.requests}, sync=False)  # a kill does not lose it, and an answer follows
 
     def keep(self, question: str, reply: Reply) -> None:
         """Write an answer down at once."""
@@ -96,11 +96,12 @@ class KeptAnswers:
             self._write({"service": service, "form": form})
             self.forms[service] = form
 
-    def _write(self, values: dict[str, Any]) -> None:
+    def _write(self, values: dict[str, Any], *, sync: bool = True) -> None:
         stream, text = self._open(), json.dumps(values)
         stream.write(f"{_digest(text)} {text}\n")
         stream.flush()
-        os.fsync(stream.fileno())
+        if sync:
+            os.fsync(stream.fileno())
 
     def _open(self) -> IO[str]:
         if self._stream is None:
