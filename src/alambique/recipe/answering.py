@@ -39,7 +39,7 @@ class Endpoint(Section):
     """Its address, up to `/chat/completions`: `http://localhost:8000/v1`."""
     model: Annotated[str, Field(min_length=1)]
     """The model's name there."""
-    instructions: Annotated[str, Field(min_length=1)] | None = None
+    instructions: str | None = None
     """What it is told before the list of labels; null: "Which label fits the text?"."""
     api_key_env: str = "OPENAI_API_KEY"
     """The environment variable that holds the key, in capitals; without it no key is sent. The key is written nowhere."""
@@ -66,6 +66,13 @@ class Endpoint(Section):
             )
         if value.rstrip("/").endswith("/completions"):
             raise ValueError("must end before /chat/completions, which is added to it")
+        return value
+
+    @field_validator("instructions")
+    @classmethod
+    def _something(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is blank; leave it out for the question that is asked by default")
         return value
 
     @field_validator("api_key_env")
