@@ -80,7 +80,7 @@ def test_a_value_that_is_no_key_is_not_shown(server, monkeypatch, value):
     with pytest.raises(ModelError) as refused:
         Asked(server)
     assert str(refused.value) == (
-        "teacher.endpoint.api_key_env: the value of the environment variable OPENAI_API_KEY is no key: it holds a blank or "
+        "teacher.endpoint.api_key_env: the value of the environment variable OPENAI_API_KEY is not a key: it holds a blank or "
         "a letter that is not ASCII. Set it to the key alone."
     )
 
@@ -94,11 +94,11 @@ def test_log_probabilities_come_with_their_tokens(server):
 @pytest.mark.parametrize(("failure", "said"), [
     ((500, {}, {"error": "broken"}), 'status 500 ({"error": "broken"})'), ((429, {}, b""), "status 429"),
     ((503, {}, b"a\x1b[31m"), "status 503 (a [31m)"),
-    ((200, {}, b"<html>"), "an answer that is no chat completion (<html>)"),
-    ((200, {}, {"choices": []}), 'an answer that is no chat completion ({"choices": []})'),
-    ((200, {}, b"[" * 100_000), f"an answer that is no chat completion ({'[' * 200})"),
+    ((200, {}, b"<html>"), "an answer that is not a chat completion (<html>)"),
+    ((200, {}, {"choices": []}), 'an answer that is not a chat completion ({"choices": []})'),
+    ((200, {}, b"[" * 100_000), f"an answer that is not a chat completion ({'[' * 200})"),
     ((200, {}, {"choices": [{"message": {"content": 3}}]}),
-     'an answer that is no chat completion ({"choices": [{"message": {"content": 3}}]})'),
+     'an answer that is not a chat completion ({"choices": [{"message": {"content": 3}}]})'),
     ((200, {"Content-Length": "9"}, b"{}"), "no answer in 0.2 seconds"),  # it stalls in the midst of the answer
     (0.4, "no answer in 0.2 seconds"),
 ])  # fmt: skip
@@ -118,14 +118,14 @@ def test_log_probabilities_that_are_none(server, logprob):
     body = f"""{{"choices": [{{"message": {{"content": "good"}}, "logprobs": {{"content": [
         {{"token": "good", "top_logprobs": [{{"token": "good", "logprob": {logprob}}}]}}]}}}}]}}"""
     server.answer = lambda _: (200, {}, body.encode())
-    with pytest.raises(ServiceError, match=r"failed once: an answer that is no chat completion"):
+    with pytest.raises(ServiceError, match=r"failed once: an answer that is not a chat completion"):
         Asked(server, retries=0)()
 
 
 def test_an_answer_without_end_is_left(server, monkeypatch):
     monkeypatch.setattr(chat, "_LARGEST", 1000)
     server.answer = lambda body: (200, {}, completion("good" * 1000))
-    with pytest.raises(ServiceError, match=r"an answer that is no chat completion"):
+    with pytest.raises(ServiceError, match=r"an answer that is not a chat completion"):
         Asked(server, retries=0)()
 
 

@@ -147,7 +147,7 @@ class Chat:
         try:
             return _reply(json.loads(text)), "", None
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
-            return None, f"an answer that is no chat completion{self._words(text)}", None
+            return None, f"an answer that is not a chat completion{self._words(text)}", None
 
     def _session(self) -> requests.Session:
         if not hasattr(self._own, "session"):
@@ -190,7 +190,7 @@ def _key_of(variable: str) -> str | None:
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ModelError(
-            f"{KEY}.api_key_env: the value of the environment variable {variable} is no key: it holds a blank or a letter "
+            f"{KEY}.api_key_env: the value of the environment variable {variable} is not a key: it holds a blank or a letter "
             "that is not ASCII. Set it to the key alone."
         )
     return key or None
@@ -258,4 +258,4 @@ def _logprob(value: Any) -> float:
     number = float(value)
     if not number < 0.01:  # noqa: PLR2004 - a little above 0 is rounding; NaN is not below
         raise ValueError("a log-probability is above 0")
-    return max(min(number, 0.0), -100.0)  # minus infinity is no JSON
+    return max(min(number, 0.0), -100.0)  # minus infinity is not JSON
