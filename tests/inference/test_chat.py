@@ -80,8 +80,8 @@ def test_a_value_that_is_no_key_is_not_shown(server, monkeypatch, value):
     with pytest.raises(ModelError) as refused:
         Asked(server)
     assert str(refused.value) == (
-        "teacher.endpoint.api_key_env: the value of the environment variable OPENAI_API_KEY is not a key: it holds a blank or "
-        "a letter that is not ASCII. Set it to the key alone."
+        "teacher.endpoint.api_key_env: the value of the environment variable OPENAI_API_KEY is not a key: it holds a blank "
+        "or a letter that is not ASCII. Set it to the key alone."
     )
 
 

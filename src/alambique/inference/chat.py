@@ -190,8 +190,8 @@ def _key_of(variable: str) -> str | None:
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable() and " " not in key):
         raise ModelError(
-            f"{KEY}.api_key_env: the value of the environment variable {variable} is not a key: it holds a blank or a letter "
-            "that is not ASCII. Set it to the key alone."
+            f"{KEY}.api_key_env: the value of the environment variable {variable} is not a key: it holds a blank or a "
+            "letter that is not ASCII. Set it to the key alone."
         )
     return key or None
 
