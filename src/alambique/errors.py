@@ -67,6 +67,10 @@ class WeakTeacherError(AlambiqueError):
     """A newly trained teacher is not better than guessing; it stays on disk."""
 
 
+class ServiceError(AlambiqueError):
+    """A service on the network keeps failing, or may not be asked any more; what it answered so far is kept."""
+
+
 class SweepError(AlambiqueError):
     """No trial of a sweep could be finished."""
 

@@ -52,9 +52,9 @@ def recipe(text, name="my.yaml", also=None):
     return Case(("distill", name), {name: text, **DATA, **(also or {})})
 
 
-def setting(*sets, files=None):
-    """``distill`` with a good recipe and these ``--set``."""
-    return Case(("distill", "my.yaml", *(part for one in sets for part in ("--set", one))),
+def setting(*sets, files=None, command="distill"):
+    """A command with a good recipe and these ``--set``."""
+    return Case((command, "my.yaml", *(part for one in sets for part in ("--set", one))),
                 {"my.yaml": FINE, **DATA, **(files or {})})  # fmt: skip
 
 

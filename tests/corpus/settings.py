@@ -25,6 +25,28 @@ CASES = {
     "set-python-tag": setting("seeds=!!python/object/apply:os.getpid []"),
     "set-two-forms": setting("student.model=x/y", "student.from_teacher={layers: 1}"),
     "set-huge-value": setting("data.label=" + "x" * 300_000),
+    # ---- a service
+    "endpoint-word": setting("teacher.endpoint=gpt"),
+    "endpoint-no-model": setting("teacher.endpoint={url: 'http://localhost/v1'}"),
+    "endpoint-no-url": setting("teacher.endpoint={model: m}"),
+    "endpoint-url-file": setting("teacher.endpoint={url: 'file:///etc/passwd', model: m}"),
+    "endpoint-url-password": setting("teacher.endpoint={url: 'https://me:secret@host/v1', model: m}"),
+    "endpoint-url-query": setting("teacher.endpoint={url: 'https://host/v1?key=secret', model: m}"),
+    "endpoint-url-whole": setting("teacher.endpoint={url: 'https://host/v1/chat/completions', model: m}"),
+    "endpoint-key-in-recipe": setting("teacher.endpoint={url: 'http://h/v1', model: m, api_key: sk-secret}"),
+    "endpoint-key-as-variable": setting("teacher.endpoint={url: 'http://h/v1', model: m, api_key_env: sk-secret}"),
+    "endpoint-key-as-name": setting("teacher.endpoint={url: 'http://h/v1', model: m, api_key_env: gsk_secret}"),
+    "endpoint-bounds": setting(
+        "teacher.endpoint={url: 'http://h/v1', model: '', max_requests: 0, concurrency: 0, timeout: .inf, retries: -1, "
+        "top_logprobs: 21, instructions: ''}"
+    ),
+    "endpoint-and-layers": setting(
+        "teacher.endpoint={url: 'http://h/v1', model: m}", "teacher.from_scratch=null", "soft_labels.folds=2",
+        "student.from_scratch=null", "student.from_teacher={layers: 1}",
+    ),
+    "endpoint-small-budget": setting(
+        "teacher.endpoint={url: 'http://h/v1', model: m, max_requests: 83}", command="doctor",
+    ),
     # ---- a file of probabilities
     "probabilities-nothing": setting("teacher.probabilities=''"),
     "probabilities-number": setting("teacher.probabilities=[0.5, 0.5]"),

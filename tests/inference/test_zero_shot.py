@@ -55,7 +55,7 @@ def expected(model, tokenizer, texts, sentences):
 
 def test_a_label_has_the_logit_of_entailment_of_its_sentence(nli, tiny_bert, tokenizer, tmp_path):
     splits = rows()
-    logits, facts = source(nli()).answer(splits, tmp_path, Reporter())
+    logits, facts = source(nli()).answer(splits, tmp_path, Reporter(), kept=tmp_path / "asked")
     model = tiny_bert(labels=NLI)
     for split in splits:
         wanted = expected(model, tokenizer, split.texts, ["it is bad .", "it is fair .", "it is good ."])
@@ -73,13 +73,13 @@ def test_words_speak_for_labels(nli):
 def test_an_attempt_that_was_killed_is_gone_on_with(nli, tmp_path, monkeypatch):
     monkeypatch.setattr(zero_shot, "SHARD", 2)
     splits, answering = rows(), source(nli())
-    whole, _ = answering.answer(splits, tmp_path, Reporter())
+    whole, _ = answering.answer(splits, tmp_path, Reporter(), kept=tmp_path / "asked")
     kept = sorted(path.name for path in tmp_path.glob("*.npy"))
     assert len(kept) == 9  # of each split 2, 2 and 1 rows
     (tmp_path / kept[0]).unlink()
     read = []
     monkeypatch.setattr(FromEntailment, "_of_texts", lambda self, texts, *rest: read.append(texts) or np.zeros((2, 3)))
-    again, _ = answering.answer(splits, tmp_path, Reporter())
+    again, _ = answering.answer(splits, tmp_path, Reporter(), kept=tmp_path / "asked")
     assert read == [list(splits.test.texts[:2])]
     assert again["train"].tolist() == whole["train"].tolist()
 

@@ -126,6 +126,7 @@ def test_defaults():
             "from_scratch": None,
             "probabilities": None,
             "zero_shot": None,
+            "endpoint": None,
             "fine_tune": True,
             "epochs": 3,
             "batch_size": 32,
@@ -536,7 +537,8 @@ def test_two_forms_in_one_file_are_an_error(written):
     )
     assert load_message(written(text)) == (
         "Recipe my.yaml has 2 problems:\n"
-        "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot.\n"
+        "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot, "
+        "endpoint.\n"
         "  student: model and from_teacher and from_scratch are given together; give one of model, from_teacher, "
         "from_scratch."
     )
@@ -672,7 +674,8 @@ def test_all_mistakes_at_once():
         "  seeds.2: must be a whole number, not 'x'.\n"
         "  optimizer: unknown key.\n"
         "  studnt: unknown key. Did you mean student?\n"
-        "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot."
+        "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot, "
+        "endpoint."
     )
 
 

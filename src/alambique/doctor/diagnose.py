@@ -20,6 +20,7 @@ from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled, new_rows
 from alambique.doctor.batches import sample
+from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine, examine_answers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
@@ -27,6 +28,7 @@ from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
+from alambique.inference.answering import Requests
 from alambique.inference.torch_model import to_device
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.student_form import BuildContext
@@ -78,6 +80,7 @@ class Diagnosis:
         device: where the models run.
         rows: of each split.
         features: what the teacher's side of a feature loss takes; None where there is none.
+        requests: what a service will be asked; None where none is.
     """
 
     findings: list[Finding]
@@ -87,6 +90,7 @@ class Diagnosis:
     device: str
     rows: dict[str, int]
     features: FeatureCost | None = None
+    requests: Requests | None = None
 
 
 def diagnose(
@@ -115,6 +119,8 @@ def diagnose(
         unlabelled = _unlabelled_rows(recipe, splits)
         try:
             inits = teachers(recipe, splits)
+            requests = inits[0].answers.requests(splits) if inits[0].answers is not None else None
+            check_budget(requests)
             form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
         except MisfitError as error:  # nothing can be computed with such a model
             problem = error.problem[0].upper() + error.problem[1:]
@@ -167,7 +173,7 @@ def diagnose(
         free_memory = available(device)
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
-    return Diagnosis(findings, estimates, disk, free, str(device), rows, features)
+    return Diagnosis(findings, estimates, disk, free, str(device), rows, features, requests)
 
 
 def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:

@@ -1,6 +1,7 @@
 """Text of a diagnosis for the terminal."""
 
 from alambique.doctor.diagnose import Diagnosis
+from alambique.inference.answering import Requests
 
 _MINUTE, _HOUR = 60.0, 3600.0
 
@@ -30,8 +31,18 @@ def as_text(diagnosis: Diagnosis) -> str:
             f"  teacher's features, per seed: stored {_size(of.stored)} and {_time(of.once)} once, live {_time(of.live)} in "
             f"all epochs; distillation.feature_cache chooses {chosen}"
         )
+    if diagnosis.requests is not None:
+        lines.append(f"  {'requests':<12} {_requests(diagnosis.requests)}")
     lines.append(f"  {'disk':<12} {_size(diagnosis.disk):>8} needed, {_size(diagnosis.free)} free here")
     return "\n".join(lines)
+
+
+def _requests(requests: Requests) -> str:
+    allowed = "any number is allowed" if requests.most is None else f"{requests.most} are allowed"
+    return (
+        f"{requests.count:>8} to the teacher, one for each different text of {requests.rows} rows, and those that fail; "
+        f"{allowed} (teacher.endpoint.max_requests); their time and price are not known"
+    )
 
 
 def _time(seconds: float) -> str:

@@ -37,10 +37,10 @@ class FromFile(AnswerSource):
         return {"inputs": {"probabilities": self.digest}, "text": list(self.text)}
 
     def answer(
-        self, splits: Splits, scratch: Path, reporter: Reporter, *, earlier: Path | None = None
+        self, splits: Splits, scratch: Path, reporter: Reporter, *, kept: Path
     ) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
         """What was read."""
-        del splits, scratch, reporter, earlier
+        del splits, scratch, reporter, kept
         if self.file is None:
             raise ValueError("the file was not read")
         return self.file.logits, {"parameters": None, "values": self.file.kind, "by_position": self.file.by_position}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from alambique.artefacts.splits import Splits
 from alambique.data.probabilities import read_probabilities
 from alambique.inference.answering import AnswerSource
+from alambique.inference.endpoint import FromEndpoint
 from alambique.inference.from_file import FromFile
 from alambique.inference.zero_shot import KEY, FromEntailment
 from alambique.models.pretrained import recorded_pretrained
@@ -27,6 +28,8 @@ def resolve_source(settings: Teacher, data: Data, splits: Splits) -> AnswerSourc
     if settings.probabilities is not None:
         file = read_probabilities(Path(settings.probabilities), splits, data.text)
         return FromFile(file, file.digest, data.text)
+    if settings.endpoint is not None:
+        return FromEndpoint(settings.endpoint, splits.label_names)
     return FromEntailment.resolve(cast("ZeroShot", settings.zero_shot), splits.label_names, max_length=data.max_length)
 
 
@@ -46,6 +49,8 @@ def recorded_source(
         path = Path(settings.probabilities)
         digest = file_hash(path) if path.is_file() else str(recorded.get("probabilities"))
         return FromFile(None, digest, data.text)
+    if settings.endpoint is not None:
+        return FromEndpoint(settings.endpoint, splits.label_names)
     section = cast("ZeroShot", settings.zero_shot)
     checkpoint = recorded_pretrained(section.model, recorded.get("checkpoint"), folder, key=KEY)
     return FromEntailment(section, checkpoint, splits.label_names, data.max_length)

@@ -83,10 +83,10 @@ class FromEntailment(AnswerSource):
         }  # fmt: skip
 
     def answer(
-        self, splits: Splits, scratch: Path, reporter: Reporter, *, earlier: Path | None = None
+        self, splits: Splits, scratch: Path, reporter: Reporter, *, kept: Path
     ) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
         """Read each text once for each label; shards that a killed attempt finished are used."""
-        del earlier
+        del kept
         tokenizer, model = self._load()
         to_device(model)
         logits = {}

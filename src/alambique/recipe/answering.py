@@ -1,12 +1,13 @@
 """Teachers that are known by their answers alone, and what a recipe cannot ask of them."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
 from alambique.recipe.section import Section
 
-ANSWERING = ("probabilities", "zero_shot")  # keys of the section `teacher`
+ANSWERING = ("probabilities", "zero_shot", "endpoint")  # keys of the section `teacher`
 
 
 class ZeroShot(Section):
@@ -29,6 +30,65 @@ class ZeroShot(Section):
     def sentence(self, label: str) -> str:
         """The sentence about a label."""
         return self.template.replace("{}", (self.words or {}).get(label, label))
+
+
+class Endpoint(Section):
+    """A service with the chat completions of OpenAI's HTTP interface, which many servers speak."""
+
+    url: str
+    """Its address, up to `/chat/completions`: `http://localhost:8000/v1`."""
+    model: Annotated[str, Field(min_length=1)]
+    """The model's name there."""
+    instructions: str | None = None
+    """What it is told before the list of labels; null: "Which label fits the text?"."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key, in capitals; without it no key is sent. The key is written nowhere."""
+    max_requests: Annotated[int, Field(ge=1)] | None = None
+    """Maximum number of requests of the run folder, those that fail and those of earlier attempts included; null: no
+    limit."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    """Requests at the same time."""
+    timeout: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 60.0
+    """Seconds to wait for an answer."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 5
+    """How often a request that failed is made again (status 429 or 5xx, no answer, nonsense), after longer and longer
+    waits."""
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] = 20
+    """Log-probabilities asked for per token; 0: none, the label named is all that counts."""
+
+    @field_validator("url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:  # not shown in the message: it may hold a key
+        if not re.fullmatch(r"https?://[^\s@?#/][^\s@?#]*", value):
+            raise ValueError(
+                "must begin with http:// or https://, without blanks, user, password or query: a key is read from the "
+                "environment alone"
+            )
+        if value.rstrip("/").endswith("/completions"):
+            raise ValueError("must end before /chat/completions, which is added to it")
+        return value
+
+    @field_validator("instructions")
+    @classmethod
+    def _something(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is blank; leave it out for the question that is asked by default")
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _a_variable(cls, value: str) -> str:  # not shown in the message: it may be the key itself
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", value):
+            raise ValueError(
+                "must be the name of an environment variable in capitals, such as OPENAI_API_KEY; the key itself never "
+                "stands in a recipe"
+            )
+        return value
+
+    @property
+    def address(self) -> str:
+        """Where questions are sent."""
+        return f"{self.url.rstrip('/')}/chat/completions"
 
 
 def beyond_answers(raw: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from alambique.recipe.answering import ANSWERING, ZeroShot
+from alambique.recipe.answering import ANSWERING, Endpoint, ZeroShot
 from alambique.recipe.data_values import label_groups_value, names_value, source_value
 from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
 
@@ -245,6 +245,9 @@ class Teacher(Training):
     zero_shot: ZeroShot | None = None
     """Instead of a model: `{model: NLI, template: "This text is about {}."}`. The logit of a label is that of entailment of
     its sentence by the text."""
+    endpoint: Endpoint | None = None
+    """Instead of a model: a service, `{url: "http://localhost:8000/v1", model: NAME}`, that is asked about each text. See
+    [teachers.md](teachers.md)."""
     fine_tune: bool = True
     """False: the model is a finished classifier whose label names are those of the data."""
     epochs: Bounded = 3

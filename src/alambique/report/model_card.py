@@ -87,6 +87,8 @@ def _recipe(report: Report) -> str:
     file, zero_shot = (models["teacher"].get(form) for form in ("probabilities", "zero_shot"))
     if file is not None:
         models["teacher"]["probabilities"] = _without_folders(file)
+    if models["teacher"].get("endpoint") is not None:  # perhaps of a private machine
+        models["teacher"]["endpoint"] = {**models["teacher"]["endpoint"], "url": "https://HOST/v1"}
     if zero_shot is not None:
         models["teacher"]["zero_shot"] = {**zero_shot, "model": _without_folders(zero_shot["model"])}
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})

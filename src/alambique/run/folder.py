@@ -22,6 +22,7 @@ from alambique.errors import AlambiqueError, CorruptArtefactError, RunFolderErro
 from alambique.recipe.recipe import Recipe
 from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
+    ASKED,
     BENCHMARK,
     CONTRADICTED,
     DATA,
@@ -164,7 +165,7 @@ class RunFolder:
                 f"{self.path} holds other files and no {RECIPE} of a run, so nothing is written there. "
                 "Choose another folder with --out."
             )
-        within = [self.path / name for name in (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS)]
+        within = [self.path / name for name in (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS, ASKED)]
         within += [child for folder in within[:3] if folder.is_dir() for child in folder.iterdir()]
         links = [path for path in within if path.is_symlink()]
         if links:

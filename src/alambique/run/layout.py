@@ -13,6 +13,7 @@ IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows,
 CONTRADICTED = "contradicted"  # rows whose label the out-of-fold teachers contradict
 VIEWS = "views"  # the soft labels of further versions of train, each in a folder of its number, from 1
 STUDENTS = "students"  # further students and twins of the same teacher, each pair in a folder of its number, from 2
+ASKED = "asked"  # answers of a service, kept as they come; not an artefact, and never removed
 TRACKING = "tracking"  # what trackers write; not an artefact
 EXPORT_FACTS = "export.json"
 ONNX_FILES = {"onnx": "model.onnx", "int8": "model_int8.onnx"}  # by format

@@ -10,7 +10,7 @@ from alambique.artefacts.splits import Splits
 from alambique.inference.answering import AnswerSource
 from alambique.progress import Reporter
 from alambique.run.folder import RunFolder
-from alambique.run.layout import SCRATCH, TEACHER
+from alambique.run.layout import ASKED, SCRATCH, TEACHER
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, keyed
 
@@ -27,10 +27,10 @@ class AnswerInputs(Inputs):
     splits: Splits = keyed("inputs", value=_splits_key)
 
 
-def _make(inputs: AnswerInputs, work: Path, reporter: Reporter, *, earlier: Path) -> None:
+def _make(inputs: AnswerInputs, work: Path, reporter: Reporter, *, kept: Path) -> None:
     scratch = work / SCRATCH
     scratch.mkdir(exist_ok=True)
-    logits, facts = inputs.source.answer(inputs.splits, scratch, reporter, earlier=earlier)
+    logits, facts = inputs.source.answer(inputs.splits, scratch, reporter, kept=kept)
     write_answers(work, inputs.splits, logits, facts)
 
 
@@ -46,5 +46,5 @@ def make_answers(
         reporter: where progress goes.
         name: of the teacher's folder.
     """
-    stage = Stage(TEACHER, partial(_make, earlier=run.path / name))
+    stage = Stage(TEACHER, partial(_make, kept=run.path / ASKED))
     return stage.run(run, AnswerInputs(source, splits), reporter, name=name)

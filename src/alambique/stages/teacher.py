@@ -48,6 +48,7 @@ KEY = "teacher.model"
 SEEDS_APART = 1000  # between the seeds of two members
 _REMEDIES = {
     "probabilities": "Look whether its values stand with the right rows and labels, or give another file.",
+    "endpoint": "Change teacher.endpoint.instructions, or take another model.",
     "zero_shot": "Try another teacher.zero_shot.template or words for the labels, or another model.",
 }
 
