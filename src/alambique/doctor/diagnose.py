@@ -120,8 +120,8 @@ def diagnose(
             problem = error.problem[0].upper() + error.problem[1:]
             return _unfit(Finding(error.code, error.where, problem, error.advice), splits)
         process = resident()
-        further = [init for init in inits if init.is_copy]  # they differ from the first by rows and seed alone
-        answers = inits[0].answers
+        further = [init for init in inits if init.is_copy]  # they differ from another by rows and seed alone
+        answering = [init for init in inits if init.answers is not None]
         reads = read_with(form, inits[0])
         inits = tuple(init for init in inits if not init.is_copy and init.answers is None)
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
@@ -135,24 +135,26 @@ def diagnose(
                 recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
             )
         reporter.say("doctor: examines them")
-        findings = of_all_teachers({
+        about = {
             init.name: examine(
                 model, student, splits, None, DataCollatorWithPadding(tokenizer),
                 student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
                 metadata=recipe.data.metadata, teacher_trained=not init.settings.fine_tune,
             )
             for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
-        })  # fmt: skip
-        if answers is not None:
-            collator = DataCollatorWithPadding(student_tokenizer)
-            findings += examine_answers(
-                answers.known, student, splits, collator, max_length=recipe.data.max_length,
-                metadata=recipe.data.metadata,
-            )  # fmt: skip
+        }  # fmt: skip
+        about |= {
+            init.name: examine_answers(
+                init.answers.known, student, splits, DataCollatorWithPadding(student_tokenizer),
+                max_length=recipe.data.max_length, metadata=recipe.data.metadata,
+            )
+            for init in answering if init.answers is not None
+        }  # fmt: skip
+        findings = of_all_teachers(about)
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0] if models else student).device
         costs, features = _teacher_costs(inits, models, term, recipe, splits)
-        costs |= {init.name: replace(costs[inits[0].name], unseen=_count(init.unseen)) for init in further}
+        costs = _with_copies(costs, inits, further)
         tokens = _tokens(student_tokenizer, recipe, splits)
         students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
         taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
@@ -210,6 +212,22 @@ class TeacherCost:
     cost: Cost
     settings: Teacher | None
     unseen: int = 0
+
+
+def _with_copies(
+    costs: Mapping[str, TeacherCost], inits: Sequence[TeacherInit], further: Sequence[TeacherInit]
+) -> dict[str, TeacherCost]:
+    """Costs of the teachers that a run trains: with folds, of all rows the first alone; folds and members as their like.
+
+    Args:
+        costs: by name, as measured.
+        inits: the teachers of all rows that they were measured of.
+        further: their folds and members.
+    """
+    folds = any(init.unseen is not None for init in further)
+    trained = {init.name: costs[init.name] for init in (inits[:1] if folds else inits)}
+    like = {init.section: costs[init.name] for init in reversed(inits)}
+    return trained | {init.name: replace(like[init.section], unseen=_count(init.unseen)) for init in further}
 
 
 def _count(rows: np.ndarray | None) -> int:

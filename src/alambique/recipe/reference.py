@@ -34,7 +34,9 @@ _BOUNDS = {
 
 def page() -> str:
     """The whole page, with a table for each section of the recipe."""
-    kinds: dict[str, Any] = {field.alias or name: _kind(field.annotation) for name, field in Recipe.model_fields.items()}
+    kinds: dict[str, Any] = {
+        field.alias or name: _kind(field.annotation) for name, field in Recipe.model_fields.items()
+    }
     tables = {name: kind for name, kind in kinds.items() if _is_section(kind)}
     required = [f"`{name}.{key}`" for name, section in tables.items() for key in _required(section)]
     shipped = "\n".join(f"- `{name}`: {line}" for name, line in shipped_recipes().items())
