@@ -48,8 +48,8 @@ class SoftLabels:
         label_names: the classes.
         made_from: hashes of teacher, tokenizer and text.
         digest: SHA-256 of the artefact.
-        worth: what is known of them: accuracy, confidence, temperatures and weights of the teachers. Empty in runs of earlier
-            versions.
+        worth: what is known of them: accuracy, confidence, temperatures and weights of the teachers. Empty in runs of
+            earlier versions.
 
     Example:
         >>> import numpy as np
