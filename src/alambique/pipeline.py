@@ -241,7 +241,8 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
             run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
         )
         evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
-    refuse_weak(init, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
+    valid = read_scored(run, init.name, splits).logits["valid"]
+    refuse_weak(init.settings, splits, valid, teacher.folder, section=init.section)
     return teacher
 
 

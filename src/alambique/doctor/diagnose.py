@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -23,6 +22,7 @@ from alambique.doctor.batches import sample
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine, examine_answers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
+from alambique.doctor.teacher_cost import TeacherCost, with_copies
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
@@ -33,7 +33,7 @@ from alambique.models.student_form import BuildContext
 from alambique.preparation import epoch_rows, read_with, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import Teacher, Training
+from alambique.recipe.sections import Training
 from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
@@ -154,7 +154,7 @@ def diagnose(
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0] if models else student).device
         costs, features = _teacher_costs(inits, models, term, recipe, splits)
-        costs = _with_copies(costs, inits, further)
+        costs = with_copies(costs, inits, further)
         tokens = _tokens(student_tokenizer, recipe, splits)
         students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
         taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
@@ -203,35 +203,6 @@ def _unlabelled_rows(recipe: Recipe, splits: Splits) -> int:
 def _unfit(finding: Finding, splits: Splits) -> Diagnosis:
     rows = {split.name: len(split) for split in splits}
     return Diagnosis([finding], [], 0, shutil.disk_usage(Path.cwd()).free, "", rows)
-
-
-@dataclass(frozen=True)
-class TeacherCost:
-    """What one teacher takes; ``settings`` are None for one that is not trained; ``unseen``: rows of train left out."""
-
-    cost: Cost
-    settings: Teacher | None
-    unseen: int = 0
-
-
-def _with_copies(
-    costs: Mapping[str, TeacherCost], inits: Sequence[TeacherInit], further: Sequence[TeacherInit]
-) -> dict[str, TeacherCost]:
-    """Costs of the teachers that a run trains: with folds, of all rows the first alone; folds and members as their like.
-
-    Args:
-        costs: by name, as measured.
-        inits: the teachers of all rows that they were measured of.
-        further: their folds and members.
-    """
-    folds = any(init.unseen is not None for init in further)
-    trained = {init.name: costs[init.name] for init in (inits[:1] if folds else inits)}
-    like = {init.section: costs[init.name] for init in reversed(inits)}
-    return trained | {init.name: replace(like[init.section], unseen=_count(init.unseen)) for init in further}
-
-
-def _count(rows: np.ndarray | None) -> int:
-    return 0 if rows is None else len(rows)
 
 
 def _teacher_costs(

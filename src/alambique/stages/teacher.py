@@ -326,14 +326,22 @@ def make_teacher(
     return Stage(init.name, partial(_fine_tune, name=init.name, section=init.section)).run(run, inputs, reporter)
 
 
-def refuse_weak(init: TeacherInit, splits: Splits, valid_logits: np.ndarray, folder: Path) -> None:
+def refuse_weak(
+    settings: Teacher, splits: Splits, valid_logits: np.ndarray, folder: Path, *, section: str = TEACHER
+) -> None:
     """Stop if the teacher is no better on valid than guessing (:mod:`alambique.evaluation.usefulness`).
+
+    Args:
+        settings: its section of the recipe.
+        splits: the rows.
+        valid_logits: (rows of valid, C).
+        folder: where it is kept.
+        section: the key path of its section, for messages.
 
     Raises:
         WeakTeacherError: it was just trained; it is kept.
         ModelError: it came finished.
     """
-    settings, section = init.settings, init.section
     if settings.allow_weak:
         return
     frequent = most_frequent(splits.train.labels)
@@ -348,8 +356,8 @@ def refuse_weak(init: TeacherInit, splits: Splits, valid_logits: np.ndarray, fol
         raise WeakTeacherError(
             f"{weak} It is kept in {folder}. Try more epochs (--set {section}.epochs={settings.epochs * 2}), another "
             f"learning rate (--set {section}.learning_rate={settings.learning_rate / 2:g} or "
-            f"{settings.learning_rate * 2:g}), or another {init.key}. {anyway}"
+            f"{settings.learning_rate * 2:g}), or another {section}.model. {anyway}"
         )
     if settings.answering is not None:
         raise ModelError(f"{weak} {_REMEDIES[settings.answering].replace(TEACHER + '.', section + '.')} {anyway}")
-    raise ModelError(f"{weak} Fine-tune it (--set {section}.fine_tune=true) or give another {init.key}. {anyway}")
+    raise ModelError(f"{weak} Fine-tune it (--set {section}.fine_tune=true) or give another {section}.model. {anyway}")
