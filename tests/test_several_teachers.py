@@ -131,3 +131,11 @@ def test_the_mean_is_taken_row_by_row(tmp_path):
     mean = np.load(tmp_path / "mean.npy")
     assert mean.dtype == np.float32
     assert mean.tolist() == [[1, 1], [2, 6]]
+
+
+def test_a_weight_counts_beside_the_others_of_its_row(tmp_path):
+    np.save(tmp_path / "1.npy", np.float32([[0, 2], [4, 4]]))
+    np.save(tmp_path / "2.npy", np.float32([[4, 0]]))
+    parts = [Part(tmp_path / "1.npy", weight=0.75), Part(tmp_path / "2.npy", np.array([0]), weight=0.25)]
+    combine_logits(parts, tmp_path / "mean.npy", 2)
+    assert np.load(tmp_path / "mean.npy").tolist() == [[1, 1.5], [4, 4]]  # the second row has one teacher alone

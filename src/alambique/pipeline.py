@@ -65,7 +65,7 @@ def distill(
         recipe: what to do.
         out: the run folder; created if it does not exist.
         reporter: receives the progress; by default it is not shown.
-        teachers: resolves the teachers, whose logits are averaged; by default the one of the recipe.
+        teachers: resolves the teachers, which label train together; by default those of the recipe.
 
     Returns:
         The content of report.json.
@@ -137,9 +137,9 @@ def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) 
         ask_once(run, job, reporter)
         for seed, of_seed in run.seeds_of(recipe).items():
             teacher = train_teacher(of_seed, job, job.teachers[0], seed, reporter)
-            labels = label_train(of_seed, job, teacher, seed, reporter)
+            labels, teachers = label_train(of_seed, job, teacher, seed, reporter)
             logits = read_scored(of_seed, TEACHER, job.splits).logits["valid"]
-            doubted = contradicted_rows(of_seed, job, teacher, labels, reporter)
+            doubted = contradicted_rows(of_seed, job, teachers, labels, reporter)
             worths.append(label_worth(labels, logits, job.splits, seed, doubted))
         return worths
 
@@ -171,10 +171,10 @@ def begun(
 
 
 def ask_once(run: RunFolder, job: Job, reporter: Reporter) -> None:
-    """Get the answers of a teacher without weights for all seeds together: each seed's folder takes them from here."""
-    answers = job.teachers[0].answers
-    if answers is not None:
-        make_answers(run, answers, job.splits, reporter)
+    """Get the answers of teachers without weights for all seeds together: each seed's folder takes them from here."""
+    for init in job.teachers:
+        if init.answers is not None:
+            make_answers(run, init.answers, job.splits, reporter, name=init.name)
 
 
 def train_seed(
@@ -190,9 +190,9 @@ def train_seed(
         watch: for a trial of a sweep, which has no twins: what receives the progress of a student, by its number.
     """
     teacher = train_teacher(run, job, job.teachers[0], seed, reporter)
-    soft_labels, teachers = label_train_by(run, job, teacher, seed, reporter)
+    soft_labels, teachers = label_train(run, job, teacher, seed, reporter)
     views = label_views(run, job, teachers, reporter)
-    doubted, weight = contradicted_rows(run, job, teacher, soft_labels, reporter), job.recipe.soft_labels.trust
+    doubted, weight = contradicted_rows(run, job, teachers, soft_labels, reporter), job.recipe.soft_labels.trust
     trust = None if doubted is None or weight is None else Trust(weight, doubted)
     soft_labels = label_unlabelled(run, job, soft_labels, teachers, reporter)
     features = feature_source(run, job, teacher, reporter)
@@ -241,34 +241,34 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
             run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
         )
         evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
-    refuse_weak(init.settings, splits, read_scored(run, init.name, splits).logits["valid"], teacher.folder)
+    valid = read_scored(run, init.name, splits).logits["valid"]
+    refuse_weak(init.settings, splits, valid, teacher.folder, section=init.section)
     return teacher
 
 
-def label_train(run: RunFolder, job: Job, first: Artefact, seed: int, reporter: Reporter) -> SoftLabels:
-    """The soft labels of one seed: by teachers that were not trained on the row, where folds are asked for."""
-    labels, _ = label_train_by(run, job, first, seed, reporter)
-    return labels
-
-
-def label_train_by(
+def label_train(
     run: RunFolder, job: Job, first: Artefact, seed: int, reporter: Reporter
 ) -> tuple[SoftLabels, dict[TeacherInit, Artefact]]:
-    """The soft labels of one seed, and the teachers that gave them."""
-    further, settings = job.teachers[1:], job.recipe.soft_labels
-    alone = {job.teachers[0]: first}
-    if settings.folds != 1:
-        in_sample = labels_by(run, job, alone, reporter, name=IN_SAMPLE)
-        valid = read_scored(run, TEACHER, job.splits).logits["valid"]
-        if settings.folds == "auto" and not overfits(in_sample, valid, job.splits):
-            return labels_by(run, job, alone, reporter), alone
-    taught = {init: train_teacher(run, job, init, seed, reporter) for init in further}
-    labelling = taught if settings.folds != 1 else {**alone, **taught}
-    labels = labels_by(run, job, labelling, reporter)
-    if further:
-        mean = mean_over_teachers(settings, job.splits.task)
-        evaluate_ensemble(run, labels, [init.name for init in labelling], job.splits, mean, reporter=reporter)
-    return labels, labelling
+    """The soft labels of one seed, and the teachers that gave them.
+
+    They are those that were not trained on the row, where folds are asked for; of all rows, the first alone is then trained.
+    """
+    settings, splits = job.recipe.soft_labels, job.splits
+    labelling = [init for init in job.teachers if init.unseen is None]
+    out_of_fold = [init for init in job.teachers if init.unseen is not None]
+    if out_of_fold:
+        in_sample = labels_by(run, job, {job.teachers[0]: first}, reporter, name=IN_SAMPLE)
+        valid = read_scored(run, TEACHER, splits).logits["valid"]
+        if settings.folds != "auto" or overfits(in_sample, valid, splits):
+            labelling = out_of_fold
+    taught = {
+        init: first if init is job.teachers[0] else train_teacher(run, job, init, seed, reporter) for init in labelling
+    }
+    labels = labels_by(run, job, taught, reporter)
+    if len(taught) > 1:
+        mean = mean_over_teachers(settings, splits.task)
+        evaluate_ensemble(run, labels, [init.name for init in taught], splits, mean, reporter=reporter)
+    return labels, taught
 
 
 def label_unlabelled(
@@ -302,7 +302,9 @@ def labels_by(
 ) -> SoftLabels:  # fmt: skip
     """The labels that these teachers give train, or a further version of it, together."""
     recipe, splits, train = job.recipe, job.splits, view or job.splits.train
-    on_valid = recipe.soft_labels.calibrate and any(init.unseen is None for init in teachers)
+    settings = recipe.soft_labels
+    weighed = settings.weights == "valid" and len(teachers) > 1
+    on_valid = weighed or (settings.calibrate and any(init.unseen is None for init in teachers))
     labellers = tuple(
         Labeller(
             teacher, job.view_tokens(init.name, train), init.unseen,
@@ -311,19 +313,19 @@ def labels_by(
         for init, teacher in teachers.items()
     )  # fmt: skip
     inputs = SoftLabelInputs(
-        labellers=labellers, settings=recipe.soft_labels, compute=recipe.compute, max_length=recipe.data.max_length,
+        labellers=labellers, settings=settings, compute=recipe.compute, max_length=recipe.data.max_length,
         train=train, valid=splits.valid if on_valid else None, label_names=splits.label_names, task=splits.task,
     )  # fmt: skip
     return make_soft_labels(run, inputs, reporter, name=name)
 
 
 def contradicted_rows(
-    run: RunFolder, job: Job, first: Artefact, labels: SoftLabels, reporter: Reporter
+    run: RunFolder, job: Job, teachers: Mapping[TeacherInit, Artefact], labels: SoftLabels, reporter: Reporter
 ) -> Contradicted | None:
     """Rows whose label the out-of-fold teachers contradict; None where that is not asked for, or there are no folds."""
     if job.recipe.soft_labels.trust is None:
         return None
-    if labels.made_from["teacher"] == first.digest:
+    if any(init.unseen is None for init in teachers):
         reporter.say("soft_labels.trust changes nothing: soft_labels.folds: auto took no folds")
         return None
     return find_contradicted(run, labels, job.splits, reporter)

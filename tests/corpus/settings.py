@@ -47,6 +47,28 @@ CASES = {
     "endpoint-small-budget": setting(
         "teacher.endpoint={url: 'http://h/v1', model: m, max_requests: 83}", command="doctor",
     ),
+    # ---- a list of teachers
+    "teachers-empty": setting("teacher=[]"),
+    "teachers-of-names": setting("teacher=[a/b, c/d]"),
+    "teachers-alike": setting("teacher=[{model: a/b}, {model: a/b, allow_weak: true}]"),
+    "teachers-no-number": setting("teacher=[{model: a/b}, {model: c/d}]", "teacher.epochs=3"),
+    "teachers-number-too-large": setting("teacher=[{model: a/b}, {model: c/d}]", "teacher.2.epochs=3"),
+    "teachers-unknown-key": setting("teacher=[{model: a/b}, {model: c/d}]", "teacher.1.epoch=3"),
+    "teachers-too-many": setting(f"teacher=[{', '.join(f'{{model: a/{n}}}' for n in range(30))}]"),
+    "teachers-deep": setting("teacher=" + "[" * 60 + "]" * 60),
+    "teachers-second-missing": setting(
+        "teacher=[{from_scratch: {layers: 1, width: 16, heads: 2}}, {model: ./absent}]"
+    ),
+    "teachers-second-file-missing": setting(
+        "teacher=[{from_scratch: {layers: 1, width: 16, heads: 2}}, {probabilities: none.csv}]"
+    ),
+    "teachers-file-and-folds": setting(
+        "teacher=[{from_scratch: {layers: 1, width: 16, heads: 2}}, {probabilities: none.csv}]", "soft_labels.folds=5"
+    ),
+    "teachers-first-without-layers": setting(
+        "teacher=[{probabilities: p.csv}, {model: a/b}]", "student.from_teacher={layers: 1}"
+    ),
+    "teachers-weights": setting("soft_labels.weights=accuracy"),
     # ---- a file of probabilities
     "probabilities-nothing": setting("teacher.probabilities=''"),
     "probabilities-number": setting("teacher.probabilities=[0.5, 0.5]"),

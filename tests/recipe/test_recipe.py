@@ -152,7 +152,15 @@ def test_defaults():
             "patience": None,
             "seeds": 1,
         },
-        "soft_labels": {"folds": 1, "members": 1, "calibrate": False, "average": "logits", "trust": None, "views": 1},
+        "soft_labels": {
+            "folds": 1,
+            "members": 1,
+            "calibrate": False,
+            "average": "logits",
+            "weights": "equal",
+            "trust": None,
+            "views": 1,
+        },
         "distillation": {
             "loss": "kl",
             "temperature": 2.0,

@@ -115,8 +115,9 @@ def complete_report():
         },
         "models": {"teacher": model, "student": model, "undistilled": model, "tfidf": model, "majority": model},
         "soft_labels": {
-            "folds": 2, "members": 1, "labels": {"accuracy": 0.5, "confidence": 0.625},
+            "folds": 2, "members": 1, "teachers": 1, "labels": {"accuracy": 0.5, "confidence": 0.625},
             "in_sample": {"accuracy": 0.75, "confidence": 0.875}, "temperatures": [[1.5, 1.25], [1.0, 2.0]],
+            "weights": [[0.5, 0.5], [0.75, 0.25]],
             "views": 4, "contradicted": {"rows": [3, None], "of": 9, "weight": 0.25, "file": "contradicted/rows.csv"},
         },
         "verdict": verdict,

@@ -129,3 +129,15 @@ def test_a_card_without_a_verdict_says_so(report):
     card = model_card({**report, "verdict": None})
     assert "**Verdict not computed**: on test the student reaches " in card
     assert "keeps" not in card.split("## How to use it")[0]
+
+
+def test_all_teachers_of_a_list_are_its_bases_and_none_has_a_path(report):
+    changed = deepcopy(report)
+    teacher = changed["recipe"]["teacher"]
+    changed["recipe"]["teacher"] = [
+        {**teacher, "model": "acme/bert"}, {**teacher, "model": "/home/ann/mine"}, {**teacher, "model": "acme/roberta"},
+    ]  # fmt: skip
+    card = model_card(changed, name="ann/small")
+    assert metadata(card)["base_model"] == ["acme/bert", "acme/roberta"]
+    recipe = yaml.safe_load(card.rsplit("```yaml\n", 1)[1].split("```", 1)[0])
+    assert [each["model"] for each in recipe["teacher"]] == ["acme/bert", "mine", "acme/roberta"]

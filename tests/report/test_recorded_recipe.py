@@ -68,3 +68,10 @@ def test_a_key_that_is_read_must_be_there():
         raw = plain_report()["recipe"]
         del raw["data"]["max_length"]
         RecordedRecipe.model_validate(raw)
+
+
+def test_one_teacher_is_a_mapping_and_several_are_a_list():
+    raw = plain_report()["recipe"]
+    for teacher, models in (({"model": "a/b"}, ["a/b"]), ([{"model": "a/b"}, {"model": None}], ["a/b", None])):
+        recipe = RecordedRecipe.model_validate(raw | {"teacher": teacher})
+        assert [each.model for each in recipe.teachers] == models

@@ -70,6 +70,8 @@ def test_values_of_a_range_have_four_digits_and_stay_between_its_ends():
         (["a=0..1 log"], "--over a=0..1 log: a logarithmic range must begin above 0."),
         (["a=1..2 lin"], "--over a=1..2 lin: after a range there may be log, not lin."),
         (["seeds=1,2"], "--over seeds: each trial is the mean over the seeds of the recipe; give them with --set."),
+        (["teacher.1.allow_weak=true,false"],
+         "--over teacher.1.allow_weak: it changes no model; give it with --set."),
         (["student.seeds=1,2"],
          "--over student.seeds: each trial is the mean over the trainings of the recipe; give their number with --set."),
         (["export.formats=[],[onnx]"], "--over export.formats: a trial exports nothing."),

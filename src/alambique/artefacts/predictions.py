@@ -118,6 +118,12 @@ def further_teachers(run: RunFolder) -> tuple[str, ...]:
     )
 
 
+def teacher_labelled(run: RunFolder) -> bool:
+    """Whether ``teacher`` is among those that the soft labels were made by; with folds it is not."""
+    inputs = run.recorded_key(SOFT_LABELS).get("inputs", {})
+    return recorded_digest(run.path / TEACHER) in (inputs.get("teacher"), *inputs.get("teachers", []))
+
+
 def read_students(run: RunFolder, recipe: Recipe, splits: Splits, seeds: dict[int, Scored]) -> dict[int, Scored]:
     """Every training of student and twin beside its seed's other models, by the seed of that training.
 

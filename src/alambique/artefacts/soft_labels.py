@@ -48,7 +48,8 @@ class SoftLabels:
         label_names: the classes.
         made_from: hashes of teacher, tokenizer and text.
         digest: SHA-256 of the artefact.
-        worth: what is known of them: accuracy, confidence, temperatures. Empty in runs of earlier versions.
+        worth: what is known of them: accuracy, confidence, temperatures and weights of the teachers. Empty in runs of
+            earlier versions.
 
     Example:
         >>> import numpy as np
@@ -111,11 +112,13 @@ class Part:
         file: ``.npy``, (rows of the part, C) float32.
         rows: (rows of the part,) int64, rising positions among all rows; None: all rows.
         temperature: the logits are divided by it.
+        weight: how much it counts beside the others that label the same row; above 0.
     """
 
     file: Path
     rows: np.ndarray | None = None
     temperature: float = 1.0
+    weight: float = 1.0
 
 
 Probabilities = Callable[[np.ndarray], np.ndarray]  # of logits, both (n, C)
@@ -142,7 +145,7 @@ class Mean:
 
 
 def combine_logits(parts: Sequence[Part], target: Path, rows: int, mean: Mean = Mean()) -> None:
-    """Write the mean of the logits that teachers gave each row; memory does not grow with the rows.
+    """Write the weighted mean of the logits that teachers gave each row; memory does not grow with the rows.
 
     Args:
         parts: of the teachers; each row is in one at least.
@@ -158,15 +161,15 @@ def combine_logits(parts: Sequence[Part], target: Path, rows: int, mean: Mean = 
     for start in range(0, rows, _CHUNK):
         stop = min(start + _CHUNK, rows)
         total = np.zeros((stop - start, combined.shape[1]))
-        count = np.zeros((stop - start, 1))
+        weights = np.zeros((stop - start, 1))
         for part, source in zip(parts, sources, strict=True):
             bounds = (start, stop) if part.rows is None else np.searchsorted(part.rows, (start, stop))
             places = slice(None) if part.rows is None else part.rows[slice(*bounds)] - start
-            total[places] += mean.term(source[slice(*bounds)], part.temperature)
-            count[places] += 1
-        if not count.all():
-            raise CorruptArtefactError(f"{int((count == 0).sum())} rows are in no fold.")
-        combined[start:stop] = mean.logits(total / count)
+            total[places] += part.weight * mean.term(source[slice(*bounds)], part.temperature)
+            weights[places] += part.weight
+        if not weights.all():
+            raise CorruptArtefactError(f"{int((weights == 0).sum())} rows are in no fold.")
+        combined[start:stop] = mean.logits(total / weights)
     combined.flush()
 
 

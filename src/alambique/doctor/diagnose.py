@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -24,6 +23,7 @@ from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine, examine_answers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
+from alambique.doctor.teacher_cost import TeacherCost, with_copies
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
@@ -35,7 +35,7 @@ from alambique.models.student_form import BuildContext
 from alambique.preparation import epoch_rows, read_with, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
-from alambique.recipe.sections import Teacher, Training
+from alambique.recipe.sections import Training
 from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
@@ -126,8 +126,8 @@ def diagnose(
             problem = error.problem[0].upper() + error.problem[1:]
             return _unfit(Finding(error.code, error.where, problem, error.advice), splits)
         process = resident()
-        further = [init for init in inits if init.is_copy]  # they differ from the first by rows and seed alone
-        answers = inits[0].answers
+        further = [init for init in inits if init.is_copy]  # they differ from another by rows and seed alone
+        answering = [init for init in inits if init.answers is not None]
         reads = read_with(form, inits[0])
         inits = tuple(init for init in inits if not init.is_copy and init.answers is None)
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
@@ -141,24 +141,26 @@ def diagnose(
                 recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
             )
         reporter.say("doctor: examines them")
-        findings = of_all_teachers({
+        about = {
             init.name: examine(
                 model, student, splits, None, DataCollatorWithPadding(tokenizer),
                 student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
                 metadata=recipe.data.metadata, teacher_trained=not init.settings.fine_tune,
             )
             for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
-        })  # fmt: skip
-        if answers is not None:
-            collator = DataCollatorWithPadding(student_tokenizer)
-            findings += examine_answers(
-                answers.known, student, splits, collator, max_length=recipe.data.max_length,
-                metadata=recipe.data.metadata,
-            )  # fmt: skip
+        }  # fmt: skip
+        about |= {
+            init.name: examine_answers(
+                init.answers.known, student, splits, DataCollatorWithPadding(student_tokenizer),
+                max_length=recipe.data.max_length, metadata=recipe.data.metadata,
+            )
+            for init in answering if init.answers is not None
+        }  # fmt: skip
+        findings = of_all_teachers(about)
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0] if models else student).device
         costs, features = _teacher_costs(inits, models, term, recipe, splits)
-        costs |= {init.name: replace(costs[inits[0].name], unseen=_count(init.unseen)) for init in further}
+        costs = with_copies(costs, inits, further)
         tokens = _tokens(student_tokenizer, recipe, splits)
         students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
         taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
@@ -207,19 +209,6 @@ def _unlabelled_rows(recipe: Recipe, splits: Splits) -> int:
 def _unfit(finding: Finding, splits: Splits) -> Diagnosis:
     rows = {split.name: len(split) for split in splits}
     return Diagnosis([finding], [], 0, shutil.disk_usage(Path.cwd()).free, "", rows)
-
-
-@dataclass(frozen=True)
-class TeacherCost:
-    """What one teacher takes; ``settings`` are None for one that is not trained; ``unseen``: rows of train left out."""
-
-    cost: Cost
-    settings: Teacher | None
-    unseen: int = 0
-
-
-def _count(rows: np.ndarray | None) -> int:
-    return 0 if rows is None else len(rows)
 
 
 def _teacher_costs(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from alambique.losses.features import FEATURES
 from alambique.losses.prediction import LOSSES
+from alambique.recipe.teacher_list import without_number
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -21,10 +22,23 @@ _BOUNDS = {"greater_than": ("gt", "greater than"), "greater_than_equal": ("ge", 
 _LISTED = 40
 
 
-def problems_of(error: "ValidationError", recipe: "type[BaseModel]") -> list[str]:
-    """One line for each problem: ``key: what is wrong``."""
+def problems_of(error: "ValidationError", recipe: "type[BaseModel]", *, one_teacher: bool = True) -> list[str]:
+    """One line for each problem: ``key: what is wrong``.
+
+    Args:
+        error: of pydantic.
+        recipe: the class that was to be made.
+        one_teacher: whether the user wrote one teacher, whose key paths have no number, and not a list.
+    """
     known = _key_paths(recipe)
-    return [f"{_path(found)}: {_sentence(found, known)}" for found in error.errors()]
+    return [_problem(found, known, one_teacher=one_teacher) for found in error.errors()]
+
+
+def _problem(found: Any, known: set[str], *, one_teacher: bool) -> str:
+    path = _path(found)
+    if one_teacher:
+        path = ".".join(without_number(tuple(path.split("."))))
+    return f"{path}: {_sentence(found, path, known)}"
 
 
 def listed(problems: list[str], where: str) -> str:
@@ -51,10 +65,10 @@ def _is_branch(part: int | str) -> bool:
 _BRANCHES = frozenset({"str", "int", "dict", "tuple", *LOSSES, *FEATURES})
 
 
-def _sentence(found: Any, known: set[str]) -> str:
+def _sentence(found: Any, path: str, known: set[str]) -> str:
     kind, value, context = found["type"], found["input"], found.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key.{_suggestion(_path(found), known)}"
+        return f"unknown key.{_suggestion(path, known)}"
     if kind == "missing":
         return "is missing and has no default."
     if kind == "value_error":
@@ -85,7 +99,8 @@ def shown(value: Any) -> str:
 
 def _suggestion(path: str, known: set[str]) -> str:
     section, _, key = path.rpartition(".")
-    here = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == section]
+    declared = ".".join(without_number(tuple(section.split("."))))
+    here = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == declared]
     close = get_close_matches(key, here, n=1)
     if close:
         return f" Did you mean {section + '.' if section else ''}{close[0]}?"
@@ -97,6 +112,7 @@ def _suggestion(path: str, known: set[str]) -> str:
 def _key_paths(section: "type[BaseModel]", prefix: str = "") -> set[str]:
     paths = set()
     for name, field in section.model_fields.items():
+        name = field.alias or name  # noqa: PLW2901
         paths.add(prefix + name)
         for candidate in (field.annotation, *get_args(field.annotation)):
             # options of a loss are no suggestion: `alpha` means the mixture to most people

@@ -11,15 +11,25 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 
 from alambique.errors import RecipeError
-from alambique.recipe.answering import beyond_answers
 from alambique.recipe.distillation import Distillation
+from alambique.recipe.overrides import override
 from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.schedules import ends_of
 from alambique.recipe.sections import FORMS, Compute, Data, Export, Section, Student, Teacher, as_tuple
 from alambique.recipe.soft_labels import SoftLabelling
+from alambique.recipe.teacher_list import MOST, beyond_any_answers, each_alone, section_of, several
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _STUDENT_STEP = 1000  # between the seeds of students of the same teacher
@@ -32,6 +42,11 @@ _DATA_SECTION = re.compile(rb'^data:\s*$|^data:\s*\{|^\s*\{?\s*"data"\s*:\s*\{\s
 EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
 _PATTERN = re.compile(r"[*?\[]")
 _ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
+
+
+def _as_list(value: Any) -> Any:
+    """One teacher, as most recipes have, is a list of one."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 class Recipe(Section):
@@ -50,8 +65,12 @@ class Recipe(Section):
           data.lable: unknown key. Did you mean data.label?
     """
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     data: Data
-    teacher: Teacher = Field(default_factory=Teacher)
+    teachers: Annotated[
+        tuple[Teacher, ...], BeforeValidator(_as_list), Field(alias="teacher", min_length=1, max_length=MOST)
+    ] = Field(default_factory=lambda: (Teacher(),))
     soft_labels: SoftLabelling = Field(default_factory=SoftLabelling)
     student: Student = Field(default_factory=Student)
     distillation: Distillation = Field(default_factory=Distillation)
@@ -64,6 +83,24 @@ class Recipe(Section):
     ] = (0,)
     """With several seeds, teacher, student and twin are trained for each, under `seeds/N/`. The report shows the mean and
     the figure of each seed, and `student/` is the student of the seed that is best on valid."""
+
+    @field_validator("teachers")
+    @classmethod
+    def _different_teachers(cls, value: tuple[Teacher, ...]) -> tuple[Teacher, ...]:
+        trained = [teacher.model_copy(update={"allow_weak": False}) for teacher in value]
+        for number, teacher in enumerate(trained):
+            first = trained.index(teacher)
+            if first < number:
+                raise ValueError(
+                    f"{section_of(number, 2)} is the same as {section_of(first, 2)} and would give the same labels; for "
+                    "teachers that differ by their seed alone, set soft_labels.members"
+                )
+        return value
+
+    @field_serializer("teachers", mode="wrap")
+    def _alone_as_a_mapping(self, value: tuple[Teacher, ...], serialize: SerializerFunctionWrapHandler) -> Any:
+        values = serialize(value)
+        return values[0] if len(value) == 1 else values
 
     @field_validator("soft_labels")
     @classmethod
@@ -133,6 +170,11 @@ class Recipe(Section):
         return _student_seeds(seed, self.student.seeds)
 
     @property
+    def teacher(self) -> Teacher:
+        """The only teacher, or the first of several: the one that is reported as the teacher."""
+        return self.teachers[0]
+
+    @property
     def views(self) -> int:
         """Versions of each row of train, the row itself among them; not more than the student's epochs read."""
         return min(self.soft_labels.views.count, self.student.epochs)
@@ -145,11 +187,12 @@ class Recipe(Section):
             RecipeError: lists every problem with its key path and, if one is close, the key that was probably meant.
         """
         raw, problems = _with_new_names(raw)
-        problems += [*_two_forms(raw), *beyond_answers(raw)]
+        problems += [*_two_forms(raw), *beyond_any_answers(raw)]
         try:
             recipe = cls.model_validate(raw)
         except ValidationError as error:
-            raise RecipeError(listed(problems_of(error, cls) + problems, where)) from error
+            found = problems_of(error, cls, one_teacher=not several(raw))
+            raise RecipeError(listed(found + problems, where)) from error
         if problems:
             raise RecipeError(listed(problems, where))
         return recipe
@@ -178,7 +221,7 @@ class Recipe(Section):
             raw = raw if problems else renamed
         where = f"Recipe {name}"
         if overrides:
-            _override(raw, overrides, texts)
+            override(raw, overrides, texts, _ALTERNATIVES)
             where += f" with {given_with}"
         recipe = cls.from_dict(raw, where=where)
         return recipe._with_paths(file.parent)  # noqa: SLF001 - its own class
@@ -196,7 +239,7 @@ class Recipe(Section):
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"source": located, "unlabelled": more}),
-                "teacher": _teacher_located(self.teacher, folder),
+                "teachers": tuple(_teacher_located(teacher, folder) for teacher in self.teachers),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
             }
         )
@@ -268,33 +311,6 @@ def _text_of(file: Path) -> str:
         raise RecipeError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _override(raw: dict[str, Any], overrides: tuple[str, ...], texts: frozenset[tuple[str, ...]]) -> None:
-    """Apply ``a.b=value`` in order; a form of teacher or student that is set displaces the forms of the file."""
-    chosen: dict[str, set[str]] = {section: set() for section in _ALTERNATIVES}
-    parsed = []
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        path = tuple(key.strip().split("."))
-        if not equals or not all(path):
-            raise RecipeError(f"--set {override} is not of the form key=value, as in --set distillation.temperature=4")
-        value = read_yaml(text, where=f"--set {override}", texts=texts, path=path)
-        parsed.append((path, value))
-        if path[0] in chosen and len(path) > 1 and value is not None:
-            chosen[path[0]].add(path[1])
-    for section, forms in _ALTERNATIVES.items():
-        if chosen[section] & set(forms) and isinstance(raw.get(section), dict):
-            raw[section] = {k: v for k, v in raw[section].items() if k not in forms or k in chosen[section]}
-    for path, value in parsed:
-        place = raw
-        for depth, part in enumerate(path[:-1], start=1):
-            if place.get(part) is None:
-                place[part] = {}
-            place = place[part]
-            if not isinstance(place, dict):
-                raise RecipeError(f"--set {'.'.join(path)}: {'.'.join(path[:depth])} holds a value, not further keys.")
-        place[path[-1]] = value
-
-
 def _with_new_names(raw: dict[str, Any], *, warn: bool = True) -> tuple[dict[str, Any], list[str]]:
     """Rename ``compute.plain`` of version 0.1 to ``compute.speedups``, its negation; gives the values and the problems."""
     compute = raw.get("compute")
@@ -319,9 +335,11 @@ def _with_new_names(raw: dict[str, Any], *, warn: bool = True) -> tuple[dict[str
 
 def _two_forms(raw: dict[str, Any]) -> list[str]:
     """Checked on the raw values, so that it is reported beside whatever else is wrong with the forms."""
+    sections = [*((section, alone.get("teacher"), FORMS["teacher"]) for section, alone in each_alone(raw)),
+                ("student", raw.get("student"), FORMS["student"])]  # fmt: skip
     problems = []
-    for section, forms in FORMS.items():
-        given = [form for form in forms if isinstance(raw.get(section), dict) and raw[section].get(form) is not None]
+    for section, values, forms in sections:
+        given = [form for form in forms if isinstance(values, dict) and values.get(form) is not None]
         if len(given) > 1:
             problems.append(f"{section}: {' and '.join(given)} are given together; give one of {', '.join(forms)}.")
     return problems

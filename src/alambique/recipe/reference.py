@@ -34,7 +34,9 @@ _BOUNDS = {
 
 def page() -> str:
     """The whole page, with a table for each section of the recipe."""
-    kinds: dict[str, Any] = {name: field.annotation for name, field in Recipe.model_fields.items()}
+    kinds: dict[str, Any] = {
+        field.alias or name: _kind(field.annotation) for name, field in Recipe.model_fields.items()
+    }
     tables = {name: kind for name, kind in kinds.items() if _is_section(kind)}
     required = [f"`{name}.{key}`" for name, section in tables.items() for key in _required(section)]
     shipped = "\n".join(f"- `{name}`: {line}" for name, line in shipped_recipes().items())
@@ -46,6 +48,12 @@ def page() -> str:
     for key in [name for name in kinds if name not in tables]:
         parts += [f"## {key}", _table([_row(Recipe, key, key)])]
     return "\n\n".join(parts) + "\n"
+
+
+def _kind(annotation: Any) -> Any:
+    """The type of a key, of the parts where it is a list of sections: a single one is written without a list."""
+    sections = [part for part in get_args(annotation) if _is_section(part)]
+    return sections[0] if sections else annotation
 
 
 def meaning(section: type[BaseModel], key: str) -> str:

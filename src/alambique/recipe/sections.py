@@ -231,7 +231,8 @@ class Training(Section):
 class Teacher(Training):
     """The large model: a checkpoint to fine-tune, a finished classifier, one from scratch, or answers alone.
 
-    [teachers.md](teachers.md) describes each.
+    [teachers.md](teachers.md) describes each. A list of such mappings is several teachers that label train together; their
+    keys are then numbered from 0, as `--set teacher.1.epochs=4`.
     """
 
     model: Annotated[str, Field(min_length=1)] | None = None

@@ -49,12 +49,16 @@ class SoftLabelling(Section):
     on all rows. `auto`: five folds if the accuracy of the teacher on train is more than 10 points above that on valid, else
     one."""
     members: Annotated[int, Field(ge=1, le=MOST_MEMBERS)] = 1
-    """Teachers for each fold, or for train, of different seeds; their soft labels are averaged."""
+    """Teachers for each fold, or for train, of different seeds; their soft labels are averaged. Of a list of teachers, so
+    many of each."""
     calibrate: bool = False
     """True: the logits of each teacher are divided by a temperature, fitted on rows that it was not trained on: those of its
     fold, or valid (Guo et al. 2017)."""
     average: Literal["logits", "probabilities"] = "logits"
     """What is averaged where several teachers label a row."""
+    weights: Literal["equal", "valid"] = "equal"
+    """How much each teacher of a row counts in the average. `valid`: by its accuracy on valid to the power of four, the
+    rule of Large, Lines and Bagnall 2019; the report shows the weights."""
     trust: Annotated[float, Field(ge=0, le=1)] | None = None
     """Weight of the hard label of a row that the out-of-fold soft labels confidently contradict, from 0 to 1, by the rule of
     Northcutt et al. 2021 ([concepts.md](concepts.md)); the row's soft label stays whole. Needs `folds`. The rows are listed
@@ -85,6 +89,6 @@ class SoftLabelling(Section):
 
     def key(self) -> dict[str, Any]:
         """What the soft labels depend on beside their teachers; nothing where all is the default, as in earlier runs."""
-        values = {"calibrate": self.calibrate, "average": self.average}
+        values = {"calibrate": self.calibrate, "average": self.average, "weights": self.weights}
         changed = {name: value for name, value in values.items() if value != type(self).model_fields[name].default}
         return {"recipe": changed} if changed else {}

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel
 
 from alambique.errors import RecipeError
+from alambique.recipe.teacher_list import without_number
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -36,10 +37,11 @@ def text_paths(section: type[BaseModel], above: Path = ()) -> frozenset[Path]:
     paths: set[Path] = set()
     for name, field in section.model_fields.items():
         for kind in _leaves(field.annotation):
+            path = (*above, field.alias or name)
             if kind is str:
-                paths.add((*above, name))
+                paths.add(path)
             elif isinstance(kind, type) and issubclass(kind, BaseModel):
-                paths |= text_paths(kind, (*above, name))
+                paths |= text_paths(kind, path)
     return frozenset(paths)
 
 
@@ -96,7 +98,7 @@ def _convert(node: yaml.Node, path: Path, where: str, texts: frozenset[Path], se
 
 
 def _scalar(node: yaml.ScalarNode, path: Path, texts: frozenset[Path]) -> Any:
-    value = node.value
+    value, path = node.value, without_number(path)
     if node.style in ("'", '"', "|", ">"):
         return value
     if any(path[:depth] in texts for depth in range(1, len(path) + 1)):

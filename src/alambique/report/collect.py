@@ -10,8 +10,10 @@ from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.errors import RunFolderError
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
+from alambique.recipe.teacher_list import section_of
 from alambique.report.export_report import ExportReport
 from alambique.report.model_report import Calibration, Epochs, Latency, ModelReport, Quality
+from alambique.report.names import model_title
 from alambique.report.numbers import grouped
 from alambique.report.parts import DataFinding
 from alambique.report.results import RunResults
@@ -34,6 +36,7 @@ from alambique.run.layout import (
     SEED_STAGES,
     STUDENT,
     TEACHER,
+    TEACHERS,
     TFIDF,
     UNDISTILLED_ONCE,
 )
@@ -183,10 +186,19 @@ def _unlabelled(run: RunFolder, recipe: Recipe) -> list[str]:
 
 
 def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
-    teacher, majority = (models[name].valid.accuracy.per_seed for name in (TEACHER, MAJORITY))
-    if not recipe.teacher.allow_weak or all(a > b for a, b in zip(teacher, majority, strict=True)):
-        return []
-    return ["The teacher is no better on valid than always giving the most frequent label (teacher.allow_weak)."]
+    """Teachers that are weak and were allowed to be; with folds, of those after the first nobody was trained on all rows."""
+    majority, notes = models[MAJORITY].valid.accuracy.per_seed, []
+    for number, settings in enumerate(recipe.teachers):
+        name = f"{TEACHERS}/{number}" if number else TEACHER
+        if settings.allow_weak and name in models:
+            accuracy = models[name].valid.accuracy.per_seed
+            if not all(a > b for a, b in zip(accuracy, majority, strict=True)):
+                section = section_of(number, len(recipe.teachers))
+                teacher = "The teacher" if section == TEACHER else model_title(name)
+                notes.append(
+                    f"{teacher} is no better on valid than always giving the most frequent label ({section}.allow_weak)."
+                )
+    return notes
 
 
 def _timings(run: RunFolder, seed_runs: list[RunFolder], *, students: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The model card, made from the report alone, with the metadata that the Hub reads."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +79,25 @@ def _is_liar(report: Report) -> bool:
 
 def _recipe(report: Report) -> str:
     """The recipe for others, without a path of this machine."""
-    recipe, choices = report.recipe, report.choices
+    recipe, given = report.recipe, report.recipe["teacher"]
     models = {
-        role: {**recipe[role], "model": model and _without_folders(model)}
-        for role, model in (("teacher", choices.teacher.model), ("student", choices.student.model))
+        "teacher": [*map(_published_model, given)] if isinstance(given, Sequence) else _published_model(given),
+        "student": _published_model(recipe["student"]),
     }
-    file, zero_shot = (models["teacher"].get(form) for form in ("probabilities", "zero_shot"))
-    if file is not None:
-        models["teacher"]["probabilities"] = _without_folders(file)
-    if models["teacher"].get("endpoint") is not None:  # perhaps of a private machine
-        models["teacher"]["endpoint"] = {**models["teacher"]["endpoint"], "url": "https://HOST/v1"}
-    if zero_shot is not None:
-        models["teacher"]["zero_shot"] = {**zero_shot, "model": _without_folders(zero_shot["model"])}
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})
+
+
+def _published_model(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section of teacher or student, without the folders of this machine."""
+    file, zero_shot = section.get("probabilities"), section.get("zero_shot")
+    names = {"model": section["model"] and _without_folders(section["model"])}
+    if file is not None:
+        names["probabilities"] = _without_folders(file)
+    if zero_shot is not None:
+        names["zero_shot"] = {**zero_shot, "model": _without_folders(zero_shot["model"])}
+    if section.get("endpoint") is not None:  # perhaps of a private machine
+        names["endpoint"] = {**section["endpoint"], "url": "https://HOST/v1"}
+    return {**section, **names}
 
 
 def _yaml(values: dict[str, Any]) -> str:
@@ -113,7 +119,7 @@ def _metadata(report: Report, name: str) -> dict[str, Any]:
         "tags": ["alambique", "knowledge-distillation", *(["onnx"] if exported else [])],
         "metrics": ["accuracy", "f1"],
     }
-    bases = [report.choices.student.model, report.choices.teacher.model]
+    bases = [report.choices.student.model, *(teacher.model for teacher in report.choices.teachers)]
     published = list(dict.fromkeys(base for base in bases if base and is_id(base)))
     if published:
         metadata["base_model"] = published

@@ -1,9 +1,9 @@
 """The keys of a recorded recipe that pages and tables read; a recipe of another version may hold more."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alambique.recipe.schedules import Schedule, ends_of
 
@@ -90,10 +90,15 @@ def _schedule_words(schedule: Schedule) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
+def _as_list(value: Any) -> Any:
+    """One teacher is recorded as a mapping, several as a list."""
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
 class RecordedRecipe(RecordedPart):
     """Keys of the recipe."""
 
     data: RecordedData
-    teacher: RecordedModel
+    teachers: Annotated[tuple[RecordedModel, ...], BeforeValidator(_as_list), Field(alias="teacher", min_length=1)]
     student: RecordedModel
     distillation: RecordedDistillation

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from alambique.artefacts.contradicted import TABLE, Contradicted, read_contradicted
-from alambique.artefacts.predictions import further_teachers
+from alambique.artefacts.predictions import further_teachers, teacher_labelled
 from alambique.artefacts.soft_labels import FACTS
 from alambique.recipe.recipe import Recipe
 from alambique.report.parts import Part
@@ -43,13 +43,18 @@ class SoftLabelReport(Part):
     folds: int
     """Folds of train; with two or more, each row was labelled by a teacher that was not trained on it."""
     members: int
-    """Teachers per fold, or for train."""
+    """Teachers of different seeds per fold, or for train; with a list of teachers, of each."""
+    teachers: int = 1
+    """Teachers in the recipe's list."""
     labels: Worth
     """The soft labels that the student learnt from."""
     in_sample: Worth | None = None
     """Those of the teacher that was trained on these rows; null where they are the soft labels."""
     temperatures: tuple[tuple[float, ...], ...] = ()
-    """By seed, the temperature of each teacher that labelled, in the order of `teachers/NAME`; empty if none was fitted."""
+    """By seed, the temperature of each teacher that labelled, in the order of `models`; empty if none was fitted."""
+    weights: tuple[tuple[float, ...], ...] = ()
+    """By seed, how much each teacher that labelled counts, in the order of `models`: fractions that sum to 1. Empty where
+    all count alike."""
     views: int = 1
     """Versions of each row that the teachers labelled, the row itself among them; each epoch of student and undistilled
     student read another."""
@@ -62,18 +67,25 @@ class SoftLabelReport(Part):
         worths = [_worth(run, SOFT_LABELS) for run in seed_runs]
         if not all(worths):
             return None
-        members, further = recipe.soft_labels.members, further_teachers(seed_runs[0])
-        by_folds = recipe.soft_labels.folds != 1 and len(further) > 0
+        settings, teachers, first = recipe.soft_labels, len(recipe.teachers), seed_runs[0]
+        by_folds = settings.folds != 1 and not teacher_labelled(first)
+        members = settings.members if by_folds or settings.folds == 1 else 1  # auto without folds trains no members
         in_sample = [_worth(run, IN_SAMPLE) for run in seed_runs] if by_folds else []
         return cls(
-            folds=len(further) // members if by_folds else 1,
+            folds=len(further_teachers(first)) // (members * teachers) if by_folds else 1,
             members=members,
+            teachers=teachers,
             labels=_mean(worths),
             in_sample=_mean(in_sample) if in_sample and all(in_sample) else None,
-            temperatures=tuple(tuple(worth["temperatures"]) for worth in worths if "temperatures" in worth),
+            temperatures=_by_seed(worths, "temperatures"),
+            weights=_by_seed(worths, "weights"),
             views=recipe.views,
             contradicted=_contradicted(seed_runs, recipe.soft_labels.trust),
         )
+
+
+def _by_seed(worths: list[dict[str, Any]], fact: str) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(worth[fact]) for worth in worths if fact in worth)
 
 
 def _contradicted(seed_runs: list[RunFolder], weight: float | None) -> ContradictedReport | None:

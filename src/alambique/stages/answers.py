@@ -46,5 +46,6 @@ def make_answers(
         reporter: where progress goes.
         name: of the teacher's folder.
     """
-    stage = Stage(TEACHER, partial(_make, kept=run.path / ASKED))
+    kept = run.path / ASKED  # a teacher of a list has a budget of its own
+    stage = Stage(TEACHER, partial(_make, kept=kept if name == TEACHER else kept / Path(name).name))
     return stage.run(run, AnswerInputs(source, splits), reporter, name=name)

@@ -128,7 +128,7 @@ def evaluate_ensemble(
     Args:
         run: where.
         labels: what they gave train.
-        members: names of the teachers, in the order of the labels' temperatures.
+        members: names of the teachers, in the order of the labels' temperatures and weights.
         splits: the rows.
         mean: as that of the labels.
         reporter: where progress goes.
@@ -137,11 +137,12 @@ def evaluate_ensemble(
     def make(inputs: EnsembleInputs, work: Path, reporter: Reporter) -> None:
         del reporter
         temperatures = inputs.labels.worth.get("temperatures", [1.0] * len(inputs.members))
+        weights = inputs.labels.worth.get("weights")
         for split in (inputs.splits.valid, inputs.splits.test):
             terms = [
                 inputs.mean.term(m.logits[split.name], t) for m, t in zip(inputs.members, temperatures, strict=True)
             ]
-            logits = inputs.mean.logits(np.mean(terms, axis=0))
+            logits = inputs.mean.logits(np.average(terms, axis=0, weights=weights))
             write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
         sizes = [each.parameters for each in inputs.members]
         parameters = None if None in sizes else sum(size for size in sizes if size is not None)

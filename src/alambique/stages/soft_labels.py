@@ -25,6 +25,7 @@ from alambique.artefacts.unlabelled import Unlabelled
 from alambique.cpu import keep_freed_memory
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.teacher_weights import teacher_weights
 from alambique.inference.torch_model import predict_tokens, to_device
 from alambique.models.labels import label_names_of
 from alambique.models.pretrained import load_finished
@@ -52,7 +53,7 @@ class Labeller:
         tokens: of the splits, by its tokenizer.
         rows: (n,) int64, rising positions in train of the rows that it labels, none of which it was trained on; None: all
             rows.
-        valid_logits: (rows of valid, C), for a temperature where it was trained on all of train.
+        valid_logits: (rows of valid, C), for its weight, and for a temperature where it was trained on all of train.
         answered: whether its answers to train lie in its folder, in the place of a model.
     """
 
@@ -85,21 +86,22 @@ class SoftLabelInputs(Inputs):
     compute: Compute = keyed("compute", value=_labelling_key)
     max_length: int = keyed("max_length")
     train: Split = keyed("inputs", "train", value=lambda split: split.digest)
-    valid: Split | None = keyed(value=_valid_key)  # None where no temperature is fitted on it
+    valid: Split | None = keyed(value=_valid_key)  # None where it decides no temperature and no weight
     label_names: tuple[str, ...] = keyed("inputs", "labels")
     task: str = derived("train")
 
 
 def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
     alone = len(inputs.labellers) == 1 and not inputs.settings.calibrate
-    parts = []
+    parts, weights = [], _weights_by_valid(inputs)
     with reporter.stage("soft labels") as step:
         step.start(sum(len(inputs.train) if each.rows is None else len(each.rows) for each in inputs.labellers))
         for number, labeller in enumerate(inputs.labellers):
             place = work if alone else work / SCRATCH / str(number)
             place.mkdir(parents=True, exist_ok=True)
             _label(inputs, labeller, place, step)
-            parts.append(Part(place / LOGITS, labeller.rows, _temperature(inputs, labeller, place / LOGITS)))
+            weight = 1.0 if weights is None else weights[number]
+            parts.append(Part(place / LOGITS, labeller.rows, _temperature(inputs, labeller, place / LOGITS), weight))
     if not alone:
         combine_logits(parts, work / LOGITS, len(inputs.train), mean_over_teachers(inputs.settings, inputs.task))
     teachers = [labeller.teacher for labeller in inputs.labellers]
@@ -110,6 +112,8 @@ def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
     worth = worth_of(logits, inputs.train.labels, TASKS[inputs.task])
     if inputs.settings.calibrate:
         worth["temperatures"] = [part.temperature for part in parts]
+    if weights is not None:
+        worth["weights"] = weights
     write_soft_labels(SoftLabels(inputs.train.ids, logits, inputs.label_names, made_from, worth=worth), work)
 
 
@@ -136,6 +140,15 @@ def _temperature(inputs: SoftLabelInputs, labeller: Labeller, file: Path) -> flo
         unseen = np.load(file, allow_pickle=False)
         return task.fit_temperature(unseen, inputs.train.labels[labeller.rows])
     return task.fit_temperature(cast("np.ndarray", labeller.valid_logits), cast("Split", inputs.valid).labels)
+
+
+def _weights_by_valid(inputs: SoftLabelInputs) -> list[float] | None:
+    """How much each teacher counts, by its accuracy on valid; None where all count alike, or there is one alone."""
+    if inputs.settings.weights == "equal" or len(inputs.labellers) == 1:
+        return None
+    task, valid = TASKS[inputs.task], cast("Split", inputs.valid)
+    given = [cast("np.ndarray", labeller.valid_logits) for labeller in inputs.labellers]
+    return teacher_weights([task.score("accuracy", logits, valid.labels) for logits in given])
 
 
 def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, Any]:
@@ -182,8 +195,8 @@ def make_soft_labels(
     return read_soft_labels(artefact.folder, artefact.digest)
 
 
-def _temperatures(labels: SoftLabels, teachers: int) -> list[float]:
-    return [float(value) for value in labels.worth.get("temperatures", [1.0] * teachers)]
+def _of_each_teacher(labels: SoftLabels, fact: str, teachers: int) -> list[float]:
+    return [float(value) for value in labels.worth.get(fact, [1.0] * teachers)]
 
 
 @dataclass(frozen=True)
@@ -200,15 +213,16 @@ class MixedLabelInputs(Inputs):
 
 def _make_mixed(inputs: MixedLabelInputs, work: Path, reporter: Reporter) -> None:
     labels, count, parts = inputs.labels, len(inputs.unlabelled), []
-    temperatures = _temperatures(labels, len(inputs.labellers))
+    temperatures, weights = (_of_each_teacher(labels, f, len(inputs.labellers)) for f in ("temperatures", "weights"))
     with reporter.stage("soft labels of unlabelled text") as step:
         step.start(count * len(inputs.labellers))
-        for number, (labeller, temperature) in enumerate(zip(inputs.labellers, temperatures, strict=True)):
+        teachers = zip(inputs.labellers, temperatures, weights, strict=True)
+        for number, (labeller, temperature, weight) in enumerate(teachers):
             model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
             place = work / SCRATCH / str(number)
             place.mkdir(parents=True, exist_ok=True)
             label_rows(model, labeller.tokens[MIXED].after(len(labels.ids)), place, compute=inputs.compute, step=step)
-            parts.append(Part(place / LOGITS, None, temperature))
+            parts.append(Part(place / LOGITS, None, temperature, weight))
     combined = work / SCRATCH / LOGITS
     combine_logits(parts, combined, count, inputs.mean)
     append_soft_labels(labels, combined, lambda: inputs.unlabelled.ids(SHARD), work)

@@ -1,6 +1,7 @@
 """The teachers: fine-tuned here, finished classifiers brought into the data's label order, or known by their answers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.data.folds import assign_folds
-from alambique.errors import ModelError, RecipeError, WeakTeacherError
+from alambique.errors import ModelError, RecipeError, UserInputError, WeakTeacherError
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import most_frequent, usefulness
 from alambique.inference.answering import AnswerSource
@@ -37,6 +38,7 @@ from alambique.recipe.answering import ANSWERING
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
 from alambique.recipe.soft_labels import AUTO_FOLDS
+from alambique.recipe.teacher_list import section_of
 from alambique.run.folder import RunFolder
 from alambique.run.layout import TEACHER, TEACHERS
 from alambique.run.manifest import Artefact
@@ -44,7 +46,6 @@ from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import fit
 from alambique.training.rows import TrainingRows
 
-KEY = "teacher.model"
 SEEDS_APART = 1000  # between the seeds of two members
 _REMEDIES = {
     "probabilities": "Look whether its values stand with the right rows and labels, or give another file.",
@@ -65,6 +66,7 @@ class TeacherInit:
         unseen: positions of the rows of train that it is not trained on, which it will label; None: it is trained on all.
         member: which of several that differ by their seed alone.
         answers: where its answers come from; None for a model.
+        section: the key path of its section, for messages: ``teacher``, or ``teacher.N`` in a list.
     """
 
     name: str
@@ -74,6 +76,12 @@ class TeacherInit:
     unseen: np.ndarray | None = None
     member: int = 0
     answers: AnswerSource | None = None
+    section: str = TEACHER
+
+    @property
+    def key(self) -> str:
+        """The key of its checkpoint, for messages."""
+        return f"{self.section}.model"
 
     @property
     def is_copy(self) -> bool:
@@ -87,26 +95,48 @@ class TeacherInit:
             return None
         if self.settings.from_scratch is not None:
             return config_from_scratch(self.settings.from_scratch)
-        return load_config(cast("PretrainedFolder", self.checkpoint).folder, key=KEY)
+        return load_config(cast("PretrainedFolder", self.checkpoint).folder, key=self.key)
 
 
 def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
-    """Find the teachers of a recipe: the one that is reported, then those of the folds and the other members.
+    """Find the teachers of a recipe: those of its list, of which the first is reported, then the folds and members of each.
 
     Raises:
         ModelError: one cannot be loaded, has no trained head, or other labels than the data.
         RecipeError: a finished teacher has no folds and no other seeds.
-        DataError: train has fewer different texts than folds.
+        DataError: train has fewer different texts than folds, or a file of probabilities does not fit the rows.
     """
-    if recipe.teacher.answering is not None:
-        source = resolve_source(recipe.teacher, recipe.data, splits)
-        return (TeacherInit(TEACHER, recipe.teacher, None, None, answers=source),)
-    first = resolve_teacher(recipe.teacher, splits, max_length=recipe.data.max_length)
-    return with_further_teachers(first, recipe, splits)
+    inits = []
+    for number, settings in enumerate(recipe.teachers):
+        name, section = _name(number), section_of(number, len(recipe.teachers))
+        if settings.answering is None:
+            init = resolve_teacher(settings, splits, max_length=recipe.data.max_length, name=name, section=section)
+        else:
+            with _naming(section):
+                source = resolve_source(settings, recipe.data, splits)
+            init = TeacherInit(name, settings, None, None, answers=source, section=section)
+        inits.append(init)
+    return with_further_teachers(tuple(inits), recipe, splits)
 
 
-def with_further_teachers(first: TeacherInit, recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
-    """The teacher of all rows, and those that ``soft_labels.folds`` and ``soft_labels.members`` ask for.
+def _name(number: int) -> str:
+    """The folder of a teacher of the list."""
+    return f"{TEACHERS}/{number}" if number else TEACHER
+
+
+@contextmanager
+def _naming(section: str) -> Iterator[None]:
+    """Have messages about a source of answers, which begin with its key, name its place in the list."""
+    try:
+        yield
+    except UserInputError as error:
+        if str(error).startswith(f"{TEACHER}."):
+            error.args = (section + str(error).removeprefix(TEACHER),)
+        raise
+
+
+def with_further_teachers(inits: tuple[TeacherInit, ...], recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
+    """The teachers of all rows, and those that ``soft_labels.folds`` and ``soft_labels.members`` ask for, of each.
 
     Raises:
         RecipeError: a finished teacher has no folds and no other seeds.
@@ -114,51 +144,70 @@ def with_further_teachers(first: TeacherInit, recipe: Recipe, splits: Splits) ->
     """
     settings = recipe.soft_labels
     if not settings.further:
-        return (first,)
-    if not first.settings.fine_tune:
-        key = "folds" if settings.folds != 1 else "members"
-        raise RecipeError(
-            f"soft_labels.{key}: would train further teachers, but teacher.fine_tune is false. Set it to true, or "
-            f"soft_labels.{key} to 1."
-        )
+        return inits
+    for init in inits:
+        if not init.settings.fine_tune:
+            key = "folds" if settings.folds != 1 else "members"
+            raise RecipeError(
+                f"soft_labels.{key}: would train further teachers, but {init.section}.fine_tune is false. Set it to true, "
+                f"or soft_labels.{key} to 1."
+            )
     members = range(settings.members)
     if settings.folds == 1:
-        return (first, *(replace(first, name=f"{TEACHERS}/member-{m}", member=m) for m in members if m))
+        more = [replace(init, name=_copy(init, f"member-{m}"), member=m) for init in inits for m in members if m]
+        return (*inits, *more)
     folds = AUTO_FOLDS if settings.folds == "auto" else settings.folds
     fold_of = assign_folds(splits.train, folds, recipe.data.split_seed)
-    return first, *(
-        replace(first, name=_fold_name(fold, m), unseen=np.flatnonzero(fold_of == fold), member=m)
+    return *inits, *(
+        replace(init, name=_copy(init, _fold(fold, m)), unseen=np.flatnonzero(fold_of == fold), member=m)
+        for init in inits
         for fold in range(folds)
         for m in members
     )
 
 
-def _fold_name(fold: int, member: int) -> str:
-    return f"{TEACHERS}/fold-{fold}" + (f"-member-{member}" if member else "")
+def _fold(fold: int, member: int) -> str:
+    return f"fold-{fold}" + (f"-member-{member}" if member else "")
 
 
-def resolve_teacher(settings: Teacher, splits: Splits, *, max_length: int, name: str = TEACHER) -> TeacherInit:
+def _copy(init: TeacherInit, kind: str) -> str:
+    """The folder of a fold or a member: ``teachers/fold-0``, of the next in the list ``teachers/1-fold-0``."""
+    return f"{TEACHERS}/{kind}" if init.name == TEACHER else f"{init.name}-{kind}"
+
+
+def resolve_teacher(
+    settings: Teacher, splits: Splits, *, max_length: int, name: str = TEACHER, section: str = TEACHER
+) -> TeacherInit:
     """Find the checkpoint, or train the tokenizer of a teacher from scratch; check that a finished one fits.
+
+    Args:
+        settings: its section of the recipe.
+        splits: the rows.
+        max_length: where texts are cut, in tokens.
+        name: its folder in the run.
+        section: the key path of its section, for messages.
 
     Raises:
         ModelError: it cannot be loaded, has no trained head, or other labels than the data.
         MisfitError: it does not fit its tokenizer, cannot be run, or its head is not one for classes.
     """
     if settings.from_scratch is not None:
-        check_positions(max_length, POSITIONS, key="teacher.from_scratch")
+        check_positions(max_length, POSITIONS, key=f"{section}.from_scratch")
         texts = [text for row in splits.train.segments() for text in row]
-        return TeacherInit(name, settings, None, train_wordpiece(texts, vocabulary=settings.from_scratch.vocabulary))
-    checkpoint = find_pretrained(settings.model or DEFAULT_TEACHER, key=KEY)
-    check_length(checkpoint.folder, max_length, key=KEY)
-    tokenizer = load_tokenizer(checkpoint.folder, key=KEY)
+        tokenizer = train_wordpiece(texts, vocabulary=settings.from_scratch.vocabulary)
+        return TeacherInit(name, settings, None, tokenizer, section=section)
+    key = f"{section}.model"
+    checkpoint = find_pretrained(settings.model or DEFAULT_TEACHER, key=key)
+    check_length(checkpoint.folder, max_length, key=key)
+    tokenizer = load_tokenizer(checkpoint.folder, key=key)
     pairs = splits.train.second_segments() is not None
-    conditions = Conditions(KEY, splits.label_names, max_length, pairs)
+    conditions = Conditions(key, splits.label_names, max_length, pairs)
     if settings.fine_tune:
         check_weights(checkpoint, tokenizer, conditions)
     else:
         finished = check_finished(checkpoint, tokenizer, conditions)
         match_labels(label_names_of(finished), splits.label_names)
-    return TeacherInit(name, settings, checkpoint, tokenizer)
+    return TeacherInit(name, settings, checkpoint, tokenizer, section=section)
 
 
 def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
@@ -166,16 +215,24 @@ def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[T
 
     A checkpoint that is not here any more (no network, a package that was removed) counts as the one that the run recorded.
     """
-    settings = recipe.teacher
+    inits = tuple(_recorded(run, recipe, splits, number) for number in range(len(recipe.teachers)))
+    return with_further_teachers(inits, recipe, splits)
+
+
+def _recorded(run: RunFolder, recipe: Recipe, splits: Splits, number: int) -> TeacherInit:
+    settings, section = recipe.teachers[number], section_of(number, len(recipe.teachers))
+    init = TeacherInit(_name(number), settings, None, None, section=section)
+    # with folds, of all rows only the first may have been trained
+    names = [init.name] if number == 0 or recipe.soft_labels.folds == 1 else [_copy(init, _fold(0, 0)), init.name]
+    name = next((each for each in names if run.recorded_key(each)), init.name)
+    inputs = run.recorded_key(name).get("inputs", {})
     if settings.answering is not None:
-        inputs = run.recorded_key(TEACHER).get("inputs", {})
-        source = recorded_source(settings, recipe.data, splits, inputs, run.path / TEACHER)
-        return (TeacherInit(TEACHER, settings, None, None, answers=source),)
+        return replace(init, answers=recorded_source(settings, recipe.data, splits, inputs, run.path / name))
     if settings.from_scratch is not None:
-        return with_further_teachers(TeacherInit(TEACHER, settings, None, None), recipe, splits)
-    recorded = run.recorded_key(TEACHER).get("inputs", {}).get("checkpoint")
-    checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, run.path / TEACHER, key=KEY)
-    return with_further_teachers(TeacherInit(TEACHER, settings, checkpoint, None), recipe, splits)
+        return init
+    recorded = inputs.get("checkpoint")
+    checkpoint = recorded_pretrained(settings.model or DEFAULT_TEACHER, recorded, run.path / name, key=init.key)
+    return replace(init, checkpoint=checkpoint)
 
 
 def settings_key(settings: Teacher) -> dict[str, Any]:
@@ -220,21 +277,21 @@ def first_model(init: TeacherInit, label_names: tuple[str, ...], *, seed: int) -
         return model_from_scratch(init.settings.from_scratch, tokenizer, label_names, seed=seed)
     checkpoint = cast("PretrainedFolder", init.checkpoint)
     if init.settings.fine_tune:
-        return load_to_train(checkpoint, label_names, key=KEY, seed=seed, tokenizer=init.tokenizer)
-    return _finished(checkpoint, label_names, init.tokenizer)
+        return load_to_train(checkpoint, label_names, key=init.key, seed=seed, tokenizer=init.tokenizer)
+    return _finished(checkpoint, label_names, init.tokenizer, key=init.key)
 
 
 def _finished(
-    checkpoint: PretrainedFolder, label_names: tuple[str, ...], tokenizer: PreTrainedTokenizerBase | None
+    checkpoint: PretrainedFolder, label_names: tuple[str, ...], tokenizer: PreTrainedTokenizerBase | None, *, key: str
 ) -> PreTrainedModel:
-    model = load_finished(checkpoint.folder, key=KEY, tokenizer=tokenizer)
+    model = load_finished(checkpoint.folder, key=key, tokenizer=tokenizer)
     reorder_labels(model, label_names)
     return model
 
 
-def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: str) -> None:
+def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: str, section: str) -> None:
     tokenizer = cast("PreTrainedTokenizerBase", inputs.tokenizer)
-    init = TeacherInit(TEACHER, inputs.settings, inputs.checkpoint, tokenizer)
+    init = TeacherInit(name, inputs.settings, inputs.checkpoint, tokenizer, section=section)
     model = first_model(init, inputs.label_names, seed=inputs.seed)
     tokens = dict(inputs.tokens)
     if inputs.learnt is not None:
@@ -242,17 +299,14 @@ def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: 
     rows = TrainingRows(inputs.train, inputs.valid, tokens, task=TASKS[inputs.task])
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
-            seed=inputs.seed, work=work, step=step, section=TEACHER)  # fmt: skip
+            seed=inputs.seed, work=work, step=step, section=section)  # fmt: skip
 
 
-def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter) -> None:
+def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter, *, key: str) -> None:
     del reporter
-    model = _finished(cast("PretrainedFolder", inputs.checkpoint), inputs.label_names, inputs.tokenizer)
+    model = _finished(cast("PretrainedFolder", inputs.checkpoint), inputs.label_names, inputs.tokenizer, key=key)
     model.save_pretrained(work)
     save_tokenizer(cast("PreTrainedTokenizerBase", inputs.tokenizer), work)
-
-
-TAKE_FINISHED = Stage(TEACHER, _take_finished)
 
 
 def make_teacher(
@@ -262,7 +316,7 @@ def make_teacher(
     """Fine-tune a teacher, or take a finished one as it is with its classes in the data's order."""
     if not init.settings.fine_tune:
         finished = FinishedInputs(max_length, init.checkpoint, splits.label_names, init.tokenizer)
-        return TAKE_FINISHED.run(run, finished, reporter, name=init.name)
+        return Stage(init.name, partial(_take_finished, key=init.key)).run(run, finished, reporter)
     learnt = None if init.unseen is None else np.setdiff1d(np.arange(len(splits.train)), init.unseen)
     inputs = FineTuneInputs(
         settings=init.settings, compute=compute, max_length=max_length, checkpoint=init.checkpoint,
@@ -270,11 +324,20 @@ def make_teacher(
         valid=splits.valid, task=splits.task, seed=(seed + SEEDS_APART * init.member) % 2**32,
         tokenizer=init.tokenizer, tokens=tokens, learnt=learnt,
     )  # fmt: skip
-    return Stage(init.name, partial(_fine_tune, name=init.name)).run(run, inputs, reporter)
+    return Stage(init.name, partial(_fine_tune, name=init.name, section=init.section)).run(run, inputs, reporter)
 
 
-def refuse_weak(settings: Teacher, splits: Splits, valid_logits: np.ndarray, folder: Path) -> None:
+def refuse_weak(
+    settings: Teacher, splits: Splits, valid_logits: np.ndarray, folder: Path, *, section: str = TEACHER
+) -> None:
     """Stop if the teacher is no better on valid than guessing (:mod:`alambique.evaluation.usefulness`).
+
+    Args:
+        settings: its section of the recipe.
+        splits: the rows.
+        valid_logits: (rows of valid, C).
+        folder: where it is kept.
+        section: the key path of its section, for messages.
 
     Raises:
         WeakTeacherError: it was just trained; it is kept.
@@ -287,14 +350,15 @@ def refuse_weak(settings: Teacher, splits: Splits, valid_logits: np.ndarray, fol
     if useful.is_useful:
         return
     compared = useful.against(f"always answering {splits.label_names[frequent]!r}")
-    weak = f"On valid, the teacher gets {compared}. A student would learn noise from it."
-    anyway = "To go on all the same: --set teacher.allow_weak=true"
+    teacher = "the teacher" if section == TEACHER else section
+    weak = f"On valid, {teacher} gets {compared}. A student would learn noise from it."
+    anyway = f"To go on all the same: --set {section}.allow_weak=true"
     if settings.is_trained:
         raise WeakTeacherError(
-            f"{weak} It is kept in {folder}. Try more epochs (--set teacher.epochs={settings.epochs * 2}), another "
-            f"learning rate (--set teacher.learning_rate={settings.learning_rate / 2:g} or "
-            f"{settings.learning_rate * 2:g}), or another teacher.model. {anyway}"
+            f"{weak} It is kept in {folder}. Try more epochs (--set {section}.epochs={settings.epochs * 2}), another "
+            f"learning rate (--set {section}.learning_rate={settings.learning_rate / 2:g} or "
+            f"{settings.learning_rate * 2:g}), or another {section}.model. {anyway}"
         )
     if settings.answering is not None:
-        raise ModelError(f"{weak} {_REMEDIES[settings.answering]} {anyway}")
-    raise ModelError(f"{weak} Fine-tune it (--set teacher.fine_tune=true) or give another teacher.model. {anyway}")
+        raise ModelError(f"{weak} {_REMEDIES[settings.answering].replace(TEACHER + '.', section + '.')} {anyway}")
+    raise ModelError(f"{weak} Fine-tune it (--set {section}.fine_tune=true) or give another {section}.model. {anyway}")

@@ -92,7 +92,8 @@ class Candidates:
             data = recipe.data.model_dump_json()
             if data not in splits:
                 splits[data] = _splits(recipe.data)
-            made_from = f"{data}{_form(recipe.teacher)}{recipe.soft_labels.model_dump_json()}"
+            forms = [*map(_form, recipe.teachers)]
+            made_from = f"{data}{forms}{recipe.soft_labels.model_dump_json()}"
             if made_from not in teachers:
                 teachers[made_from] = resolve_teachers(recipe, splits[data])
             check_loss(recipe.distillation, recipe.student, splits[data])

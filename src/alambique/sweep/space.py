@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from alambique.errors import RecipeError
+from alambique.recipe.teacher_list import without_number
 
 Values = tuple[str, ...]  # of one trial, in the order of the keys, each as --set takes it
 
@@ -120,8 +121,9 @@ class Space:
                 raise RecipeError(f"--over names {key} twice.")
             if key in set_keys:
                 raise RecipeError(f"{key} is given with --set and with --over; leave one of them out.")
+            declared = ".".join(without_number(tuple(key.split("."))))
             for refused, reason in _REFUSED.items():
-                if key == refused or key.startswith(f"{refused}."):
+                if declared == refused or declared.startswith(f"{refused}."):
                     raise RecipeError(f"--over {key}: {reason}.")
         return cls(dimensions)
 
