@@ -19,6 +19,7 @@ from alambique.artefacts.unlabelled import Counts
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled, new_rows
+from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.doctor.batches import sample
 from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
@@ -115,6 +116,7 @@ def diagnose(
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
+        check_unlabelled_train(recipe, splits)
         check_loss(recipe.distillation, recipe.student, splits)
         unlabelled = _unlabelled_rows(recipe, splits)
         try:

@@ -59,8 +59,9 @@ def confusion_matrices(report: Report, details: Details) -> list[Chart]:
 
 
 def gain_chart(report: Report) -> Markup | None:
-    """Draw the verdict's gain, None if there is no verdict."""
-    return Markup(plots.gain(report.verdict.gain)) if report.verdict else None  # noqa: S704 - escaped by its maker
+    """Draw the verdict's gain, None if there is none."""
+    gain = report.verdict.gain if report.verdict else None
+    return Markup(plots.gain(gain)) if gain else None  # noqa: S704 - escaped by its maker
 
 
 def _lengths(lengths: Sequence[int], cut_off: int) -> Chart:

@@ -33,7 +33,8 @@ def tiles(report: Report) -> list[Tile]:
     shown = []
     if report.verdict is not None:
         gain, retention = report.verdict.gain, report.verdict.retention
-        shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
+        if gain is not None:
+            shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
         if retention is not None:
             retained = number(retention.mean, 100)
             shown.append(Tile("Teacher retained", retained and f"{retained} %", f"of its {_note(retention)}"))
