@@ -39,6 +39,8 @@ def charts(report: Report, details: Details) -> list[Chart]:
     if losses:
         svg = plots.learning_curves(losses, "loss", "loss")
         caption = "The student's loss mixes soft and hard labels: compare shapes, not heights."
+        if report.undistilled is None:
+            caption = "The student's loss on the teacher's soft labels, times their weight."
         drawn.append(_chart("Loss during training", svg, caption))
     bins = {name: bins for name, bins in details.reliability.items() if any(bin_.rows for bin_ in bins)}
     if bins:
