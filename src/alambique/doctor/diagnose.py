@@ -38,7 +38,6 @@ from alambique.preparation import epoch_rows, read_with, surroundings
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Teacher, Training
-from alambique.run.layout import STUDENT
 from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
@@ -173,10 +172,8 @@ def diagnose(
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
-        disk, free = (
-            _disk(recipe, costs, students, features, pair=len(main_models(splits)) - 1),
-            shutil.disk_usage(Path.cwd()).free,
-        )
+        disk = _disk(recipe, costs, students, features, len(main_models(splits)) - 1)
+        free = shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
@@ -289,6 +286,7 @@ def _estimates(
 
     beside = features.live if features is not None and not features.cached else 0.0
     memory = process + (taught or student).memory
+    pupils = 1 + len(twins(recipe, splits))
     row = sum(teacher.cost.row for teacher in teachers.values())
     labelling = recipe.views * sum(
         (teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values()
@@ -314,19 +312,16 @@ def _estimates(
         *([("features", features.once, scoring_memory)] if features is not None and features.cached else []),
         *([("soft labels of unlabelled text", unlabelled * labellers, scoring_memory)] if unlabelled else []),
         ("student", students * (training(taught or student, recipe.student, mixed) + beside), memory),
-        *(
-            [("undistilled", students * training(student, recipe.student, mixed), memory)]
-            if splits.labelled_train
-            else []
-        ),
+        ("undistilled", students * training(student, recipe.student, mixed), memory),
         *([("undistilled_once", students * training(student, recipe.student), memory)] if unlabelled else []),
-        ("scoring", scored * (row + len((STUDENT, *twins(recipe, splits))) * students * student.row), scoring_memory),
+        ("scoring", scored * (row + pupils * students * student.row), scoring_memory),
     ]
     patient = {name for name, each in teachers.items() if each.settings is not None and each.settings.patience}
     patient |= {"student", "undistilled", "undistilled_once"} if recipe.student.patience else set()
     return [
         Estimate(name, seeds * (seconds + _OVERHEAD), bytes_, longest=name in patient)
         for name, seconds, bytes_ in stages
+        if splits.labelled_train or name != "undistilled"
     ]
 
 
@@ -356,14 +351,12 @@ def _disk(
     teachers: dict[str, TeacherCost],
     student: Cost,
     features: FeatureCost | None = None,
-    *,
-    pair: int = 2,
+    pupils: int = 2,
 ) -> int:
-    """Bytes at the peak; ``pair``: 2 for student and undistilled student, 1 for the student alone."""
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
     trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
-    stored = sum(each.cost.weights for each in teachers.values()) + pair * student.weights
-    further = len(recipe.seeds) * (recipe.student.seeds - 1) * pair * student.weights
+    stored = sum(each.cost.weights for each in teachers.values()) + pupils * student.weights
+    further = len(recipe.seeds) * (recipe.student.seeds - 1) * pupils * student.weights
     read = len(recipe.seeds) * features.stored if features is not None and features.cached else 0
     return copies * stored + further + _CHECKPOINTS * 3 * max(trained) + read
 
