@@ -10,6 +10,7 @@ import torch
 
 from alambique import Recipe, distill
 from alambique.artefacts.soft_labels import read_soft_labels
+from alambique.artefacts.splits import read_splits
 from alambique.commands import rescore, rewrite_report
 from alambique.doctor.diagnose import diagnose
 from alambique.errors import DataError, ModelError, RecipeError, RunFolderError
@@ -18,6 +19,8 @@ from alambique.pipeline import label
 from alambique.progress import Reporter
 from alambique.report.model_card import model_card
 from alambique.report.schema import Report
+from alambique.sweep.candidates import Candidates
+from alambique.sweep.search import sweep
 from conftest import LABELS, WORDS, Stages
 
 SCRATCH = {"layers": 1, "width": 16, "heads": 2, "vocabulary": 300}
@@ -190,6 +193,96 @@ def test_forms_that_need_weights_are_refused_together(tiny_recipe):
         "  soft_labels.folds: would train further teachers, and teacher.probabilities is not trained. Set it to 1.\n"
         "  soft_labels.members: would train further teachers, and teacher.probabilities is not trained. Set it to 1."
     )
+
+
+def without_train_labels(data_folder):
+    file = data_folder / "train.jsonl"
+    rows = [json.loads(line)["text"] for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
+
+
+def test_train_needs_no_labels(recipe, data_folder, tmp_path):
+    without_train_labels(data_folder)
+    wanted, run, stages = (
+        recipe(seeds=[0, 1], student={"from_scratch": SCRATCH, "seeds": 2}),
+        tmp_path / "run",
+        Stages(),
+    )
+    report = distill(wanted, run, reporter=stages)
+    assert stages.begun == [
+        step for seed in (0, 1) for step in (
+            "soft labels", f"student (seed {seed})", "scoring student", f"student (seed {seed + 1000})", "scoring student",
+        )
+    ] + ["benchmark"]  # fmt: skip
+    assert list(report["models"]) == ["teacher", "student"]
+    assert not list(run.rglob("undistilled"))
+    assert {path.name for path in (run / "predictions").iterdir()} == {"teacher", "student"}
+    verdict = report["verdict"]
+    assert (verdict["gain"], verdict["helped"], verdict["mcnemar"]) == (None, "not measured", [])
+    assert (verdict["counts"], len(verdict["retention"]["per_seed"])) == ("rows and seeds", 4)
+    assert report["soft_labels"]["labels"]["accuracy"] is None
+    assert "undistilled" not in report["timings"]
+    assert (read_splits(run / "data").train.labels == -100).all()
+    assert "{'loss'" not in (run / "README.md").read_text()
+    again = Stages()
+    assert distill(wanted, run, reporter=again) == report
+    assert again.begun == []
+    assert rewrite_report(run).verdict.helped == "not measured"
+    assert list(rescore(run, "valid", reporter=Reporter())) == ["teacher", "student"]
+    card = (run / "README.md").read_text()
+    assert "**Not measured whether distillation helped**: train has no labels, so there is no student" in card
+    assert "Student without distillation" not in card
+    assert "temperature 2, no hard labels, seed" in card
+    assert ">None<" not in (run / "report.html").read_text()
+
+
+def test_a_student_without_labels_of_train_is_the_one_of_soft_labels_alone(recipe, data_folder, tmp_path):
+    soft = {"distillation": {"hard_label_weight": 0.0}}
+    distill(recipe(**soft), tmp_path / "labelled")
+    without_train_labels(data_folder)
+    distill(recipe(**soft), tmp_path / "unlabelled")
+    first, second = (
+        (tmp_path / name / "student" / "model.safetensors").read_bytes() for name in ("labelled", "unlabelled")
+    )
+    assert first == second
+
+
+def test_a_run_whose_train_loses_its_labels_has_no_undistilled_student(recipe, data_folder, tmp_path):
+    distill(recipe(), tmp_path / "run")
+    without_train_labels(data_folder)
+    report = distill(recipe(teacher={"allow_weak": True}), tmp_path / "run")
+    assert list(report["models"]) == ["teacher", "student"]
+    assert list(report["timings"]) == [
+        "data", "benchmark", "teacher", "soft_labels", "student", "predictions/teacher", "predictions/student",
+    ]  # fmt: skip
+    assert not [note for note in report["data"]["notes"] if "allow_weak" in note]
+
+
+def test_labels_and_doctor_of_a_train_without_labels(recipe, data_folder, tmp_path):
+    without_train_labels(data_folder)
+    (worth,) = label(recipe(), tmp_path / "run")
+    assert (worth.accuracy, worth.calibration_error) == (None, None)
+    assert worth.confidence == pytest.approx(0.8)
+    diagnosis = diagnose(recipe())
+    assert [estimate.stage for estimate in diagnosis.estimates] == ["soft labels", "student", "scoring"]
+    assert not {each.code for each in diagnosis.findings} & {
+        "labels-out-of-range",
+        "student-cannot-move",
+        "absent-classes",
+    }
+    with pytest.raises(RecipeError, match="hard_label_weight is 1"):
+        diagnose(recipe(distillation={"hard_label_weight": 1.0}))
+
+
+def test_a_sweep_over_a_train_without_labels(recipe, data_folder, tmp_path):
+    without_train_labels(data_folder)
+    (tmp_path / "mine.yaml").write_text(recipe().to_yaml())
+    candidates = Candidates.load(str(tmp_path / "mine.yaml"), ["distillation.temperature=1,4"])
+    result = sweep(candidates, tmp_path / "sweep")
+    assert [trial.status for trial in result.trials] == ["done", "done"]
+    refused = Candidates.load(str(tmp_path / "mine.yaml"), ["distillation.hard_label_weight=0,1"])
+    with pytest.raises(RecipeError, match="hard_label_weight is 1"):
+        sweep(refused, tmp_path / "other")
 
 
 def test_a_run_goes_on_after_a_kill(recipe, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from alambique.artefacts.answers import read_answers
+from alambique.artefacts.predictions import main_models
 from alambique.artefacts.splits import run_data
 from alambique.evaluation.tasks import TASKS
 from alambique.export.upload import HUB, HUB_FILES, check_repository, push
@@ -15,7 +16,7 @@ from alambique.report.model_card import model_card
 from alambique.report.schema import Report
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import DATA, MODELS, STUDENT, TEACHER, WEB
+from alambique.run.layout import DATA, STUDENT, TEACHER, WEB
 from alambique.stages.export import FORMATS, export_student
 from alambique.stages.predictions import load_scorer
 
@@ -98,11 +99,11 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
     recipe = run.recipe()
     run.require(DATA)
     whole = check_current(run)
-    models = [name for name in MODELS if not (name == TEACHER and recipe.teacher.answering)]
+    splits, _ = run_data(run)
+    models = [name for name in main_models(splits) if not (name == TEACHER and recipe.teacher.answering)]
     for name in models:
         if run.path / name not in whole:
             run.require(name)
-    splits, _ = run_data(run)
     task = TASKS[splits.task]
     split = next(split for split in splits if split.name == split_name)
     scores = {}

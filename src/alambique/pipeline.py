@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alambique.artefacts.contradicted import Contradicted, Trust
-from alambique.artefacts.predictions import read_scored, read_seeds, twins
+from alambique.artefacts.predictions import main_models, read_scored, read_seeds, twins
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits, run_data
 from alambique.artefacts.unlabelled import recorded_unlabelled
@@ -19,7 +19,7 @@ from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
-from alambique.run.layout import IN_SAMPLE, MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE, VIEWS
+from alambique.run.layout import IN_SAMPLE, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE, VIEWS
 from alambique.run.manifest import Artefact
 from alambique.stages import benchmark
 from alambique.stages.answers import make_answers
@@ -91,7 +91,8 @@ def distill(
     reporter = reporter or Reporter()
     with begun(recipe, Path(out), reporter, teachers) as (run, job):
         splits = job.splits
-        evaluate_baselines(run, splits, reporter=reporter)
+        if splits.labelled_train:
+            evaluate_baselines(run, splits, reporter=reporter)
         ask_once(run, job, reporter)
         folders = run.seeds_of(recipe)
         for seed, folder in folders.items():
@@ -198,7 +199,7 @@ def train_seed(
     features = feature_source(run, job, teacher, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
-        names = (STUDENT, *twins(job.recipe)) if watch is None else (STUDENT,)
+        names = (STUDENT, *twins(job.recipe, job.splits)) if watch is None else (STUDENT,)
         progress = reporter if watch is None else watch(number)
         train_students(
             run.student(number), job, names, start, soft_labels, views, features, trust, student_seed, progress
@@ -375,6 +376,6 @@ def check_current(run: RunFolder) -> Collection[Path]:
 def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:
     """Latency and throughput of the models that are kept."""
     answered = job.teachers[0].answers is not None
-    models = {name: run.artefact(name) for name in MODELS if not (answered and name == TEACHER)}
+    models = {name: run.artefact(name) for name in main_models(job.splits) if not (answered and name == TEACHER)}
     inputs = benchmark.BenchmarkInputs(models, job.splits.test, job.recipe.data.max_length)
     benchmark.STAGE.run(run, inputs, reporter)

@@ -12,6 +12,7 @@ from alambique.artefacts.tokens import MIXED, Tokens
 from alambique.artefacts.unlabelled import Unlabelled
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled
+from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.data.word_dropout import view_of
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
@@ -96,6 +97,7 @@ def prepare(
     splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
     splits = splits if with_test else splits.without_test()
     source = locate_unlabelled(recipe.data)
+    check_unlabelled_train(recipe, splits)
     check_loss(recipe.distillation, recipe.student, splits)
     inits = teachers(recipe, splits)
     student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))

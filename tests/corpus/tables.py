@@ -130,6 +130,15 @@ CASES = {
     "labels-bool-against-text": train(jsonl([{"text": f"lamp {i}", "label": i % 2 == 0} for i in range(60)]),
                                       name="train.jsonl"),
     "labels-absent-in-train": train(jsonl([{"text": f"lamp {i}", "label": None} for i in range(60)]), name="train.jsonl"),
+    "labels-absent-in-train-and-to-be-split": train(
+        jsonl([{"text": f"lamp {i}", "label": ""} for i in range(60)]), name="train.jsonl", also={"data/test.tsv": ...}
+    ),
+    "label-column-absent-in-train": train(tsv([{"text": r["text"]} for r in GOOD])),
+    "label-column-absent-everywhere": data(dict.fromkeys(DATA, "text\na lamp\na door\n")),
+    "labels-absent-in-train-and-hard-labels-alone": data(
+        {"data/train.tsv": tsv([{"text": r["text"]} for r in GOOD])}, "teacher={probabilities: answers.csv}",
+        "student={from_scratch: {layers: 1, width: 16, heads: 2, vocabulary: 300}}", "distillation.hard_label_weight=1",
+    ),
     # ---- texts
     "texts-all-blank": train(tsv([{"text": " ", "label": LABELS[i % 3]} for i in range(60)])),
     "texts-blank-in-test": data({"data/test.tsv": "text\tlabel\n \tbad\n \tgood\n"}),

@@ -1,5 +1,7 @@
 """Answers of a teacher without weights: in the data's order, and better than guessing."""
 
+from dataclasses import replace
+
 import numpy as np
 from setups import make_splits
 
@@ -37,3 +39,11 @@ def test_answers_that_are_no_better_than_guessing():
     assert (finding.code, finding.where) == ("weak-answers", "teacher")
     assert finding.message.startswith("On valid, the teacher gets macro-F1 ")
     assert finding.message.endswith("A student would learn noise from it.")
+
+
+def test_the_most_frequent_label_of_valid_where_train_has_none():
+    unlabelled = replace(SPLITS, train=replace(SPLITS.train, labels=np.full(len(SPLITS.train), -100)))
+    logits = np.random.default_rng(0).normal(size=(len(SPLITS.valid), 3))
+    logits[:, np.bincount(SPLITS.valid.labels).argmax()] += 9
+    (finding,) = check(Setup(None, None, unlabelled, None, None, None, valid_answers=logits))
+    assert finding.code == "weak-answers"

@@ -30,3 +30,12 @@ def test_by_hand():
     assert worth.calibration_error == pytest.approx(0.9 - 0.5)
     assert worth.contradicted is None
     assert label_worth(labels, valid, splits, 3, Contradicted(("train-1",), 2)).contradicted == 1
+
+
+def test_train_has_no_labels():
+    splits = Splits(split_of("train", [-100, -100]), split_of("valid", [0, 1]), split_of("test", [0]), ("a", "b"))
+    logits = np.array([[SURE, 0], [0, SURE]])
+    labels = SoftLabels(splits.train.ids, logits, ("a", "b"), {}, worth={"accuracy": None, "confidence": 0.9})
+    worth = label_worth(labels, logits, splits, seed=0)
+    assert (worth.accuracy, worth.confidence, worth.calibration_error) == (None, 0.9, None)
+    assert worth.valid["accuracy"] == 1

@@ -1,8 +1,11 @@
 """A teacher beside guessing, by numbers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from alambique.artefacts.splits import Split, Splits
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import Usefulness, most_frequent, usefulness
 
@@ -58,4 +61,9 @@ def test_a_comparison_names_the_shuffle_where_it_decides():
 
 
 def test_most_frequent():
-    assert most_frequent(np.array([2, 1, 2, 1, 0])) == 1
+    train, valid = (Split(name, tuple("abcde"), tuple("abcde"), None, np.array(labels)) for name, labels in (
+        ("train", [2, 1, 2, 1, 0]), ("valid", [0, 2, 2, 1, 1]),
+    ))  # fmt: skip
+    assert most_frequent(Splits(train, valid, valid, ("a", "b", "c"))) == 1
+    unlabelled = replace(train, labels=np.full(5, -100))
+    assert most_frequent(Splits(unlabelled, valid.take([0, 1, 2]), valid, ("a", "b", "c"))) == 2

@@ -251,3 +251,14 @@ def test_it_helped_only_if_it_did_over_both_twins():
     assert answer(bad, bad) == "yes"
     assert answer(bad, good) == "not shown"
     assert verdict({n: seed(good, bad) | teacher for n in range(3)}, splits.test, SINGLE_LABEL)["helped"] == "yes"
+
+
+def test_without_a_twin_retention_alone_is_measured():
+    seeds = {0: {name: scored for name, scored in seed(STUDENT).items() if name != "undistilled"}}
+    assert stronger_twin(seeds, SPLITS, SINGLE_LABEL) is None
+    measured = verdict(seeds, SPLITS.test, SINGLE_LABEL, over=None)
+    with_twin = verdict({0: seed(STUDENT)}, SPLITS.test, SINGLE_LABEL)
+    assert measured == {
+        "gain": None, "helped": "not measured", "retention": with_twin["retention"], "counts": "rows only",
+    }  # fmt: skip
+    assert measured["retention"]["mean"] == pytest.approx(STUDENT_F1 / TEACHER_F1)

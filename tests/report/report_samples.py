@@ -74,6 +74,16 @@ def full_report(helped="not shown", low=-0.01):
     return report
 
 
+def unmeasured_report():
+    """The JSON of a report whose train has no labels."""
+    report = full_report("not measured")
+    report["models"] = {name: report["models"][name] for name in ("teacher", "student")}
+    report["data"]["label_counts"]["train"] = {}
+    report["verdict"] |= {"gain": None, "rule": None, "mcnemar": []}
+    report["soft_labels"] = {"folds": 1, "members": 1, "labels": {"accuracy": None, "confidence": 0.625}}
+    return report
+
+
 def complete_report():
     """The JSON of a report with every key that this version writes, in its order."""
 

@@ -1,6 +1,6 @@
 """The sentence and the tiles at the head of the page."""
 
-from report_samples import full_report, plain_report, typed
+from report_samples import full_report, plain_report, typed, unmeasured_report
 
 from alambique.report.headline import Tile, student_sentence, tiles
 
@@ -43,3 +43,10 @@ def test_tiles_of_a_full_report():
         Tile("Size", "25 %", "250 of 1,000 parameters"),
         Tile("Speed", "2.5 ×", "12.0 ms per text, teacher 30.0 ms"),
     ]
+
+
+def test_without_an_undistilled_student():
+    assert student_sentence(typed(unmeasured_report())) == (  # what it keeps is in the verdict's own sentence
+        "The student has 75 % fewer parameters and answers 2.5 times as fast."
+    )
+    assert [tile.name for tile in tiles(typed(unmeasured_report()))] == ["Teacher retained", "Size", "Speed"]

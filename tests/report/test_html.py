@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from report_samples import TWIN, full_report, hostile, plain_report, typed
+from report_samples import TWIN, full_report, hostile, plain_report, typed, unmeasured_report
 
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.report.details import Details
@@ -139,3 +139,20 @@ def test_what_the_machine_is():
     page = page_of(typed(raw))
     facts = re.findall(r'<tr><th scope="row">(\w+)</th><td>([^<]*)</td></tr>', page.split(">machine</th>")[1])
     assert facts[:4] == [("python", "3.11"), ("cpus", "2"), ("gpu", "none"), ("gflops_matmul", "123.5")]
+
+
+def test_a_gain_that_is_not_measured():
+    page = page_of(typed(unmeasured_report()))
+    assert '<p class="badge not-measured">Not measured whether distillation helped</p>' in page
+    assert (
+        '<p class="verdict">Not measured whether distillation helped: train has no labels, so there is no student trained '
+        "without a teacher to compare with. What is measured is how much of the teacher the student keeps: 95.0\u00a0% of "
+        "its macro-F1 on test (95\u00a0% interval over rows only: 90.0 to 100.0). The student has 75\u00a0% fewer "
+        "parameters and answers 2.5 times as fast.</p>"
+    ) in page
+    assert "What cannot: that distillation is better than training the same model on labels." in page
+    assert "undistilled" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert "The line marks no difference" not in page
+    assert "The teacher labelled train, which has no labels of its own." in page
+    assert "<td>–</td><td>62.5</td>" in page
+    assert '<bdi class="label">bad</bdi></th><td>–</td><td>3</td><td>3</td></tr>' in page

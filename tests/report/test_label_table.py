@@ -24,3 +24,8 @@ def test_contradicted_rows_are_counted_where_they_were_looked_for():
     assert str(table.caption).endswith(
         "contradicted: rows of train whose label the teachers contradict, in contradicted/rows.csv"
     )
+
+
+def test_train_has_no_labels():
+    table = label_table([LabelWorth(1, {"accuracy": 0.5, "macro_f1": 0.25}, 0.125, None, 0.8, None)])
+    assert [list(column.cells) for column in table.columns][4:] == [["–"], ["80.0"], ["–"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from report_samples import complete_report, full_report, plain_report, typed
+from report_samples import complete_report, full_report, plain_report, typed, unmeasured_report
 
 from alambique.report.schema import Report, json_schema
 
@@ -81,9 +81,20 @@ def test_a_task_may_add_figures_but_nothing_else():
         typed(raw)
 
 
-def test_the_outcome_is_one_of_three():
-    with pytest.raises(ValidationError, match="Input should be 'yes', 'no' or 'not shown'"):
+def test_the_outcome_is_one_of_four():
+    with pytest.raises(ValidationError, match="Input should be 'yes', 'no', 'not shown' or 'not measured'"):
         typed(full_report("maybe"))
+
+
+def test_a_report_of_a_train_without_labels():
+    report = typed(unmeasured_report())
+    assert (report.undistilled, report.majority, report.verdict.gain) == (None, None, None)
+    assert not report.data.labelled_train
+    assert typed(full_report()).data.labelled_train
+    assert report.data.count("train", "bad") == 0
+    raw = unmeasured_report()
+    raw["seeds"] |= {"students": [0, 1000, 2000]}
+    assert typed(raw).means_over == "3 trainings of the student"
 
 
 def test_a_report_is_frozen():

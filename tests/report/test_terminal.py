@@ -2,10 +2,11 @@
 
 import io
 
-from report_samples import TWIN, full_report, plain_report, typed
+from report_samples import TWIN, full_report, plain_report, typed, unmeasured_report
 from rich.console import Console
 
 from alambique.report.terminal import comparison, verdict_line
+from alambique.report.verdict_words import verdict_words
 
 
 def test_the_verdict_with_its_interval_and_how_to_learn_more_than_a_single_seed_tells():
@@ -49,3 +50,12 @@ def test_the_caption_says_over_how_many_seeds_a_mean_is():
     raw = plain_report()
     raw["seeds"] |= {"all": [0, 1, 2]}
     assert lines(typed(raw))[-1].startswith("percent, means over 3 seeds; figures on valid are those of")
+
+
+def test_a_gain_that_is_not_measured():
+    report = typed(unmeasured_report())
+    words = verdict_words(report)
+    assert verdict_line(report) == f"{words.sentence} {words.remarks}"
+    assert [line.split("│")[1].strip() for line in lines(report) if line.startswith("│")] == [
+        "Teacher", "Student (distilled)",
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_samples import TWIN, full_report, plain_report, typed
+from report_samples import TWIN, full_report, plain_report, typed, unmeasured_report
 
 from alambique.report.verdict_words import BADGES, VerdictWords, verdict_words
 
@@ -121,8 +121,38 @@ def test_figures_on_valid_are_said_to_flatter():
 
 def test_the_page_about_the_report_has_the_same_words():
     page = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
-    assert dict(re.findall(r"^\| `(yes|no|not shown)` \| (.+) \|$", page, re.MULTILINE)) == BADGES
+    assert dict(re.findall(r"^\| `(yes|no|not shown|not measured)` \| (.+) \|$", page, re.MULTILINE)) == BADGES
     raw = full_report("yes")
     raw["verdict"]["gain"] |= {"mean": 0.015, "low": 0.001, "high": 0.029}
     raw["verdict"]["counts"] = "rows and seeds"
     assert f'"{verdict_words(typed(raw)).sentence}"' in " ".join(page.split())
+
+
+CLAIMS = (
+    "What can be claimed: the figures of student and teacher on valid and test, and what the student keeps of the teacher. "
+    "What cannot: that distillation is better than training the same model on labels."
+)
+NO_TWIN = "train has no labels, so there is no student trained without a teacher to compare with."
+
+
+def test_train_has_no_labels():
+    words = verdict_words(typed(unmeasured_report()))
+    assert words.sentence == (
+        f"Not measured whether distillation helped: {NO_TWIN} What is measured is how much of the teacher the student "
+        "keeps: 95.0 % of its macro-F1 on test (95 % interval over rows only: 90.0 to 100.0)."
+    )
+    assert words.remarks == (
+        f"{CLAIMS} The student was trained once, and rows alone cannot tell what another seed would give: --set "
+        "student.seeds=3 trains it three times."
+    )
+
+
+def test_train_has_no_labels_and_the_teacher_is_never_right():
+    raw = unmeasured_report()
+    raw["verdict"] |= {"counts": "rows and student seeds"}
+    raw["verdict"]["retention"] |= {"mean": None, "low": None, "high": None}
+    words = verdict_words(typed(raw))
+    assert words.explanation == (
+        f"{NO_TWIN} What the student keeps of the teacher is not known either: the teacher's own figure on test is 0."
+    )
+    assert words.remarks == CLAIMS

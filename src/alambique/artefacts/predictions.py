@@ -15,6 +15,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import (
     ENSEMBLE,
     MAJORITY,
+    MODELS,
     PREDICTIONS,
     SOFT_LABELS,
     STUDENT,
@@ -100,9 +101,19 @@ def weight_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def twins(recipe: Recipe) -> tuple[str, ...]:
-    """The undistilled twins of a student: beside unlabelled text also one that makes no more steps than its rows give."""
+def twins(recipe: Recipe, splits: Splits) -> tuple[str, ...]:
+    """The undistilled twins of a student: beside unlabelled text also one that makes no more steps than its rows give.
+
+    None where train has no labels.
+    """
+    if not splits.labelled_train:
+        return ()
     return (UNDISTILLED,) if recipe.data.unlabelled is None else (UNDISTILLED, UNDISTILLED_ONCE)
+
+
+def main_models(splits: Splits) -> tuple[str, ...]:
+    """Teacher, student and, where train has labels, the undistilled student."""
+    return MODELS if splits.labelled_train else (TEACHER, STUDENT)
 
 
 def further_teachers(run: RunFolder) -> tuple[str, ...]:
@@ -137,10 +148,11 @@ def read_students(run: RunFolder, recipe: Recipe, splits: Splits, seeds: dict[in
         RunFolderError: some are missing.
     """
     folders, trainings = run.seeds_of(recipe), {}
+    names = (STUDENT, *twins(recipe, splits))
     for seed, scored in seeds.items():
         for number, student_seed in enumerate(recipe.student_seeds(seed)):
             folder = folders[seed].student(number)
-            pair = {name: read_scored(folder, name, splits) for name in (STUDENT, *twins(recipe))} if number else {}
+            pair = {name: read_scored(folder, name, splits) for name in names} if number else {}
             trainings[student_seed] = scored | pair
     return trainings
 
@@ -148,13 +160,16 @@ def read_students(run: RunFolder, recipe: Recipe, splits: Splits, seeds: dict[in
 def read_seeds(run: RunFolder, recipe: Recipe, splits: Splits) -> dict[int, Scored]:
     """Every model's kept logits, by seed, in the order of the report; the baselines are the same for all.
 
+    There are no baselines where train has no labels.
+
     Raises:
         RunFolderError: some are missing.
     """
-    baselines = {name: read_scored(run, name, splits) for name in (TFIDF, MAJORITY)}
+    fitted = (TFIDF, MAJORITY) if splits.labelled_train else ()
+    baselines = {name: read_scored(run, name, splits) for name in fitted}
     seeds = {}
     for seed, of_seed in run.seeds_of(recipe).items():
         further = further_teachers(of_seed)
-        names = (TEACHER, *further, *([ENSEMBLE] if further else []), STUDENT, *twins(recipe))
+        names = (TEACHER, *further, *([ENSEMBLE] if further else []), STUDENT, *twins(recipe, splits))
         seeds[seed] = {name: read_scored(of_seed, name, splits) for name in names} | baselines
     return seeds

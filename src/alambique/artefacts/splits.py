@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alambique.errors import RunFolderError
+from alambique.losses.contract import NO_LABEL
 from alambique.run.folder import RunFolder
 from alambique.run.layout import (
     DATA,
@@ -34,7 +35,7 @@ class Split:
         ids: a stable id of each row.
         texts: the first segment of each row.
         pairs: the second text column, or None.
-        labels: (rows,) int64, indices of the label names.
+        labels: (rows,) int64, indices of the label names; −100 in all rows of a train without labels.
         metadata: further columns as text, which become part of the second segment, or None.
 
     Example:
@@ -128,14 +129,21 @@ class Splits:
         """Train, valid, test."""
         return iter((self.train, self.valid, self.test))
 
+    @property
+    def labelled_train(self) -> bool:
+        """Whether train has labels; if not, there is nothing to train a teacher or an undistilled student on."""
+        return not len(self.train) or bool((self.train.labels != NO_LABEL).any())
+
     def without_test(self) -> "Splits":
         """The same train and valid, and no row of test: what is made from it cannot depend on them."""
         return replace(self, test=self.test.take([]))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Number of rows of each label, by split."""
+        """Number of rows of each label, by split; nothing for a train without labels."""
         return {
-            split.name: {
+            split.name: {}
+            if split is self.train and not self.labelled_train
+            else {
                 name: int(n)
                 for name, n in zip(
                     self.label_names, np.bincount(split.labels, minlength=len(self.label_names)), strict=True

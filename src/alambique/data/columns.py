@@ -40,12 +40,28 @@ def without_labels(tables: Mapping[str, Table], data: Data) -> list[str]:
         if table is None:
             continue
         if data.label in table.columns:
-            empty = all(cell is None or cell.strip() in _UNLABELLED for cell in table.columns[data.label])
+            empty = _has_none(table, data.label)
         else:
             empty = data.label in known and set(table.all_names) < known and set(data.text) <= set(table.all_names)
         if empty:
             unlabelled.append(split)
     return unlabelled
+
+
+def train_without_labels(tables: Mapping[str, Table], data: Data) -> bool:
+    """Whether train has no labels: none in the column, or no such column where valid or test has it.
+
+    A train that lacks the column but has another that they lack is not without labels: the column may have another name.
+    """
+    train = tables["train"]
+    if data.label in train.columns:
+        return _has_none(train, data.label)
+    labelled = [set(table.all_names) for table in tables.values() if data.label in table.all_names]
+    return bool(labelled) and all(set(data.text) <= set(train.all_names) < names for names in labelled)
+
+
+def _has_none(table: Table, column: str) -> bool:
+    return all(cell is None or cell.strip() in _UNLABELLED for cell in table.columns[column])
 
 
 def labelled_rows(table: Table, column: str) -> tuple[Table, int]:

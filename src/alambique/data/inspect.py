@@ -24,6 +24,7 @@ from alambique.data.spelling import look_alikes
 from alambique.data.table import Reading
 from alambique.errors import DataError
 from alambique.hub import is_id
+from alambique.losses.contract import NO_LABEL
 from alambique.recipe.sections import Data
 
 _NONE = "\0"  # a column that no file has: all columns are read then
@@ -216,7 +217,7 @@ def _label_counts(splits: Splits | None, tables: dict[str, Table], label: str) -
     counts: Counter[str] = Counter()
     if splits is not None:
         for split in splits:
-            counts.update(splits.label_names[i] for i in split.labels)
+            counts.update(splits.label_names[i] for i in split.labels if i != NO_LABEL)
     else:
         for table in tables.values():
             counts.update(cell.strip() for cell in table.columns.get(label, ()) if cell and cell.strip())

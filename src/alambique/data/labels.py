@@ -36,17 +36,26 @@ class EncodedLabels:
 def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> EncodedLabels:
     """Group, order and number the labels of all splits.
 
+    Args:
+        tables: by split, those with labels. Where train is not among them, the labels are those of the others, and of
+            ``data.label_order``.
+        data: the recipe's section.
+        liar: whether the rows are LIAR's.
+
     Raises:
         DataError: a label is missing, unknown, or only outside train; or there is one class, or far too many.
     """
     cells = _cells(tables, data.label)
     grouped = _grouped(cells, tables, data, liar=liar)
-    train = Counter(grouped["train"])
-    _check_known(grouped, tables, train)
-    _check_names(grouped["train"], train, tables["train"], data)
-    _check_header(grouped, tables["train"], data)
-    _check_number(grouped, tables["train"], data)
-    ordered, ordinal = _ordered(set(train), tables["train"], data, liar=liar)
+    deciding = ("train",) if "train" in tables else tuple(tables)  # the splits whose labels are the labels
+    first, known = tables[deciding[0]], Counter(name for split in deciding for name in grouped[split])
+    _check_known(grouped, tables, known)
+    for split in deciding:
+        _check_names(grouped[split], Counter(grouped[split]), tables[split], data)
+    _check_several(known, first)
+    _check_header(grouped, deciding[0], first, data)
+    _check_number(known, sum(map(len, grouped.values())), first, data)
+    ordered, ordinal = _ordered(set(known), first, data, liar=liar, learnt="train" in tables)
     index = {name: i for i, name in enumerate(ordered)}
     labels = {split: np.array([index[name] for name in found], dtype=np.int64) for split, found in grouped.items()}
     return EncodedLabels(ordered, ordinal, labels)
@@ -83,15 +92,18 @@ def _check_names(names: list[str], counts: Mapping[str, int], train: Table, data
             raise DataError(
                 f"{train.place(names.index(name))}: label {_short(name)} {fault}. Is {data.label!r} the column of labels?"
             )
+
+
+def _check_several(counts: Mapping[str, int], train: Table) -> None:
     if len(counts) == 1:
         raise DataError(
             f"{train.where}: every row has the label {next(iter(counts))!r}; a classifier needs two classes or more."
         )
 
 
-def _check_header(grouped: Mapping[str, list[str]], train: Table, data: Data) -> None:
+def _check_header(grouped: Mapping[str, list[str]], split: str, train: Table, data: Data) -> None:
     """Refuse a first row that looks like a header: its label is nowhere else, and its texts are of a few words."""
-    first = grouped["train"][0]
+    first = grouped[split][0]
     alone = sum(names.count(first) for names in grouped.values()) == 1
     texts = [train.columns[name] for name in data.text]
     brief = all(_words(cells[0]) <= _HEADER_WORDS for cells in texts)
@@ -107,13 +119,13 @@ def _words(cell: str | None) -> int:
     return len((cell or "").split())
 
 
-def _check_number(grouped: Mapping[str, list[str]], train: Table, data: Data) -> None:
+def _check_number(counts: Mapping[str, int], rows: int, train: Table, data: Data) -> None:
     """Refuse values that hardly repeat, as those of a text column; valid and test count, which few-shot train rows need."""
-    different, rows = len(set(grouped["train"])), sum(map(len, grouped.values()))
+    different = len(counts)
     if different > max(FEW_CLASSES, rows // 2):
         raise DataError(
             f"{train.where}: column {data.label!r}, which data.label names, has {different} different values in "
-            f"{len(grouped['train'])} rows. Is it the text column?"
+            f"{sum(counts.values())} rows. Is it the text column?"
         )
     if different > MOST_CLASSES:
         raise DataError(
@@ -163,9 +175,10 @@ def _grouped(cells: dict[str, list[str]], tables: dict[str, Table], data: Data, 
     own = not isinstance(groups, str)
     if isinstance(groups, str):
         if not liar:
+            where = next(iter(tables.values())).where
             raise DataError(
-                f"data.label_groups: {groups!r} names a grouping of LIAR's six labels, but {tables['train'].where} is not "
-                "LIAR. Give a mapping {old name: new name}, or null."
+                f"data.label_groups: {groups!r} names a grouping of LIAR's six labels, but {where} is not LIAR. Give a "
+                "mapping {old name: new name}, or null."
             )
         groups = GROUPS[groups]
     present = {name for names in cells.values() for name in names}
@@ -182,12 +195,15 @@ def _grouped(cells: dict[str, list[str]], tables: dict[str, Table], data: Data, 
     return {split: [groups[name] for name in names] for split, names in cells.items()}
 
 
-def _ordered(present: set[str], train: Table, data: Data, *, liar: bool) -> tuple[tuple[str, ...], bool]:
+def _ordered(
+    present: set[str], train: Table, data: Data, *, liar: bool, learnt: bool = True
+) -> tuple[tuple[str, ...], bool]:
+    """Labels in order, and whether the order means something; ``learnt``: each must be in train, to be learnt."""
     order = data.label_order
     if order is None and liar and (data.label_groups is None or isinstance(data.label_groups, str)):
         order = tuple(name for name in ORDERS[data.label_groups or "six"] if name in present)
     if order is not None:
-        unknown, missing = [n for n in order if n not in present], sorted(present - set(order))
+        unknown, missing = [n for n in order if learnt and n not in present], sorted(present - set(order))
         if unknown or missing:
             what = f"names {unknown[0]!r}, which train does not have" if unknown else f"does not name {missing[0]!r}"
             raise DataError(f"data.label_order {what}. The labels are {_some(sorted(present))}.")

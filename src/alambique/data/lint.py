@@ -60,6 +60,8 @@ def lint(
             "cut-texts", split, cut, f"are longer than {max_length} tokens and lose their end",
             "Raise data.max_length if the end matters; time grows with it.",
         )  # fmt: skip
+        if split is splits.train and not splits.labelled_train:
+            continue
         absent = [n for n, rows_of in zip(splits.label_names, np.bincount(
             split.labels, minlength=len(splits.label_names)), strict=True) if rows_of == 0]  # fmt: skip
         if absent:

@@ -14,6 +14,7 @@ from alambique.data.columns import (
     check_columns,
     check_variety,
     labelled_rows,
+    train_without_labels,
     wanted,
     with_own_names,
     without_labels,
@@ -25,8 +26,10 @@ from alambique.data.labels import encode_labels
 from alambique.data.liar import HUB_NAMES, is_liar
 from alambique.data.sampling import complete
 from alambique.data.sources import Found, files_of, find_splits, listed
+from alambique.data.unlabelled_train import NOTE, check_labelled_splits
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
+from alambique.losses.contract import NO_LABEL
 from alambique.recipe.sections import Data
 
 _PACKED = ["*.csv.*", "*.tsv.*", "*.json.*", "*.jsonl.*"]
@@ -104,6 +107,8 @@ def files_named(names: str | tuple[str, ...], key: str) -> list[Path]:
 def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, str] | None = None) -> Splits:
     """Read, check and label every row; split off what is missing; sample if asked.
 
+    Train may have no labels at all; its rows then have the label −100.
+
     Args:
         data: the recipe's section.
         read_tables: as :func:`locate` gives it.
@@ -122,16 +127,21 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
     for split in without_labels(tables, data):
         del tables[split]
         notes.append(f"The {split} split of the source has no labels and was left out.")
+    unlabelled = ("train",) if train_without_labels(tables, data) else ()
+    if unlabelled:
+        check_labelled_splits(tables, data)
+        notes.append(NOTE)
     for split, table in tables.items():
-        check_columns(table, data)
+        check_columns(table, data, labelled=split not in unlabelled)
+        if split in unlabelled:
+            continue
         tables[split], missing = labelled_rows(table, data.label)
         if missing:
             notes.append(f"{split}: {missing} of {len(table)} rows have no label (class -1) and were left out.")
     check_variety(tables["train"], data)
-    encoded = encode_labels(tables, data, liar=liar)
-    splits = {
-        name: split_of_table(name, table, data, encoded.labels[name], liar=liar) for name, table in tables.items()
-    }
+    encoded = encode_labels({name: t for name, t in tables.items() if name not in unlabelled}, data, liar=liar)
+    labels = {name: np.full(len(tables[name]), NO_LABEL, dtype=np.int64) for name in unlabelled} | encoded.labels
+    splits = {name: split_of_table(name, table, data, labels[name], liar=liar) for name, table in tables.items()}
     splits, changes = complete(splits, data, recorded)
     notes += changes
     train, valid, test = (splits[name] for name in SPLIT_NAMES)

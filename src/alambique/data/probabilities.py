@@ -82,7 +82,8 @@ def read_probabilities(path: Path, splits: Splits, text: tuple[str, ...]) -> Pro
         problems += _not_probabilities(table, rows.good)
     if problems:
         raise DataError(all_problems(problems, f"{KEY}: {path}"))
-    logits = {name: _logits([rows.good[places[key][0]] for key in of], kind) for name, of in wanted.items()}
+    classes = len(splits.label_names)
+    logits = {name: _logits([rows.good[places[key][0]] for key in of], kind, classes) for name, of in wanted.items()}
     return ProbabilityFile(path, digest, logits, kind, rows.by_position)
 
 
@@ -195,8 +196,8 @@ def _unlike(
     return _some(wrong, len(wrong))
 
 
-def _logits(values: list[np.ndarray], kind: str) -> np.ndarray:
-    rows = np.array(values)
+def _logits(values: list[np.ndarray], kind: str, classes: int) -> np.ndarray:
+    rows = np.array(values).reshape(len(values), classes)  # of a trial's test, which has no rows, too
     if kind == LOGITS:
         return rows.astype(np.float32)
     return np.log(np.maximum(rows / rows.sum(1, keepdims=True), SMALLEST)).astype(np.float32)

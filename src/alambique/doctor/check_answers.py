@@ -27,7 +27,7 @@ def check(setup: Setup) -> list[Finding]:
     findings = findings or check_behaviour(setup.task.decide(logits), labels, len(splits.label_names), "teacher")
     if findings:
         return findings
-    frequent = most_frequent(splits.train.labels)
+    frequent = most_frequent(splits)
     useful = usefulness(setup.task, logits, labels, frequent)
     if useful.is_useful:
         return []

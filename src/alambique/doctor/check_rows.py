@@ -45,7 +45,8 @@ _PROBED = 32
 def check(setup: Setup) -> list[Finding]:
     """Lint, ids, labels out of range, rows that valid and test share, texts that are labels, texts that are cut."""
     splits, source = setup.splits, setup.teacher_reader
-    wrong = [finding for split in splits for finding in _out_of_range(split, len(splits.label_names))]
+    labelled = tuple(splits) if splits.labelled_train else (splits.valid, splits.test)
+    wrong = [finding for split in labelled for finding in _out_of_range(split, len(splits.label_names))]
     if wrong:
         return wrong  # no other check can read such labels
     lengths = {

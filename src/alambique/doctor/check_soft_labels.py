@@ -28,7 +28,7 @@ def check(setup: Setup) -> list[Finding]:
         return [SHAPE.finding(WHERE, f"The soft labels have shape {soft.logits.shape}, where {expected} is expected.")]
     findings = [*duplicate_ids(soft.ids, WHERE), *_rows(soft, splits), *check_logits(soft.logits, WHERE)]
     findings += check_names(soft.label_names, splits.label_names, WHERE)
-    if not findings:  # only then are ids and logits good for more
+    if not findings and splits.labelled_train:  # only then are ids and logits good for more
         known = dict(zip(splits.train.ids, splits.train.labels.tolist(), strict=True))
         labels = np.array([known[row_id] for row_id in soft.ids])
         findings = check_behaviour(setup.task.decide(soft.logits), labels, len(splits.label_names), WHERE)

@@ -114,6 +114,6 @@ def _best(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> Usefulness:
     orders = [list(range(len(names)))]
     if sorted(own) == sorted(names):
         orders.append(match_labels(own, names))
-    frequent = most_frequent(setup.splits.train.labels)
+    frequent = most_frequent(setup.splits)
     judged = [usefulness(setup.task, logits[:, order], labels, frequent) for order in orders]
     return max(judged, key=lambda useful: (useful.is_useful, useful.score))

@@ -12,12 +12,14 @@ from typing import cast
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
+from alambique.artefacts.predictions import main_models, twins
 from alambique.artefacts.splits import Splits
 from alambique.artefacts.tokens import Tokens, tokenize_rows
 from alambique.artefacts.unlabelled import Counts
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled, new_rows
+from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.doctor.batches import sample
 from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
@@ -115,6 +117,7 @@ def diagnose(
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
+        check_unlabelled_train(recipe, splits)
         check_loss(recipe.distillation, recipe.student, splits)
         unlabelled = _unlabelled_rows(recipe, splits)
         try:
@@ -171,7 +174,8 @@ def diagnose(
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
-        disk, free = _disk(recipe, costs, students, features), shutil.disk_usage(Path.cwd()).free
+        disk = _disk(recipe, costs, students, features, len(main_models(splits)) - 1)
+        free = shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
@@ -271,6 +275,7 @@ def _estimates(
 
     beside = features.live if features is not None and not features.cached else 0.0
     memory = process + (taught or student).memory
+    pupils = 1 + len(twins(recipe, splits))
     row = sum(teacher.cost.row for teacher in teachers.values())
     labelling = recipe.views * sum(
         (teacher.unseen or len(splits.train)) * teacher.cost.row for teacher in teachers.values()
@@ -298,13 +303,14 @@ def _estimates(
         ("student", students * (training(taught or student, recipe.student, mixed) + beside), memory),
         ("undistilled", students * training(student, recipe.student, mixed), memory),
         *([("undistilled_once", students * training(student, recipe.student), memory)] if unlabelled else []),
-        ("scoring", scored * (row + (3 if unlabelled else 2) * students * student.row), scoring_memory),
+        ("scoring", scored * (row + pupils * students * student.row), scoring_memory),
     ]
     patient = {name for name, each in teachers.items() if each.settings is not None and each.settings.patience}
     patient |= {"student", "undistilled", "undistilled_once"} if recipe.student.patience else set()
     return [
         Estimate(name, seeds * (seconds + _OVERHEAD), bytes_, longest=name in patient)
         for name, seconds, bytes_ in stages
+        if splits.labelled_train or name != "undistilled"
     ]
 
 
@@ -329,11 +335,17 @@ def _try_export(
     return [Estimate("export", time.perf_counter() - begun + _OVERHEAD, memory)], []
 
 
-def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost, features: FeatureCost | None = None) -> int:
+def _disk(
+    recipe: Recipe,
+    teachers: dict[str, TeacherCost],
+    student: Cost,
+    features: FeatureCost | None = None,
+    pupils: int = 2,
+) -> int:
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
     trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
-    stored = sum(each.cost.weights for each in teachers.values()) + 2 * student.weights
-    further = len(recipe.seeds) * (recipe.student.seeds - 1) * 2 * student.weights
+    stored = sum(each.cost.weights for each in teachers.values()) + pupils * student.weights
+    further = len(recipe.seeds) * (recipe.student.seeds - 1) * pupils * student.weights
     read = len(recipe.seeds) * features.stored if features is not None and features.cached else 0
     return copies * stored + further + _CHECKPOINTS * 3 * max(trained) + read
 

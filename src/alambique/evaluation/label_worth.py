@@ -19,18 +19,18 @@ class LabelWorth:
         seed: of the teachers.
         valid: the teacher's metrics on valid, by name: accuracy and macro-F1.
         valid_calibration_error: the teacher's expected calibration error on valid.
-        accuracy: rows of train whose largest soft label is the label.
+        accuracy: rows of train whose largest soft label is the label; None where train has no labels.
         confidence: mean of the largest probability on train.
-        calibration_error: expected calibration error of the soft labels on train.
+        calibration_error: expected calibration error of the soft labels on train; None where train has no labels.
         contradicted: number of rows of train whose label the out-of-fold teachers contradict; None if not asked for.
     """
 
     seed: int
     valid: dict[str, float]
     valid_calibration_error: float
-    accuracy: float
+    accuracy: float | None
     confidence: float
-    calibration_error: float
+    calibration_error: float | None
     contradicted: int | None = None
 
 
@@ -48,12 +48,13 @@ def label_worth(
     """
     task = TASKS[splits.task]
     logits = labels.for_rows(splits.train.ids)
+    on_train = task.calibration(logits, splits.train.labels) if splits.labelled_train else None
     return LabelWorth(
         seed=seed,
         valid=dict(task.epoch_metrics(valid_logits, splits.valid.labels)),
         valid_calibration_error=expected_calibration_error(*task.calibration(valid_logits, splits.valid.labels)),
         accuracy=labels.worth["accuracy"],
         confidence=labels.worth["confidence"],
-        calibration_error=expected_calibration_error(*task.calibration(logits, splits.train.labels)),
+        calibration_error=None if on_train is None else expected_calibration_error(*on_train),
         contradicted=None if contradicted is None else len(contradicted.ids),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alambique.artefacts.splits import Splits
 from alambique.evaluation.task import Task
 
 _SHUFFLES = 50
@@ -91,6 +92,7 @@ def _shuffled(task: Task, logits: np.ndarray, labels: np.ndarray) -> tuple[float
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def most_frequent(labels: np.ndarray) -> int:
-    """The most frequent class; of equally frequent ones the first."""
-    return int(np.bincount(labels).argmax())
+def most_frequent(splits: Splits) -> int:
+    """The most frequent class of train, or of valid where train has no labels; of equally frequent ones the first."""
+    labelled = splits.train if splits.labelled_train else splits.valid
+    return int(np.bincount(labelled.labels).argmax())

@@ -13,6 +13,7 @@ from alambique.evaluation.task import Metric, ScoredRows, Task
 from alambique.run.layout import ENSEMBLE, STUDENT, TEACHER, UNDISTILLED, UNDISTILLED_ONCE
 
 TWINS = (UNDISTILLED, UNDISTILLED_ONCE)
+NOT_MEASURED = "not measured"
 RULE_OF_TWO = (
     "There are two undistilled students, one with as many steps as the student and one with as many epochs over its own "
     "rows: the gain is over the one that is better on valid, and yes needs both."
@@ -53,24 +54,32 @@ def calibration(name: str, seeds: list[Scored], splits: Splits, task: Task) -> l
 
 
 def verdict(
-    seeds: dict[int, Scored], test: Split, task: Task, *, students: int = 1, over: str = UNDISTILLED
+    seeds: dict[int, Scored], test: Split, task: Task, *, students: int = 1, over: str | None = UNDISTILLED
 ) -> dict[str, Any]:
     """Did distillation help? Student against its undistilled twin, and against the teacher, on test.
 
-    Where there is a second twin, distillation helped only if it did over both.
+    Where there is a second twin, distillation helped only if it did over both. Where there is none, since train has no
+    labels, the gain is None, ``helped`` is "not measured", and what the student keeps of the teacher is measured alone.
 
     Args:
         seeds: every training of student and twins, by its seed; those of the same teacher one after another.
         test: the rows.
         task: how logits become decisions and figures.
         students: trainings per teacher.
-        over: the twin that the gain is over, the one that is better on valid (:func:`stronger_twin`).
+        over: the twin that the gain is over, the one that is better on valid (:func:`stronger_twin`); None: there is no
+            twin.
     """
     metric = {"metric": task.verdict_metric}
     there = [name for name in TWINS if all(name in scored for scored in seeds.values())]
     logits = {name: [scored[name].logits[test.name] for scored in seeds.values()] for name in (STUDENT, *there)}
     taught_by = ENSEMBLE if all(ENSEMBLE in scored for scored in seeds.values()) else TEACHER
     logits[TEACHER] = [scored[taught_by].logits[test.name] for scored in seeds.values()]
+    measured = {
+        "retention": metric | {"of": taught_by} | _retention(logits, test.labels, task, students),
+        "counts": _counts(len(seeds), students),
+    }
+    if over is None:
+        return {"gain": None, "helped": NOT_MEASURED, **measured}
     pairs = list(zip(logits[STUDENT], logits[over], strict=True))
     gains = {
         name: interval_over(
@@ -80,15 +89,13 @@ def verdict(
     }
     gain = gains[over]
     tests = [task.paired_test(student, twin, test.labels) for student, twin in pairs]
-    return {
+    return measured | {
         "gain": metric | {"over": over} | gain.within(-1.0, 1.0).as_dict(),
         "other_gains": [
             metric | {"over": name} | other.within(-1.0, 1.0).as_dict() for name, other in gains.items() if name != over
         ],
-        "retention": metric | {"of": taught_by} | _retention(logits, test.labels, task, students),
         "helped": _helped_over_all(gain, [*gains.values()]),
         "rule": RULE if len(there) == 1 else f"{RULE} {RULE_OF_TWO}",
-        "counts": _counts(len(seeds), students),
         "mcnemar": [{"seed": seed, **tested} for seed, tested in zip(seeds, tests, strict=True)],
         "resolution": {
             "rows": len(test),
@@ -99,11 +106,14 @@ def verdict(
     }
 
 
-def stronger_twin(seeds: dict[int, Scored], splits: Splits, task: Task) -> str:
-    """The twin with the better verdict metric on valid, on average over its trainings; the first of equals."""
+def stronger_twin(seeds: dict[int, Scored], splits: Splits, task: Task) -> str | None:
+    """The twin with the better verdict metric on valid, on average over its trainings; the first of equals.
+
+    None where there is no twin.
+    """
     labels = splits.valid.labels
     there = [name for name in TWINS if all(name in scored for scored in seeds.values())]
-    return max(there, key=lambda name: float(np.mean([
+    return max(there, default=None, key=lambda name: float(np.mean([
         task.score(task.verdict_metric, scored[name].logits["valid"], labels) for scored in seeds.values()
     ])))  # fmt: skip
 

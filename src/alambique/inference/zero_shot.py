@@ -100,7 +100,7 @@ class FromEntailment(AnswerSource):
     def _of_split(
         self, split: Split, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, scratch: Path, step: Step
     ) -> np.ndarray:
-        parts = []
+        parts = [np.empty((0, len(self.sentences)), dtype=np.float32)]  # a trial's test has no rows
         for start in range(0, len(split), SHARD):
             rows = range(start, min(start + SHARD, len(split)))
             name = f"{split.name}-{start:012d}"

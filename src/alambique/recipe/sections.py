@@ -65,7 +65,8 @@ class Data(Section):
     text: Annotated[Texts, Field(min_length=1, max_length=2)]
     """The column of text, or a list of one or two columns (two: a sentence pair)."""
     label: Annotated[str, Field(min_length=1)]
-    """The column of labels: names or integers."""
+    """The column of labels: names or integers. Train may lack it, or have empty cells alone, with a teacher that answers
+    ([teachers.md](teachers.md))."""
     label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(label_groups_value)] = None
     """Merges labels. LIAR: `six`, `three` or `two`; other data: a mapping `{old name: new name}`; null: labels stay
     as they are."""

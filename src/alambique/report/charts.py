@@ -39,6 +39,8 @@ def charts(report: Report, details: Details) -> list[Chart]:
     if losses:
         svg = plots.learning_curves(losses, "loss", "loss")
         caption = "The student's loss mixes soft and hard labels: compare shapes, not heights."
+        if report.undistilled is None:
+            caption = "The student's loss on the teacher's soft labels, times their weight."
         drawn.append(_chart("Loss during training", svg, caption))
     bins = {name: bins for name, bins in details.reliability.items() if any(bin_.rows for bin_ in bins)}
     if bins:
@@ -59,8 +61,9 @@ def confusion_matrices(report: Report, details: Details) -> list[Chart]:
 
 
 def gain_chart(report: Report) -> Markup | None:
-    """Draw the verdict's gain, None if there is no verdict."""
-    return Markup(plots.gain(report.verdict.gain)) if report.verdict else None  # noqa: S704 - escaped by its maker
+    """Draw the verdict's gain, None if there is none."""
+    gain = report.verdict.gain if report.verdict else None
+    return Markup(plots.gain(gain)) if gain else None  # noqa: S704 - escaped by its maker
 
 
 def _lengths(lengths: Sequence[int], cut_off: int) -> Chart:

@@ -6,8 +6,10 @@ import torch
 
 import alambique
 from alambique.artefacts.predictions import further_teachers, twins
+from alambique.artefacts.splits import Splits
 from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.errors import RunFolderError
+from alambique.evaluation.usefulness import most_frequent
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.teacher_list import section_of
@@ -38,6 +40,7 @@ from alambique.run.layout import (
     TEACHER,
     TEACHERS,
     TFIDF,
+    UNDISTILLED,
     UNDISTILLED_ONCE,
 )
 from alambique.run.manifest import environment, recorded_digest
@@ -67,7 +70,7 @@ def collect_report(results: RunResults) -> Report:
                 *splits.notes,
                 *_unlabelled(run, recipe),
                 *teacher_notes(run, recipe, splits.label_names),
-                *_weakness(recipe, models),
+                *_weakness(recipe, models, splits),
             ),
             findings=tuple(DataFinding.model_validate(finding) for finding in results.findings),
         ),
@@ -85,7 +88,7 @@ def collect_report(results: RunResults) -> Report:
             kept=results.best,
             chosen_by=f"valid {results.task.verdict_metric}",
         ),
-        timings=_timings(run, seed_runs, students=recipe.student.seeds),
+        timings=_timings(run, seed_runs, splits, students=recipe.student.seeds),
         environment=Environment.model_validate(_environment() | {"gflops_matmul": cost["gflops_matmul"]}),
     )
 
@@ -94,7 +97,7 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
     """One model's entry. A baseline has no calibration and no cost; further teachers are not timed."""
     splits, task = results.splits, results.task
     seeds, students = results.seeds, 1
-    if name in (STUDENT, *twins(results.recipe)):
+    if name in (STUDENT, *twins(results.recipe, splits)):
         seeds, students = results.trainings, results.recipe.student.seeds
     scored = list(seeds.values())
     predictions = results.seeds[results.best][name]
@@ -123,7 +126,7 @@ def _epochs(name: str, results: RunResults) -> Epochs | None:
     """Planned and made epochs of a model; None where it was not trained here."""
     recipe, run = results.recipe, results.run
     folders = list(run.seeds_of(recipe).values())
-    if name in (STUDENT, *twins(recipe)):
+    if name in (STUDENT, *twins(recipe, results.splits)):
         folders = [folder.student(number) for folder in folders for number in range(recipe.student.seeds)]
     planned = (folders[0].recorded_key(name).get("recipe") or {}).get("epochs")
     made = [epochs_made(folder.path / name) for folder in folders]
@@ -185,9 +188,11 @@ def _unlabelled(run: RunFolder, recipe: Recipe) -> list[str]:
     return [f"{learnt} {grouped(rows.counts.read)} were read. {rows.counts.sentence()}"]
 
 
-def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
+def _weakness(recipe: Recipe, models: dict[str, ModelReport], splits: Splits) -> list[str]:
     """Teachers that are weak and were allowed to be; with folds, of those after the first nobody was trained on all rows."""
-    majority, notes = models[MAJORITY].valid.accuracy.per_seed, []
+    constant = float((splits.valid.labels == most_frequent(splits)).mean())
+    majority = models[MAJORITY].valid.accuracy.per_seed if MAJORITY in models else (constant,) * len(recipe.seeds)
+    notes = []
     for number, settings in enumerate(recipe.teachers):
         name = f"{TEACHERS}/{number}" if number else TEACHER
         if settings.allow_weak and name in models:
@@ -201,7 +206,7 @@ def _weakness(recipe: Recipe, models: dict[str, ModelReport]) -> list[str]:
     return notes
 
 
-def _timings(run: RunFolder, seed_runs: list[RunFolder], *, students: int) -> dict[str, float]:
+def _timings(run: RunFolder, seed_runs: list[RunFolder], splits: Splits, *, students: int) -> dict[str, float]:
     """Seconds by stage, summed over seeds."""
     timings = {DATA: run.seconds(DATA) or 0.0}
     timings[BENCHMARK] = run.seconds(BENCHMARK) or 0.0
@@ -212,6 +217,8 @@ def _timings(run: RunFolder, seed_runs: list[RunFolder], *, students: int) -> di
     unlabelled = seed_runs[0].recorded_key(MIXED_LABELS)
     more = (MIXED_LABELS, UNDISTILLED_ONCE, f"{PREDICTIONS}/{UNDISTILLED_ONCE}") if unlabelled else ()
     for name in (*SEED_STAGES, *further, *(f"{PREDICTIONS}/{name}" for name in further), *more):
+        if UNDISTILLED in name and not splits.labelled_train:
+            continue
         # further trainings of the student have no teacher in their folders
         timings[name] = sum(folder.seconds(name) or 0.0 for folder in trained)
     return timings

@@ -69,7 +69,7 @@ class Details:
         losses: training loss by epoch.
         macro_f1: macro-F1 on valid by epoch, 0 to 1.
         token_lengths: tokens of each training text, special tokens included, nothing cut.
-        changed_rows: rows of test that distillation fixed or broke.
+        changed_rows: rows of test that distillation fixed or broke; None where there is no undistilled student.
     """
 
     confusion: Mapping[str, Matrix] = field(default_factory=dict)
@@ -89,8 +89,10 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
     """
     scored, test, task = results.seeds[results.best], results.splits.test, results.task
     classes = list(range(len(results.splits.label_names)))
-    logits = {name: scored[name].logits["test"] for name in MODELS}
-    histories = {name: read_json(results.run.path / name / HISTORY) or [] for name in (STUDENT, UNDISTILLED)}
+    logits = {name: scored[name].logits["test"] for name in MODELS if name in scored}
+    histories = {
+        name: read_json(results.run.path / name / HISTORY) or [] for name in (STUDENT, UNDISTILLED) if name in scored
+    }
     return Details(
         confusion={
             name: confusion_matrix(test.labels, task.decide(values), labels=classes).tolist()
@@ -120,7 +122,9 @@ def _reliability(task: Task, logits: np.ndarray, labels: np.ndarray) -> list[Con
     ]
 
 
-def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...], over: str) -> ChangedRows:
+def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...], over: str | None) -> ChangedRows | None:
+    if over is None:
+        return None
     student, twin = (task.decide(scored[name].logits["test"]) for name in (STUDENT, over))
     fixed = np.flatnonzero((student == test.labels) & (twin != test.labels))
     broken = np.flatnonzero((student != test.labels) & (twin == test.labels))

@@ -29,11 +29,12 @@ def student_sentence(report: Report) -> str:
 
 
 def tiles(report: Report) -> list[Tile]:
-    """Gain, retention, size and speed, as far as they are known."""
+    """Gain, retention, size and speed, as far as they are known; no gain where train has no labels."""
     shown = []
     if report.verdict is not None:
         gain, retention = report.verdict.gain, report.verdict.retention
-        shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
+        if gain is not None:
+            shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
         if retention is not None:
             retained = number(retention.mean, 100)
             shown.append(Tile("Teacher retained", retained and f"{retained} %", f"of its {_note(retention)}"))
@@ -55,8 +56,8 @@ def _note(figure: Gain | Retention, sign: str = "") -> str:
 
 def _retained(report: Report) -> list[str]:
     retention = report.verdict.retention if report.verdict else None
-    if retention is None or retention.mean is None:
-        return []
+    if retention is None or retention.mean is None or report.undistilled is None:
+        return []  # without an undistilled student the verdict's own sentence says it
     ends = interval(retention)
     bracketed = f" ({ends} %)" if ends else ""
     teacher = "teacher's" if retention.of == "teacher" else "teachers' common"

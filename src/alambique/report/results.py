@@ -25,7 +25,7 @@ class RunResults:
         trainings: the same for every training of student and twin, by the seed of that training.
         task: how logits become decisions and figures.
         best: the seed whose student is best on valid.
-        stronger_twin: the undistilled twin that is better on valid.
+        stronger_twin: the undistilled twin that is better on valid; None where there is none.
     """
 
     run: RunFolder
@@ -36,7 +36,7 @@ class RunResults:
     trainings: dict[int, Scored]
     task: Task
     best: int
-    stronger_twin: str
+    stronger_twin: str | None
 
 
 def read_results(run: RunFolder) -> RunResults:

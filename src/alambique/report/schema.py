@@ -31,11 +31,16 @@ class DataReport(Part):
     ordinal: bool = False
     """Whether the order of the names means something."""
     label_counts: Mapping[str, Mapping[str, int]]
-    """Number of rows by split, then by label."""
+    """Number of rows by split, then by label; empty for a train without labels."""
     notes: tuple[str, ...]
     """What was done to the data, such as a split-off test set."""
     findings: tuple[DataFinding, ...]
     """What was noticed, such as duplicates or rows shared with train."""
+
+    @property
+    def labelled_train(self) -> bool:
+        """Whether train has labels."""
+        return bool(self.label_counts["train"])
 
     def count(self, split: str, label: str) -> int:
         """Return the number of rows of a label in a split."""
@@ -92,7 +97,7 @@ class Report(Part):
     """The rows."""
     models: Mapping[str, ModelReport]
     """By name: `teacher`, `student`, `undistilled`, the baselines `tfidf` and `majority`; `teachers/NAME` for further
-    teachers that labelled train."""
+    teachers that labelled train. Where train has no labels, `teacher` and `student` alone."""
     soft_labels: SoftLabelReport | None = None
     """How train was labelled; null for a run of version 0.1."""
     verdict: Verdict | None = None
@@ -126,14 +131,15 @@ class Report(Part):
         return self.models["student"]
 
     @property
-    def undistilled(self) -> ModelReport:
-        """The undistilled student that the gain is over: same start, hard labels only."""
-        return self.models["undistilled" if self.verdict is None else self.verdict.gain.over]
+    def undistilled(self) -> ModelReport | None:
+        """The undistilled student that the gain is over: same start, hard labels only. None where train has no labels."""
+        gain = None if self.verdict is None else self.verdict.gain
+        return self.models.get("undistilled" if gain is None else gain.over)
 
     @property
-    def majority(self) -> ModelReport:
-        """The baseline that always predicts the most frequent class."""
-        return self.models["majority"]
+    def majority(self) -> ModelReport | None:
+        """The baseline that always predicts the most frequent class of train; None where train has no labels."""
+        return self.models.get("majority")
 
     @property
     def several_seeds(self) -> bool:
@@ -156,7 +162,8 @@ class Report(Part):
         seeds = f"{len(self.seeds.all)} seeds"
         if self.students_per_seed == 1:
             return seeds if self.several_seeds else ""
-        students = f"{self.students_per_seed} trainings of student and undistilled student"
+        trained = "the student" if self.undistilled is None else "student and undistilled student"
+        students = f"{self.students_per_seed} trainings of {trained}"
         return f"{seeds}, each with {students}" if self.several_seeds else students
 
     def to_json(self) -> str:

@@ -18,8 +18,8 @@ from alambique.run.manifest import recorded_digest
 class Worth(Part):
     """Soft labels beside the labels of train, over seeds."""
 
-    accuracy: float
-    """Fraction of the rows of train whose largest soft label is the label."""
+    accuracy: float | None
+    """Fraction of the rows of train whose largest soft label is the label; null where train has no labels."""
     confidence: float
     """Mean of the largest probability, as a fraction."""
 
@@ -111,4 +111,6 @@ def _worth(run: RunFolder, name: str) -> dict[str, Any]:
 
 
 def _mean(worths: list[dict[str, Any]]) -> Worth:
-    return Worth(**{name: float(np.mean([worth[name] for worth in worths])) for name in Worth.model_fields})
+    known = [name for name in Worth.model_fields if all(worth[name] is not None for worth in worths)]
+    means = {name: float(np.mean([worth[name] for worth in worths])) for name in known}
+    return Worth.model_validate(dict.fromkeys(Worth.model_fields) | means)

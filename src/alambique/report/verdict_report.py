@@ -69,15 +69,16 @@ class Resolution(Part):
 class Verdict(Part):
     """Whether distillation helped."""
 
-    gain: Gain
-    """Student minus undistilled student; of two, the one that is better on valid."""
+    gain: Gain | None
+    """Student minus undistilled student; of two, the one that is better on valid. Null where train has no labels: then there
+    is no undistilled student."""
     other_gains: tuple[Gain, ...] = ()
     """The same over the other undistilled student, where there are two."""
     retention: Retention | None
     """Student divided by teacher."""
-    helped: Literal["yes", "no", "not shown"]
+    helped: Literal["yes", "no", "not shown", "not measured"]
     """The answer. `no`: it hurt. `not shown`: the rows and seeds at hand cannot tell the gain from chance; with a single
-    training of each model always."""
+    training of each model always. `not measured`: train has no labels, so there is nothing to compare with."""
     rule: str | None = None
     """How `helped` follows from `gain`, in words."""
     counts: str | None = None

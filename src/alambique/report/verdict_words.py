@@ -12,9 +12,19 @@ BADGES = {
     "yes": "Distillation helped",
     "no": "Distillation hurt",
     "not shown": "Not shown that distillation helped",
+    "not measured": "Not measured whether distillation helped",
 }
 NOT_COMPUTED = "Verdict not computed"
 CHOSEN = "figures on valid are those of the epoch chosen there, so they flatter"
+NO_TWIN = "train has no labels, so there is no student trained without a teacher to compare with"
+CLAIMS = (
+    "What can be claimed: the figures of student and teacher on valid and test, and what the student keeps of the teacher. "
+    "What cannot: that distillation is better than training the same model on labels."
+)
+ONE_STUDENT = (
+    "The student was trained once, and rows alone cannot tell what another seed would give: --set student.seeds=3 trains it "
+    "three times."
+)
 CAVEATS = {
     "rows only": "Each model was trained once, and rows alone cannot tell what another seed would give: --seeds 3 trains "
     "all of them three times, --set student.seeds=3 only student and undistilled student, on this teacher.",
@@ -38,6 +48,7 @@ class VerdictWords:
         explanation: the figures it rests on; goes on from the badge after a colon and ends with a period.
         caveat: what a single training or a single teacher cannot tell, and what would; empty with several seeds.
         limit: the smallest difference that can be seen, where none is shown; else empty.
+        claims: what can be claimed and what cannot, where there is no undistilled student; else empty.
         second: the gain over the other undistilled student, where there are two; else empty.
     """
 
@@ -46,11 +57,12 @@ class VerdictWords:
     caveat: str = ""
     limit: str = ""
     second: str = ""
+    claims: str = ""
 
     @property
     def remarks(self) -> str:
-        """The second twin, limit and caveat; empty if there is none of them."""
-        return " ".join(filter(None, (self.second, self.limit, self.caveat)))
+        """Claims, the second twin, limit and caveat; empty if there is none of them."""
+        return " ".join(filter(None, (self.claims, self.second, self.limit, self.caveat)))
 
     @property
     def sentence(self) -> str:
@@ -62,51 +74,70 @@ def verdict_words(report: Report) -> VerdictWords:
     """Word the verdict of a report, computed or not."""
     verdict = report.verdict
     if verdict is None:
-        student, twin, teacher = (
-            percent(model.test.macro_f1.mean) for model in (report.student, report.undistilled, report.teacher)
-        )
-        scores = f"on test the student reaches {student} % macro-F1, {TWIN} {twin} % and the teacher {teacher} %."
-        return VerdictWords(NOT_COMPUTED, scores)
+        return VerdictWords(NOT_COMPUTED, _scores(report))
     gain = verdict.gain
+    if gain is None:
+        caveat = ONE_STUDENT if verdict.counts == "rows only" else ""
+        return VerdictWords(BADGES[verdict.helped], f"{NO_TWIN}. {_kept(verdict)}", caveat, claims=CLAIMS)
     points = f"{number(gain.mean, 100, sign='+')} points of {metric_title(gain.metric)} on test"
     return VerdictWords(
         BADGES[verdict.helped],
-        f"{points} compared with {TWIN}{_bracketed(verdict)}.",
+        f"{points} compared with {TWIN}{_bracketed(verdict, gain)}.",
         CAVEATS.get(verdict.counts or "", ""),
-        _limit(verdict),
-        _second(verdict),
+        _limit(verdict, gain),
+        _second(verdict, gain),
     )
 
 
-def _bracketed(verdict: Verdict) -> str:
+def _scores(report: Report) -> str:
+    models = {"the student": report.student, TWIN: report.undistilled, "the teacher": report.teacher}
+    scores = {name: percent(model.test.macro_f1.mean) for name, model in models.items() if model is not None}
+    (student, first), *others = scores.items()
+    return f"on test {student} reaches {first} % macro-F1, {' and '.join(f'{n} {score} %' for n, score in others)}."
+
+
+def _kept(verdict: Verdict) -> str:
+    """What the student keeps of the teacher, which is known without labels of train."""
+    retention = verdict.retention
+    if retention is None or retention.mean is None:
+        return "What the student keeps of the teacher is not known either: the teacher's own figure on test is 0."
+    ends, over = interval(retention), f" over {verdict.counts}" if verdict.counts else ""
+    bracketed = f" (95 % interval{over}: {ends})" if ends else ""
+    return (
+        f"What is measured is how much of the teacher the student keeps: {percent(retention.mean)} % of its "
+        f"{metric_title(retention.metric)} on test{bracketed}."
+    )
+
+
+def _bracketed(verdict: Verdict, gain: Gain) -> str:
     """The interval, over what, and why it shows nothing; empty if it is not computed."""
-    ends = interval(verdict.gain, sign="+")
+    ends = interval(gain, sign="+")
     if not ends:
         return ""
     over = f" over {verdict.counts}" if verdict.counts else ""
-    zero = ", which includes zero" if verdict.helped == "not shown" and _includes_zero(verdict.gain) else ""
+    zero = ", which includes zero" if verdict.helped == "not shown" and _includes_zero(gain) else ""
     return f" (95 % interval{over}: {ends}{zero})"
 
 
-def _second(verdict: Verdict) -> str:
+def _second(verdict: Verdict, gain: Gain) -> str:
     """The gain over the other undistilled student, and what sets the two apart."""
     if not verdict.other_gains:
         return ""
     (other,) = verdict.other_gains
     ends, points = interval(other, sign="+"), number(other.mean, 100, sign="+")
     return (
-        f"That undistilled student makes {_STEPS[verdict.gain.over]}, and is the better of two on valid; compared with one "
+        f"That undistilled student makes {_STEPS[gain.over]}, and is the better of two on valid; compared with one "
         f"of {_STEPS[other.over]} the gain is {points} points{f' ({ends})' if ends else ''}."
     )
 
 
-def _limit(verdict: Verdict) -> str:
+def _limit(verdict: Verdict, gain: Gain) -> str:
     """What test cannot decide, where nothing is shown."""
     resolution = verdict.resolution
     if resolution is None or verdict.helped != "not shown":
         return ""
     student, twin = (grouped(wrong) for wrong in (resolution.student_wrong, resolution.undistilled_wrong))
-    mean = "" if len(verdict.gain.per_seed) == 1 else "in the mean "
+    mean = "" if len(gain.per_seed) == 1 else "in the mean "
     return (
         f"Of {grouped(resolution.rows)} rows of test the student gets {mean}{student} wrong, the same model without a "
         f"teacher {twin}: no difference smaller than {number(resolution.difference, 100)} points can be seen."

@@ -40,6 +40,7 @@ from alambique.run.layout import (
     STUDENTS,
     TEACHERS,
     TOKENS,
+    UNDISTILLED,
     UNDISTILLED_ONCE,
     UNLABELLED,
     VIEWS,
@@ -55,6 +56,8 @@ _FURTHER = (
     f"{TEACHERS}/*", IN_SAMPLE, CONTRADICTED, MIXED_LABELS, f"{VIEWS}/*", UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
     f"{PREDICTIONS}/{UNDISTILLED_ONCE}",
 )  # fmt: skip
+# stages of a seed that a run has where train has labels
+_TWIN = (UNDISTILLED, f"{PREDICTIONS}/{UNDISTILLED}")
 _HASH = b"# SHA-256 of what follows: "
 
 
@@ -350,13 +353,14 @@ class RunFolder:
         return key if isinstance(key, dict) else {}
 
     def seed_stages(self) -> tuple[str, ...]:
-        """The stages of one seed: those that every run has, and those of further teachers that stand here."""
+        """The stages of one seed: those that every run has, and of the others those that stand here."""
+        usual = (name for name in SEED_STAGES if name not in _TWIN or (self.path / name / MANIFEST).is_file())
         further = sorted(
             path.parent.relative_to(self.path).as_posix()
             for pattern in (*_FURTHER, f"{PREDICTIONS}/{TEACHERS}/*")
             for path in self.path.glob(f"{pattern}/{MANIFEST}")
         )  # fmt: skip
-        return (*SEED_STAGES, *further)
+        return (*usual, *further)
 
     def seconds(self, name: str) -> float | None:
         """How long a stage took, or None if it is not there."""

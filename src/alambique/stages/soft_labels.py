@@ -27,6 +27,7 @@ from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.teacher_weights import teacher_weights
 from alambique.inference.torch_model import predict_tokens, to_device
+from alambique.losses.contract import NO_LABEL
 from alambique.models.labels import label_names_of
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import tokenizer_digest
@@ -156,18 +157,20 @@ def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, An
 
     Args:
         logits: (rows, C), perhaps mapped from disk.
-        labels: (rows,) of train.
+        labels: (rows,) of train; −100 for none.
         task: decides and gives probabilities.
 
     Returns:
-        ``accuracy`` and ``confidence``, the mean of the largest probability: fractions.
+        ``accuracy`` and ``confidence``, the mean of the largest probability: fractions. The accuracy is None where train
+        has no labels.
     """
     right = confident = 0.0
     for start in range(0, len(logits), SHARD):
         part = np.asarray(logits[start : start + SHARD])
         right += float((task.decide(part) == labels[start : start + SHARD]).sum())
         confident += float(task.confidence(task.probabilities(part)).sum())
-    return {"accuracy": right / len(logits), "confidence": confident / len(logits)}
+    accuracy = right / len(logits) if (labels != NO_LABEL).any() else None
+    return {"accuracy": accuracy, "confidence": confident / len(logits)}
 
 
 def mean_over_teachers(settings: SoftLabelling, task: str) -> Mean:

@@ -345,7 +345,7 @@ def refuse_weak(
     """
     if settings.allow_weak:
         return
-    frequent = most_frequent(splits.train.labels)
+    frequent = most_frequent(splits)
     useful = usefulness(TASKS[splits.task], valid_logits, splits.valid.labels, frequent)
     if useful.is_useful:
         return

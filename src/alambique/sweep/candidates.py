@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from alambique.artefacts.splits import Splits
 from alambique.data.load import load_splits, locate
+from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.errors import RecipeError
 from alambique.preparation import surroundings
 from alambique.recipe.recipe import Recipe
@@ -92,6 +93,7 @@ class Candidates:
             data = recipe.data.model_dump_json()
             if data not in splits:
                 splits[data] = _splits(recipe.data)
+            check_unlabelled_train(recipe, splits[data])
             forms = [*map(_form, recipe.teachers)]
             made_from = f"{data}{forms}{recipe.soft_labels.model_dump_json()}"
             if made_from not in teachers:
