@@ -89,6 +89,10 @@ def _recipe(report: Report) -> str:
         models["teacher"]["probabilities"] = _without_folders(file)
     if zero_shot is not None:
         models["teacher"]["zero_shot"] = {**zero_shot, "model": _without_folders(zero_shot["model"])}
+    if choices.soft_labels.words_replaced:
+        labelling = recipe["soft_labels"]
+        views = {**labelling["views"], "model": _without_folders(labelling["views"]["model"])}
+        models["soft_labels"] = {**labelling, "views": views}
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})
 
 

@@ -41,6 +41,7 @@ from alambique.run.layout import (
     TOKENS,
     UNDISTILLED_ONCE,
     UNLABELLED,
+    VIEW_TEXTS,
     VIEWS,
     WORK,
 )
@@ -164,7 +165,7 @@ class RunFolder:
                 f"{self.path} holds other files and no {RECIPE} of a run, so nothing is written there. "
                 "Choose another folder with --out."
             )
-        within = [self.path / name for name in (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS)]
+        within = [self.path / name for name in (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS, VIEW_TEXTS)]
         within += [child for folder in within[:3] if folder.is_dir() for child in folder.iterdir()]
         links = [path for path in within if path.is_symlink()]
         if links:
@@ -380,7 +381,7 @@ class RunFolder:
         for left in (self.path / WORK).rglob(".*.old"):
             remove(left)
         tokens = (f"{TOKENS}/mixed/{TEACHERS}", f"{TOKENS}/mixed", f"{TOKENS}/{TEACHERS}", TOKENS)
-        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, VIEWS, "."):
+        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, VIEWS, VIEW_TEXTS, "."):
             folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
