@@ -65,12 +65,14 @@ def test_each_version_is_labelled_and_read_by_student_and_twin(recipe, tmp_path)
     again = Stages()
     distill(recipe(views={"count": 2, "dropout": 0.5}), run, reporter=again)
     assert again.begun == []
+    assert not (run / "view_texts").exists()
+    assert "  views:\n    count: 2\n    dropout: 0.5\ndistillation:" in (run / "recipe.yaml").read_text()
 
 
 def test_one_version_is_the_rows_themselves_and_enters_no_key(recipe, data_folder, tokenizer):
     chosen = recipe(epochs=1, views=3)  # one epoch reads no other
     splits = load_splits(chosen.data, locate(chosen.data))
-    assert (chosen.views, views_of(chosen, splits)) == (1, ())
+    assert (chosen.views, views_of(None, chosen, splits, None, None)) == (1, ())
     key = TokenInputs(tokenizer, 24, splits, ()).key()
     assert set(key["inputs"]) == {"train", "valid", "test"}
 

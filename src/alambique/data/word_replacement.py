@@ -71,6 +71,7 @@ def gapped_rows(train: Split, number: int, rate: float, seed: int) -> list[tuple
         >>> train = Split("train", ("a",), ("one two, three four",), None, np.array([0]))
         >>> [(gapped,)] = gapped_rows(train, 1, rate=0.5, seed=0)
         >>> gapped.parts, gapped.words
+        (('', ' ', ', three ', ''), ('one', 'two', 'four'))
     """
     return [
         _gapped(texts, rate, np.random.default_rng(int.from_bytes(drawn((row_id,), f"words-{number}", seed), "big")))
