@@ -1,7 +1,5 @@
 """Masked language models: found and refused, the words they can give, their logits at the masked places."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -14,8 +12,6 @@ from transformers import (
     DistilBertForMaskedLM,
     ElectraConfig,
     ElectraForMaskedLM,
-    GPT2Config,
-    GPT2ForSequenceClassification,
     ModernBertConfig,
     ModernBertForMaskedLM,
     PreTrainedTokenizerFast,
@@ -27,7 +23,7 @@ from alambique.artefacts.tokens import tokenize_rows
 from alambique.errors import MisfitError, ModelError
 from alambique.models.inputs import ModelInputs
 from alambique.models.masked_lm import find_masked_lm, load_masked_lm, whole_words
-from conftest import LABELS, rows
+from conftest import rows
 
 ADVICE = " Give a checkpoint that was trained to fill in masked words, such as google-bert/bert-base-uncased."
 SIZE = {
@@ -115,31 +111,6 @@ def test_logits_at_the_masks_are_those_of_the_whole_model(mlm_folder, tokenizer,
     torch.testing.assert_close(lm.logits(batch), expected, rtol=1e-4, atol=1e-5)
     with torch.inference_mode():
         torch.testing.assert_close(lm.model(**batch).logits, whole, rtol=1e-4, atol=1e-5)  # nothing is left behind
-
-
-def test_a_classifier_has_no_such_head(tiny_bert, tokenizer, tmp_path):
-    tiny_bert(labels=LABELS).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    assert refused(tmp_path) == (
-        f"soft_labels.views.model: {tmp_path} has no trained head of a masked language model: 6 weights are missing, such "
-        f"as cls.predictions.bias.{ADVICE}"
-    )
-
-
-def test_a_decoder_is_none(tokenizer, tmp_path):
-    GPT2ForSequenceClassification(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=300)).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    assert refused(tmp_path) == (
-        f"soft_labels.views.model: {tmp_path} is a gpt2, which is no masked language model.{ADVICE}"
-    )
-
-
-def test_a_tokenizer_without_a_mask(mlm_folder):
-    for name in ("tokenizer_config.json", "special_tokens_map.json"):
-        if (mlm_folder / name).is_file():
-            held = json.loads((mlm_folder / name).read_text())
-            (mlm_folder / name).write_text(json.dumps({k: v for k, v in held.items() if k != "mask_token"}))
-    assert refused(mlm_folder) == f"soft_labels.views.model: the tokenizer of {mlm_folder} has no mask token.{ADVICE}"
 
 
 def test_a_tokenizer_without_words(mlm_folder, monkeypatch):

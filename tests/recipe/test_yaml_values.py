@@ -43,7 +43,7 @@ def test_the_text_keys_of_the_recipe():
         ("data", "label_groups"), ("data", "label_order"), ("data", "metadata"), ("data", "columns"),
         ("data", "encoding"), ("data", "unlabelled"), ("teacher", "model"), ("student", "model"),
         ("teacher", "probabilities"), ("teacher", "zero_shot", "model"), ("teacher", "zero_shot", "template"),
-        ("teacher", "zero_shot", "words"),
+        ("teacher", "zero_shot", "words"), ("soft_labels", "views", "model"),
     }  # fmt: skip
 
 

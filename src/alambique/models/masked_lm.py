@@ -14,7 +14,15 @@ from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoModelForMaskedLM, PreT
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.errors import MisfitError, ModelError, first_line
 from alambique.models.inputs import IDS, ModelInputs, greatest_length
-from alambique.models.pretrained import PretrainedFolder, check_finite, find_pretrained, load_as, load_config
+from alambique.models.pretrained import (
+    PretrainedFolder,
+    absent_weights,
+    check_encoder,
+    check_finite,
+    find_pretrained,
+    load_as,
+    load_config,
+)
 from alambique.models.tokenizer import load_tokenizer
 from alambique.models.trial import CANNOT_RUN, check_vocabulary
 
@@ -130,11 +138,12 @@ def load_masked_lm(checkpoint: PretrainedFolder, *, key: str = KEY) -> MaskedLM:
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
         raise ModelError(f"{key}: {name} is a {config.model_type}, which is no masked language model. {_OTHER}")
     model, info = load_as(AutoModelForMaskedLM, checkpoint.folder, key, output_loading_info=True)
-    absent = sorted(info["missing_keys"]) or sorted(mismatch[0] for mismatch in info["mismatched_keys"])
+    absent = absent_weights(info)
+    check_encoder(model, checkpoint, absent, key=key)
     if absent:
         raise ModelError(
             f"{key}: {name} has no trained head of a masked language model: {len(absent)} weights are missing, such as "
-            f"{absent[0]}. {_OTHER}"
+            f"{min(absent)}. {_OTHER}"
         )
     tokenizer = load_tokenizer(checkpoint.folder, key=key)
     if tokenizer.mask_token_id is None:

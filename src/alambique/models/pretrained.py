@@ -228,17 +228,30 @@ def load_to_train(
         AutoModelForSequenceClassification, checkpoint.folder, key, num_labels=len(label_names),
         ignore_mismatched_sizes=True, output_loading_info=True,
     )  # fmt: skip
-    absent = [*info["missing_keys"], *(mismatch[0] for mismatch in info["mismatched_keys"])]
+    check_encoder(model, checkpoint, absent_weights(info), key=key)
+    model.config.update(label_config(label_names))
+    if tokenizer is not None:
+        settle_padding(model, tokenizer)
+    return model
+
+
+def absent_weights(info: Any) -> list[str]:
+    """Names of the weights that a file lacks, or has in another shape, by what Transformers says of its loading."""
+    return [*info["missing_keys"], *(mismatch[0] for mismatch in info["mismatched_keys"])]
+
+
+def check_encoder(model: PreTrainedModel, checkpoint: PretrainedFolder, absent: list[str], *, key: str) -> None:
+    """Refuse a model whose file lacks weights of its encoder.
+
+    Raises:
+        ModelError: some of the absent weights are such.
+    """
     encoder = [name for name in absent if name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name]
     if encoder:
         raise ModelError(
             f"{key}: {checkpoint.name} lacks {len(encoder)} weights of its encoder (such as {min(encoder)}): "
             "the file and the config do not belong together."
         )
-    model.config.update(label_config(label_names))
-    if tokenizer is not None:
-        settle_padding(model, tokenizer)
-    return model
 
 
 def settle_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
