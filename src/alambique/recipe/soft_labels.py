@@ -43,7 +43,7 @@ class Views(Section):
     """Probability that a word is left out of a further version; 0 only with a model."""
     model: Annotated[str, Field(min_length=1)] | None = None
     """A masked language model, named as `teacher.model`, that replaces words of the further versions before others are left
-    out. It needs not be the teacher's architecture. null: none are replaced."""
+    out. Its architecture need not be the teacher's. null: none are replaced."""
     replace: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Probability that a word is masked and replaced by one that the model samples there."""
 
