@@ -122,7 +122,7 @@ def views_model(recipe: Recipe) -> PretrainedFolder | None:
     """The masked language model that replaces words of further versions of train, tried out; None without one.
 
     Raises:
-        ModelError: it cannot be had or loaded, or is no masked language model.
+        ModelError: it cannot be had or loaded, or is not a masked language model.
         MisfitError: it does not fit its tokenizer, or cannot be run.
     """
     name = recipe.soft_labels.views.model

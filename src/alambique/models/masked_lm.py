@@ -136,7 +136,7 @@ def load_masked_lm(checkpoint: PretrainedFolder, *, key: str = KEY) -> MaskedLM:
     """
     name, config = checkpoint.name, load_config(checkpoint.folder, key=key)
     if type(config) not in MODEL_FOR_MASKED_LM_MAPPING or config.is_encoder_decoder:
-        raise ModelError(f"{key}: {name} is a {config.model_type}, which is no masked language model. {_OTHER}")
+        raise ModelError(f"{key}: {name} is a {config.model_type}, which is not a masked language model. {_OTHER}")
     model, info = load_as(AutoModelForMaskedLM, checkpoint.folder, key, output_loading_info=True)
     absent = absent_weights(info)
     check_encoder(model, checkpoint, absent, key=key)
