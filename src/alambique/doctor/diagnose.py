@@ -320,7 +320,8 @@ def _replacing(replacer: PretrainedFolder | None, recipe: Recipe, splits: Splits
     if replacer is None:
         return []
     replaced = view_cost(replacer, recipe, splits, budget=_BUDGET / 2)
-    return [Estimate("replaced words", replaced.seconds + _OVERHEAD, process + replaced.memory)]
+    seconds = replaced.seconds + (recipe.views - 1) * _OVERHEAD  # it is loaded for each version
+    return [Estimate("replaced words", seconds, process + replaced.memory)]
 
 
 def _try_export(
