@@ -14,6 +14,7 @@ import torch
 import yaml
 from transformers import (
     BertConfig,
+    BertForMaskedLM,
     BertForSequenceClassification,
     DistilBertConfig,
     DistilBertForSequenceClassification,
@@ -114,6 +115,20 @@ def tiny_bert(tokenizer):
         return BertForSequenceClassification(config).eval()
 
     return build
+
+
+@pytest.fixture
+def mlm_folder(tokenizer, tmp_path):
+    """A folder with a tiny BERT that has a head of masked language modelling, sharp enough to prefer some words."""
+    torch.manual_seed(3)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=32, initializer_range=0.5,
+    )  # fmt: skip
+    folder = tmp_path / "mlm"
+    BertForMaskedLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture

@@ -14,7 +14,14 @@ from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
-from alambique.preparation import Job, prepare, recorded_layers, surroundings, views_of
+from alambique.preparation import (
+    Job,
+    prepare,
+    recorded_layers,
+    recorded_views_model,
+    surroundings,
+    views_of,
+)
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report.write import write_report
@@ -365,7 +372,8 @@ def check_current(run: RunFolder) -> Collection[Path]:
     student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
     tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
     unlabelled = None if recipe.data.unlabelled is None else recorded_unlabelled(run)
-    layers, views = recorded_layers(first, recipe), views_of(recipe, splits)
+    layers = recorded_layers(first, recipe)
+    views = views_of(run, recipe, splits, recorded_views_model(run, recipe), Reporter())
     job = Job(recipe, splits, teachers, student, tokens, layers, unlabelled, views)
     for seed, folder in folders.items():
         train_seed(folder, job, seed, Reporter())

@@ -17,19 +17,22 @@ from alambique.data.word_dropout import view_of
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
-from alambique.models.pretrained import load_config
+from alambique.models.masked_lm import KEY as VIEWS_MODEL
+from alambique.models.masked_lm import find_masked_lm
+from alambique.models.pretrained import PretrainedFolder, load_config, recorded_pretrained
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings
 from alambique.models.tokenizer import no_tokenizer_json
 from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
-from alambique.run.layout import DATA, STUDENT, TEACHER
+from alambique.run.layout import DATA, STUDENT, TEACHER, VIEW_TEXTS
 from alambique.stages import data
 from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.stages.unlabelled import MixedTokenInputs, store_unlabelled, tokenize_mixed
+from alambique.stages.view_texts import ViewTextInputs, make_view_texts
 from alambique.training.fit import unused_devices
 
 if TYPE_CHECKING:
@@ -102,6 +105,7 @@ def prepare(
     inits = teachers(recipe, splits)
     student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
     layers = feature_layers(recipe, splits, inits[0], student)
+    replacer = views_model(recipe)
     run.write_recipe(recipe)
     for finding in unexportable(run, recipe, splits, inits[0], student):
         reporter.say(f"{finding.message} {finding.advice}")
@@ -109,17 +113,46 @@ def prepare(
     if idle:
         reporter.say(f"{idle} more GPUs are here; training uses one")
     unlabelled = None if source is None else store_unlabelled(run, source, splits, reporter)
-    views = views_of(recipe, splits)
+    views = views_of(run, recipe, splits, replacer, reporter)
     tokens = tokenize(run, recipe, splits, inits, student, reporter, views=views, unlabelled=unlabelled)
     job = Job(recipe, splits, inits, student, tokens, layers, unlabelled, views)
     store_data(run, job, reporter)
     return job
 
 
-def views_of(recipe: Recipe, splits: Splits) -> tuple[Split, ...]:
-    """Further versions of train."""
-    dropout, seed = recipe.soft_labels.views.dropout, recipe.data.split_seed
-    return tuple(view_of(splits.train, number, dropout, seed) for number in range(1, recipe.views))
+def views_model(recipe: Recipe) -> PretrainedFolder | None:
+    """The masked language model that replaces words of further versions of train, tried out; None without one.
+
+    Raises:
+        ModelError: it cannot be had or loaded, or is not a masked language model.
+        MisfitError: it does not fit its tokenizer, or cannot be run.
+    """
+    name = recipe.soft_labels.views.model
+    return None if name is None or recipe.views == 1 else find_masked_lm(name, recipe.data.max_length)
+
+
+def recorded_views_model(run: RunFolder, recipe: Recipe) -> PretrainedFolder | None:
+    """The same of a finished run; one that is not here any more counts as the one that the run recorded."""
+    name = recipe.soft_labels.views.model
+    if name is None or recipe.views == 1:
+        return None
+    first = f"{VIEW_TEXTS}/1"
+    recorded = run.recorded_key(first).get("inputs", {}).get("checkpoint")
+    return recorded_pretrained(name, recorded, run.path / first, key=VIEWS_MODEL)
+
+
+def views_of(
+    run: RunFolder, recipe: Recipe, splits: Splits, replacer: PretrainedFolder | None, reporter: Reporter
+) -> tuple[Split, ...]:
+    """Further versions of train: where there is a model, it replaces words; then words are left out."""
+    views, seed, made = recipe.soft_labels.views, recipe.data.split_seed, []
+    for number in range(1, recipe.views):
+        rows = splits.train
+        if replacer is not None:
+            inputs = ViewTextInputs(replacer, rows, number, views.replace, seed, recipe.data.max_length)
+            rows = make_view_texts(run, inputs, reporter)
+        made.append(view_of(rows, number, views.dropout, seed))
+    return tuple(made)
 
 
 def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surroundings:

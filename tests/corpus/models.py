@@ -5,13 +5,16 @@ import pickle
 import shutil
 
 import torch
-from case import DATA, LABELS, Case, rows
+from case import DATA, LABELS, TRAINED_HERE, Case, rows
 from safetensors.torch import load_file, save_file
 from transformers import (
     AlbertConfig,
     AlbertForSequenceClassification,
     BertConfig,
+    BertForMaskedLM,
     BertForSequenceClassification,
+    GPT2Config,
+    GPT2LMHeadModel,
     PreTrainedTokenizerFast,
 )
 
@@ -38,6 +41,43 @@ def model(folder, *, labels=LABELS, tokenizer=True, layers=1):
     BertForSequenceClassification(config).save_pretrained(folder)
     if tokenizer:
         words.save_pretrained(folder)
+
+
+def masked_lm(folder):
+    """A tiny BERT with a head of masked language modelling."""
+    model(folder)
+    BertForMaskedLM(BertConfig.from_pretrained(folder)).save_pretrained(folder)
+
+
+def half_a_head(folder):
+    masked_lm(folder)
+    kept = {n: w for n, w in load_file(folder / "model.safetensors").items() if "transform.dense" not in n}
+    save_file(kept, folder / "model.safetensors", {"format": "pt"})
+
+
+def no_mask(folder):
+    masked_lm(folder)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "mask_token"}))
+
+
+def no_tokenizer(folder):
+    masked_lm(folder)
+    for path in folder.glob("*token*"):
+        path.unlink()
+
+
+def decoder(folder):
+    model(folder)
+    config = GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=200)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+
+
+def masked_lm_of_other_tokens(folder):
+    masked_lm(folder)
+    words = PreTrainedTokenizerFast.from_pretrained(folder)
+    words.add_tokens(["lampshade", "doorbell"])
+    words.save_pretrained(folder)
 
 
 def shared_layers(folder):
@@ -184,6 +224,12 @@ def student(maker):
     return Case(("distill", "my.yaml"), {"my.yaml": text, **DATA, "brought": maker})
 
 
+def replacer(maker, command="distill"):
+    text = f"{HEAD}{TRAINED_HERE}"
+    return Case((command, "my.yaml", "--set", "student.epochs=2", "--set", "soft_labels.views={count: 2, model: brought}"),
+                {"my.yaml": text, **DATA, "brought": maker})  # fmt: skip
+
+
 FORMS = {
     "no-config": then("config.json", None),
     "config-empty": then("config.json", b""),
@@ -225,6 +271,14 @@ FORMS = {
 CASES = {
     **{f"teacher-{name}": teacher(maker) for name, maker in FORMS.items()},
     **{f"student-{name}": student(maker) for name, maker in FORMS.items()},
+    **{f"replacer-{name}": replacer(FORMS[name]) for name in ("pickle-only", "own-code", "weights-of-another-model")},
+    "replacer-a-classifier": replacer(model),
+    "replacer-a-classifier-doctor": replacer(model, "doctor"),
+    "replacer-a-decoder": replacer(decoder),
+    "replacer-without-half-a-head": replacer(half_a_head),
+    "replacer-without-mask": replacer(no_mask),
+    "replacer-without-tokenizer": replacer(no_tokenizer),
+    "replacer-of-other-tokens": replacer(masked_lm_of_other_tokens),
     **{
         f"finished-{name}": teacher(FORMS[name], finished=True)
         for name in ("weights-cut", "pickle-only", "own-code", "weights-of-another-model", "weights-no-numbers")

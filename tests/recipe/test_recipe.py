@@ -693,7 +693,14 @@ def with_data(**changed):
 
 @pytest.mark.parametrize(
     ("views", "plain"),
-    [(4, 4), ({"count": 4}, 4), ({"count": 4, "dropout": 0.1}, 4), ({"count": 4, "dropout": 0.2},) * 2],
+    [
+        (4, 4),
+        ({"count": 4}, 4),
+        ({"count": 4, "dropout": 0.1}, 4),
+        ({"count": 4, "dropout": 0.2},) * 2,
+        ({"count": 4, "model": "a/b"}, {"count": 4, "dropout": 0.1, "model": "a/b", "replace": 0.15}),
+        ({"count": 4, "dropout": 0.0, "model": "a/b", "replace": 0.3},) * 2,
+    ],
 )
 def test_views_are_a_number_or_a_mapping(views, plain):
     recipe = Recipe.from_dict({**LEAST, "soft_labels": {"views": views}, "student": {"epochs": 3}})
@@ -721,6 +728,13 @@ def test_views_are_a_number_or_a_mapping(views, plain):
          "soft_labels.views.count: is missing and has no default."),
         ({**LEAST, "soft_labels": {"views": {"count": 2, "dropout": 1}}},
          "soft_labels.views.dropout: must be less than 1.0, not 1."),
+        ({**LEAST, "soft_labels": {"views": {"count": 2, "dropout": 0}}},
+         "soft_labels.views: dropout is 0 and there is no model, so all versions would be the same; set dropout above 0, or "
+         "give model."),
+        ({**LEAST, "soft_labels": {"views": {"count": 2, "replace": 0.3}}},
+         "soft_labels.views: replace is set, and no model that replaces words; give model too, or leave replace out."),
+        ({**LEAST, "soft_labels": {"views": {"count": 2, "model": "a/b", "replace": 0}}},
+         "soft_labels.views.replace: must be greater than 0.0, not 0."),
         ({**LEAST, "soft_labels": {"views": 2}, "distillation": {"features": "hidden"}},
          "distillation: features are those of the rows themselves, and soft_labels.views makes further versions of them; "
          "set soft_labels.views to 1, or distillation.features to null."),

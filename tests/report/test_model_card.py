@@ -78,6 +78,15 @@ def test_a_card_names_only_the_last_part_of_a_path(report, path):
     assert metadata(card)["model-index"][0]["results"][0]["dataset"]["name"] == "x.tsv"
 
 
+def test_a_model_that_replaces_words_is_named_without_its_folders(report):
+    changed = deepcopy(report)
+    views = {"count": 4, "dropout": 0.1, "model": "/home/ann/mlm", "replace": 0.15}
+    changed["recipe"]["soft_labels"] = {**changed["recipe"]["soft_labels"], "views": views}
+    card = model_card(changed, name="ann/small")
+    assert "/home/ann" not in card
+    assert "\n    model: mlm\n" in card
+
+
 def test_of_other_data_nothing_is_said_that_is_not_known(report):
     card = model_card(report)
     assert not {"license", "language", "datasets", "base_model"} & set(metadata(card))

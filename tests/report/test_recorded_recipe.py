@@ -26,6 +26,20 @@ def test_two_columns_or_metadata_make_a_pair():
 
 
 @pytest.mark.parametrize(
+    ("labelling", "replaced"),
+    [
+        ({}, False),
+        ({"soft_labels": {}}, False),
+        ({"soft_labels": {"views": 4}}, False),
+        ({"soft_labels": {"views": {"count": 4, "dropout": 0.2}}}, False),
+        ({"soft_labels": {"views": {"count": 4, "dropout": 0.1, "model": "a/b", "replace": 0.15}}}, True),
+    ],
+)
+def test_whether_words_were_replaced(labelling, replaced):
+    assert RecordedRecipe.model_validate(plain_report()["recipe"] | labelling).soft_labels.words_replaced is replaced
+
+
+@pytest.mark.parametrize(
     ("loss", "words"),
     [
         ("kl", "kl"),

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 
 from alambique import Recipe, distill
 from alambique.artefacts.soft_labels import read_soft_labels
@@ -65,12 +66,15 @@ def test_each_version_is_labelled_and_read_by_student_and_twin(recipe, tmp_path)
     again = Stages()
     distill(recipe(views={"count": 2, "dropout": 0.5}), run, reporter=again)
     assert again.begun == []
+    assert not (run / "view_texts").exists()
+    stored = yaml.safe_load((run / "recipe.yaml").read_text())
+    assert stored["soft_labels"]["views"] == {"count": 2, "dropout": 0.5}
 
 
 def test_one_version_is_the_rows_themselves_and_enters_no_key(recipe, data_folder, tokenizer):
     chosen = recipe(epochs=1, views=3)  # one epoch reads no other
     splits = load_splits(chosen.data, locate(chosen.data))
-    assert (chosen.views, views_of(chosen, splits)) == (1, ())
+    assert (chosen.views, views_of(None, chosen, splits, None, None)) == (1, ())
     key = TokenInputs(tokenizer, 24, splits, ()).key()
     assert set(key["inputs"]) == {"train", "valid", "test"}
 

@@ -26,15 +26,17 @@ from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
 from alambique.doctor.examine import examine, examine_answers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
 from alambique.doctor.teacher_cost import TeacherCost, with_copies
+from alambique.doctor.view_cost import view_cost
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
 from alambique.inference.answering import Requests
 from alambique.inference.torch_model import to_device
+from alambique.models.pretrained import PretrainedFolder
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.student_form import BuildContext
-from alambique.preparation import epoch_rows, read_with, surroundings
+from alambique.preparation import epoch_rows, read_with, surroundings, views_model
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Training
@@ -125,6 +127,7 @@ def diagnose(
             requests = inits[0].answers.requests(splits) if inits[0].answers is not None else None
             check_budget(requests)
             form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+            replacer = views_model(recipe)
         except MisfitError as error:  # nothing can be computed with such a model
             problem = error.problem[0].upper() + error.problem[1:]
             return _unfit(Finding(error.code, error.where, problem, error.advice), splits)
@@ -167,10 +170,10 @@ def diagnose(
         tokens = _tokens(student_tokenizer, recipe, splits)
         students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
         taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
-        estimates = _estimates(
-            recipe, splits, costs, students, process if device.type == "cpu" else 0, taught=taught, features=features,
-            unlabelled=unlabelled,
-        )  # fmt: skip
+        on_cpu = process if device.type == "cpu" else 0
+        estimates = _replacing(replacer, recipe, splits, on_cpu) + _estimates(
+            recipe, splits, costs, students, on_cpu, taught=taught, features=features, unlabelled=unlabelled
+        )
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
@@ -312,6 +315,14 @@ def _estimates(
         for name, seconds, bytes_ in stages
         if splits.labelled_train or name != "undistilled"
     ]
+
+
+def _replacing(replacer: PretrainedFolder | None, recipe: Recipe, splits: Splits, process: int) -> list[Estimate]:
+    if replacer is None:
+        return []
+    replaced = view_cost(replacer, recipe, splits, budget=_BUDGET / 2)
+    seconds = replaced.seconds + (recipe.views - 1) * _OVERHEAD  # it is loaded for each version
+    return [Estimate("replaced words", seconds, process + replaced.memory)]
 
 
 def _try_export(

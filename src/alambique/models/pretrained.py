@@ -224,20 +224,34 @@ def load_to_train(
         ModelError: the weights cannot be loaded, or parts of the encoder are missing.
     """
     set_seed(seed)
-    model, info = _load(
-        checkpoint.folder, key, num_labels=len(label_names), ignore_mismatched_sizes=True, output_loading_info=True
-    )
-    absent = [*info["missing_keys"], *(mismatch[0] for mismatch in info["mismatched_keys"])]
+    model, info = load_as(
+        AutoModelForSequenceClassification, checkpoint.folder, key, num_labels=len(label_names),
+        ignore_mismatched_sizes=True, output_loading_info=True,
+    )  # fmt: skip
+    check_encoder(model, checkpoint, absent_weights(info), key=key)
+    model.config.update(label_config(label_names))
+    if tokenizer is not None:
+        settle_padding(model, tokenizer)
+    return model
+
+
+def absent_weights(info: Any) -> list[str]:
+    """Names of the weights that a file lacks, or has in another shape, by what Transformers says of its loading."""
+    return [*info["missing_keys"], *(mismatch[0] for mismatch in info["mismatched_keys"])]
+
+
+def check_encoder(model: PreTrainedModel, checkpoint: PretrainedFolder, absent: list[str], *, key: str) -> None:
+    """Refuse a model whose file lacks weights of its encoder.
+
+    Raises:
+        ModelError: some of the absent weights are such.
+    """
     encoder = [name for name in absent if name.startswith(f"{model.base_model_prefix}.") and "pooler" not in name]
     if encoder:
         raise ModelError(
             f"{key}: {checkpoint.name} lacks {len(encoder)} weights of its encoder (such as {min(encoder)}): "
             "the file and the config do not belong together."
         )
-    model.config.update(label_config(label_names))
-    if tokenizer is not None:
-        settle_padding(model, tokenizer)
-    return model
 
 
 def settle_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -271,7 +285,7 @@ def load_finished(folder: Path, *, key: str, tokenizer: PreTrainedTokenizerBase 
     Raises:
         ModelError: the weights cannot be loaded, or its head was never trained.
     """
-    model, info = _load(folder, key, output_loading_info=True)
+    model, info = load_as(AutoModelForSequenceClassification, folder, key, output_loading_info=True)
     if info["missing_keys"] or info["mismatched_keys"]:
         names = sorted(info["missing_keys"]) or [mismatch[0] for mismatch in info["mismatched_keys"]]
         raise ModelError(
@@ -285,12 +299,23 @@ def load_finished(folder: Path, *, key: str, tokenizer: PreTrainedTokenizerBase 
     return model
 
 
-def _load(folder: Path, key: str, **options: Any) -> Any:
+def load_as(kind: Any, folder: Path, key: str, **options: Any) -> Any:
+    """A checkpoint as one of Transformers' AutoModel classes: safetensors only, float32, no code of its own.
+
+    Args:
+        kind: the class, such as ``AutoModelForMaskedLM``.
+        folder: of the checkpoint.
+        key: of the recipe, for messages.
+        **options: passed on to ``from_pretrained``.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
     width = getattr(load_config(folder, key=key), "hidden_size", 0)
     if isinstance(width, int) and width > WIDEST:  # it would take all memory before it fails
         raise ModelError(f"{key}: the config of {folder} cannot be used: its hidden size is {width}.")
     try:
-        return AutoModelForSequenceClassification.from_pretrained(
+        return kind.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
             **_LOGITS_ALONE, **options,
         )  # fmt: skip

@@ -241,6 +241,7 @@ class Recipe(Section):
                 "data": self.data.model_copy(update={"source": located, "unlabelled": more}),
                 "teachers": tuple(_teacher_located(teacher, folder) for teacher in self.teachers),
                 "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
+                "soft_labels": _labelling_located(self.soft_labels, folder),
             }
         )
 
@@ -351,6 +352,11 @@ def _teacher_located(teacher: Teacher, folder: Path) -> Teacher:
         model = _located(teacher.zero_shot.model, folder)
         located["zero_shot"] = teacher.zero_shot.model_copy(update={"model": model})
     return teacher.model_copy(update=located)
+
+
+def _labelling_located(labelling: SoftLabelling, folder: Path) -> SoftLabelling:
+    model = _located(labelling.views.model, folder)
+    return labelling.model_copy(update={"views": labelling.views.model_copy(update={"model": model})})
 
 
 def _all_located(names: str | tuple[str, ...], folder: Path) -> str | tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The section ``soft_labels`` of a recipe: which teachers label train, and how their logits become soft labels."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WrapSerializer, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WrapSerializer, field_validator, model_validator
 
 from alambique.recipe.sections import Section
 
@@ -27,8 +27,11 @@ def _views(value: Any) -> Any:
 
 
 def _count_or_mapping(views: "Views", serialize: Any) -> Any:
-    """Views as plain values: their number alone where the rest is the default."""
-    return views.count if views == Views(count=views.count) else serialize(views)
+    """Views as plain values: their number alone where the rest is the default, and nothing about a model without one."""
+    if views == Views(count=views.count):
+        return views.count
+    values = serialize(views)
+    return values if views.model is not None else {key: values[key] for key in ("count", "dropout")}
 
 
 class Views(Section):
@@ -36,8 +39,23 @@ class Views(Section):
 
     count: Annotated[int, Field(ge=1, le=MOST_VIEWS)]
     """How many, the row itself among them."""
-    dropout: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Probability that a word is left out of a further version."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Probability that a word is left out of a further version; 0 only with a model."""
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """A masked language model, named as `teacher.model`, that replaces words of the further versions before others are left
+    out. Its architecture need not be the teacher's. null: none are replaced."""
+    replace: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Probability that a word is masked and replaced by one that the model samples there."""
+
+    @model_validator(mode="after")
+    def _versions_that_differ(self) -> Self:
+        if self.model is None and "replace" in self.model_fields_set:
+            raise ValueError("replace is set, and no model that replaces words; give model too, or leave replace out")
+        if self.model is None and self.dropout == 0:
+            raise ValueError(
+                "dropout is 0 and there is no model, so all versions would be the same; set dropout above 0, or give model"
+            )
+        return self
 
 
 class SoftLabelling(Section):
@@ -68,7 +86,8 @@ class SoftLabelling(Section):
         Views, BeforeValidator(_views, json_schema_input_type=int | Views), WrapSerializer(_count_or_mapping)
     ] = Views(count=1)
     """Versions of each row: a number, or a mapping such as `{count: 4, dropout: 0.1}`. The first is the row itself; in the
-    others each word is left out with this probability, drawn by row id and `data.split_seed`. The teachers label each
+    others each word is left out with this probability, drawn by row id and `data.split_seed`; with a masked language model,
+    as in `{count: 4, model: google-bert/bert-base-uncased}`, some words are replaced too. The teachers label each
     version. In epoch e, from 0, student and undistilled student read version e modulo their number. Valid and test stay as
     they are."""
 

@@ -84,6 +84,10 @@ def _recipe(report: Report) -> str:
         "teacher": [*map(_published_model, given)] if isinstance(given, Sequence) else _published_model(given),
         "student": _published_model(recipe["student"]),
     }
+    if report.choices.soft_labels.words_replaced:
+        labelling = recipe["soft_labels"]
+        views = {**labelling["views"], "model": _without_folders(labelling["views"]["model"])}
+        models["soft_labels"] = {**labelling, "views": views}
     return _yaml({**recipe, **models, "data": {**recipe["data"], "source": source_name(report)}})
 
 

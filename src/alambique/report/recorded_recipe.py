@@ -80,6 +80,17 @@ class RecordedDistillation(RecordedPart):
         return _with_options(given["name"], {"weight": weight} | options)
 
 
+class RecordedLabelling(RecordedPart):
+    """Keys of ``soft_labels``."""
+
+    views: int | Mapping[str, Any] = 1
+
+    @property
+    def words_replaced(self) -> bool:
+        """Whether a masked language model replaced words of the further versions of rows."""
+        return isinstance(self.views, Mapping) and self.views.get("model") is not None
+
+
 def _with_options(name: str, options: Mapping[str, Any]) -> str:
     words = ", ".join(f"{option} {value}" for option, value in options.items())
     return f"{name} ({words})" if words else name
@@ -101,4 +112,5 @@ class RecordedRecipe(RecordedPart):
     data: RecordedData
     teachers: Annotated[tuple[RecordedModel, ...], BeforeValidator(_as_list), Field(alias="teacher", min_length=1)]
     student: RecordedModel
+    soft_labels: RecordedLabelling = RecordedLabelling()
     distillation: RecordedDistillation

@@ -43,6 +43,7 @@ from alambique.run.layout import (
     UNDISTILLED,
     UNDISTILLED_ONCE,
     UNLABELLED,
+    VIEW_TEXTS,
     VIEWS,
     WORK,
 )
@@ -168,7 +169,8 @@ class RunFolder:
                 f"{self.path} holds other files and no {RECIPE} of a run, so nothing is written there. "
                 "Choose another folder with --out."
             )
-        within = [self.path / name for name in (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS, ASKED)]
+        folders = (WORK, SEEDS, STUDENTS, TOKENS, PREDICTIONS, VIEW_TEXTS, ASKED)
+        within = [self.path / name for name in folders]
         within += [child for folder in within[:3] if folder.is_dir() for child in folder.iterdir()]
         links = [path for path in within if path.is_symlink()]
         if links:
@@ -385,7 +387,7 @@ class RunFolder:
         for left in (self.path / WORK).rglob(".*.old"):
             remove(left)
         tokens = (f"{TOKENS}/mixed/{TEACHERS}", f"{TOKENS}/mixed", f"{TOKENS}/{TEACHERS}", TOKENS)
-        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, VIEWS, "."):
+        for name in (*tokens, f"{PREDICTIONS}/{TEACHERS}", PREDICTIONS, TEACHERS, VIEWS, VIEW_TEXTS, "."):
             folder = self.path / WORK / name
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()

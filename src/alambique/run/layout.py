@@ -12,6 +12,7 @@ ENSEMBLE = "ensemble"  # the predictions of all teachers that labelled train, co
 IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows, to compare with labels out of fold
 CONTRADICTED = "contradicted"  # rows whose label the out-of-fold teachers contradict
 VIEWS = "views"  # the soft labels of further versions of train, each in a folder of its number, from 1
+VIEW_TEXTS = "view_texts"  # the texts of such versions, where a model replaced words, in folders of the same numbers
 STUDENTS = "students"  # further students and twins of the same teacher, each pair in a folder of its number, from 2
 ASKED = "asked"  # answers of a service, kept as they come; not an artefact, and never removed
 TRACKING = "tracking"  # what trackers write; not an artefact

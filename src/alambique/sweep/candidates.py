@@ -7,7 +7,7 @@ from alambique.artefacts.splits import Splits
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.errors import RecipeError
-from alambique.preparation import surroundings
+from alambique.preparation import surroundings, views_model
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Data, Training
 from alambique.stages.student import check_loss, resolve_student
@@ -98,6 +98,7 @@ class Candidates:
             made_from = f"{data}{forms}{recipe.soft_labels.model_dump_json()}"
             if made_from not in teachers:
                 teachers[made_from] = resolve_teachers(recipe, splits[data])
+                views_model(recipe)
             check_loss(recipe.distillation, recipe.student, splits[data])
             pupil = f"{made_from}{_form(recipe.student)}"
             if pupil not in students:
