@@ -134,7 +134,7 @@ CASES = {
         jsonl([{"text": f"lamp {i}", "label": ""} for i in range(60)]), name="train.jsonl", also={"data/test.tsv": ...}
     ),
     "label-column-absent-in-train": train(tsv([{"text": r["text"]} for r in GOOD])),
-    "label-column-absent-everywhere": data({name: "text\na lamp\na door\n" for name in DATA}),
+    "label-column-absent-everywhere": data(dict.fromkeys(DATA, "text\na lamp\na door\n")),
     "labels-absent-in-train-and-hard-labels-alone": data(
         {"data/train.tsv": tsv([{"text": r["text"]} for r in GOOD])}, "teacher={probabilities: answers.csv}",
         "student={from_scratch: {layers: 1, width: 16, heads: 2, vocabulary: 300}}", "distillation.hard_label_weight=1",
