@@ -216,3 +216,9 @@ def test_labels_follow_rows_through_any_order(tmp_path_factory, order, columns):
     file = read(tmp_path_factory.mktemp("order"), jsonl(made), "p.jsonl")
     for split in SPLITS:
         np.testing.assert_allclose(softmax(file.logits[split.name]), expected(split), atol=2e-6)
+
+
+def test_a_split_without_rows(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(jsonl(records()))
+    assert read_probabilities(path, SPLITS.without_test(), ("text",)).logits["test"].shape == (0, 3)

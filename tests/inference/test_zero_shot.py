@@ -139,6 +139,11 @@ def test_a_weak_one_is_refused(tiny_recipe, nli, data_folder, tmp_path, monkeypa
     )
 
 
+def test_a_split_without_rows(nli, tmp_path):
+    logits, _ = source(nli()).answer(rows().without_test(), tmp_path, Reporter(), kept=tmp_path / "asked")
+    assert (logits["test"].shape, logits["test"].dtype) == ((0, 3), np.float32)
+
+
 def test_a_whole_run(tiny_recipe, nli, tmp_path):
     recipe, run, stages = given(tiny_recipe, nli(), allow_weak=True), tmp_path / "run", Stages()
     report = distill(recipe, run, reporter=stages)

@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
-from alambique.artefacts.predictions import main_models, twins
+from alambique.artefacts.predictions import twins
 from alambique.artefacts.splits import Splits
 from alambique.artefacts.tokens import Tokens, tokenize_rows
 from alambique.artefacts.unlabelled import Counts
@@ -177,8 +177,7 @@ def diagnose(
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
-        disk = _disk(recipe, costs, students, features, len(main_models(splits)) - 1)
-        free = shutil.disk_usage(Path.cwd()).free
+        disk, free = _disk(recipe, costs, students, features), shutil.disk_usage(Path.cwd()).free
         free_memory = available(device)
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
@@ -346,17 +345,11 @@ def _try_export(
     return [Estimate("export", time.perf_counter() - begun + _OVERHEAD, memory)], []
 
 
-def _disk(
-    recipe: Recipe,
-    teachers: dict[str, TeacherCost],
-    student: Cost,
-    features: FeatureCost | None = None,
-    pupils: int = 2,
-) -> int:
+def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost, features: FeatureCost | None = None) -> int:
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
     trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
-    stored = sum(each.cost.weights for each in teachers.values()) + pupils * student.weights
-    further = len(recipe.seeds) * (recipe.student.seeds - 1) * pupils * student.weights
+    stored = sum(each.cost.weights for each in teachers.values()) + 2 * student.weights
+    further = len(recipe.seeds) * (recipe.student.seeds - 1) * 2 * student.weights
     read = len(recipe.seeds) * features.stored if features is not None and features.cached else 0
     return copies * stored + further + _CHECKPOINTS * 3 * max(trained) + read
 

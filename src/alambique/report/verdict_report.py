@@ -70,8 +70,8 @@ class Verdict(Part):
     """Whether distillation helped."""
 
     gain: Gain | None
-    """Student minus undistilled student; of two, the one that is better on valid. Null where train has no labels: then there
-    is no undistilled student."""
+    """Student minus undistilled student; of two, the one that is better on valid. Null where train has no labels, so that
+    no undistilled student can be trained."""
     other_gains: tuple[Gain, ...] = ()
     """The same over the other undistilled student, where there are two."""
     retention: Retention | None
