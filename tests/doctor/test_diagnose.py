@@ -12,7 +12,6 @@ from alambique.doctor.diagnose import (
     _idle_devices,
     _too_little,
     diagnose,
-    of_all_teachers,
 )
 from alambique.findings import Finding
 from alambique.recipe.recipe import Recipe
@@ -179,23 +178,6 @@ def test_a_model_that_cannot_be_used_is_a_finding(tiny_recipe, tiny_bert, tokeni
     assert diagnosis.findings[0].message.startswith("The tokenizer of ")
     assert diagnosis.estimates == []
     assert diagnosis.rows == {"train": 160, "valid": 48, "test": 48}
-
-
-def test_two_teachers_with_the_same_fault_are_two_findings():
-    def fault(where, message="m", code="head-not-trained"):
-        return Finding(code, where, message, "advice")
-
-    student, rows = fault("student", code="student-cannot-move"), fault("train", code="shared-with-train")
-    cut, other_cut = (fault("train", f"{count} of 8 texts are cut.", "cut-texts") for count in (1, 2))
-    assert of_all_teachers({
-        "teacher": [fault("teacher"), fault("collator", code="pads-as-text"), student, rows, cut],
-        "teachers/second": [fault("teacher"), fault("collator", code="pads-as-text"), student, rows, other_cut],
-        "teachers/third": [rows, cut],
-    }) == [
-        fault("teacher"), fault("collator", code="pads-as-text"), student, rows, cut,
-        fault("teachers/second"), fault("collator of teachers/second", code="pads-as-text"),
-        fault("train (teachers/second)", "2 of 8 texts are cut.", "cut-texts"),
-    ]  # fmt: skip
 
 
 def test_the_export_is_tried_if_one_is_asked_for(tiny_recipe, monkeypatch):

@@ -9,6 +9,8 @@ import torch
 from setups import split_of
 
 from alambique.artefacts.splits import Splits
+from alambique.doctor.examine import of_all_teachers
+from alambique.findings import Finding
 from conftest import LABELS
 
 
@@ -96,3 +98,20 @@ def test_a_teacher_is_not_scored_without_rows_of_valid(healthy, tiny_bert):
     assert case.codes() == {"head-not-trained"}
     case.splits = Splits(case.splits.train, split_of("valid", [], np.zeros(0, np.int64)), case.splits.test, LABELS)
     assert case.codes() == {"absent-classes"}
+
+
+def test_two_teachers_with_the_same_fault_are_two_findings():
+    def fault(where, message="m", code="head-not-trained"):
+        return Finding(code, where, message, "advice")
+
+    student, rows = fault("student", code="student-cannot-move"), fault("train", code="shared-with-train")
+    cut, other_cut = (fault("train", f"{count} of 8 texts are cut.", "cut-texts") for count in (1, 2))
+    assert of_all_teachers({
+        "teacher": [fault("teacher"), fault("collator", code="pads-as-text"), student, rows, cut],
+        "teachers/second": [fault("teacher"), fault("collator", code="pads-as-text"), student, rows, other_cut],
+        "teachers/third": [rows, cut],
+    }) == [
+        fault("teacher"), fault("collator", code="pads-as-text"), student, rows, cut,
+        fault("teachers/second"), fault("collator of teachers/second", code="pads-as-text"),
+        fault("train (teachers/second)", "2 of 8 texts are cut.", "cut-texts"),
+    ]  # fmt: skip

@@ -2,9 +2,9 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -23,7 +23,7 @@ from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.doctor.batches import sample
 from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
-from alambique.doctor.examine import examine, examine_answers
+from alambique.doctor.examine import examine, examine_answers, of_all_teachers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
 from alambique.doctor.teacher_cost import TeacherCost, with_copies
 from alambique.doctor.view_cost import view_cost
@@ -124,8 +124,7 @@ def diagnose(
         unlabelled = _unlabelled_rows(recipe, splits)
         try:
             inits = teachers(recipe, splits)
-            requests = inits[0].answers.requests(splits) if inits[0].answers is not None else None
-            check_budget(requests)
+            requests = _requests(inits, splits)
             form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
             replacer = views_model(recipe)
         except MisfitError as error:  # nothing can be computed with such a model
@@ -138,8 +137,9 @@ def diagnose(
         inits = tuple(init for init in inits if not init.is_copy and init.answers is None)
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
         tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
-        context = BuildContext(lambda: models[0], reads, splits.label_names, recipe.seeds[0])
-        student, student_tokenizer = form.build(context)
+        student, student_tokenizer = form.build(
+            BuildContext(lambda: models[0], reads, splits.label_names, recipe.seeds[0])
+        )
         segments = sample(splits.train, _TRIED).segments()
         term = None
         if recipe.distillation.features is not None:
@@ -147,18 +147,19 @@ def diagnose(
                 recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
             )
         reporter.say("doctor: examines them")
+        student_collator = DataCollatorWithPadding(student_tokenizer)
         about = {
             init.name: examine(
-                model, student, splits, None, DataCollatorWithPadding(tokenizer),
-                student_collator=DataCollatorWithPadding(student_tokenizer), max_length=recipe.data.max_length,
-                metadata=recipe.data.metadata, teacher_trained=not init.settings.fine_tune,
+                model, student, splits, None, DataCollatorWithPadding(tokenizer), student_collator=student_collator,
+                max_length=recipe.data.max_length, metadata=recipe.data.metadata,
+                teacher_trained=not init.settings.fine_tune,
             )
             for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
         }  # fmt: skip
         about |= {
             init.name: examine_answers(
-                init.answers.known, student, splits, DataCollatorWithPadding(student_tokenizer),
-                max_length=recipe.data.max_length, metadata=recipe.data.metadata,
+                init.answers.known, student, splits, student_collator, max_length=recipe.data.max_length,
+                metadata=recipe.data.metadata,
             )
             for init in answering if init.answers is not None
         }  # fmt: skip
@@ -177,29 +178,23 @@ def diagnose(
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
-        disk, free = _disk(recipe, costs, students, features), shutil.disk_usage(Path.cwd()).free
-        free_memory = available(device)
+        disk, free_memory = _disk(recipe, costs, students, features), available(device)
+        free = shutil.disk_usage(Path.cwd()).free
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
     return Diagnosis(findings, estimates, disk, free, str(device), rows, features, requests)
 
 
-def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:
-    """Join the findings about several teachers; one about a teacher is given its name, and equal ones are given once.
+def _requests(inits: Sequence[TeacherInit], splits: Splits) -> Requests | None:
+    """What the services among the teachers are asked; of several, of the first.
 
-    Args:
-        findings: by the name of the teacher, as ``teacher`` or ``teachers/NAME``.
+    Raises:
+        RecipeError: one may be asked less than it needs.
     """
-    result: dict[tuple[str, str], Finding] = {}
-    for name, of_teacher in findings.items():
-        places = {"teacher": name, "collator": "collator" if name == "teacher" else f"collator of {name}"}
-        for finding in of_teacher:
-            placed = replace(finding, where=places.get(finding.where, finding.where))
-            other = result.get((placed.code, placed.where))
-            if other is not None and other != placed:  # as of texts that another tokenizer cuts
-                placed = replace(placed, where=f"{placed.where} ({name})")
-            result[placed.code, placed.where] = placed
-    return list(result.values())
+    asked = [init.answers.requests(splits) for init in inits if init.answers is not None]
+    for each in asked:
+        check_budget(each)
+    return next((each for each in asked if each is not None), None)
 
 
 def _unlabelled_rows(recipe: Recipe, splits: Splits) -> int:

@@ -1,6 +1,7 @@
 """All checks of a set-up, in one list."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -142,6 +143,24 @@ def examine_answers(
     with torch.random.fork_rng():
         findings = [*check_answers.check(setup), *check_soft_labels.check(setup), *_examine_student(setup)]
         return [*findings, *check_rows.check(setup)]
+
+
+def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:
+    """Join the findings about several teachers; one about a teacher is given its name, and equal ones are given once.
+
+    Args:
+        findings: by the name of the teacher, as ``teacher`` or ``teachers/NAME``.
+    """
+    result: dict[tuple[str, str], Finding] = {}
+    for name, of_teacher in findings.items():
+        places = {"teacher": name, "collator": "collator" if name == "teacher" else f"collator of {name}"}
+        for finding in of_teacher:
+            placed = replace(finding, where=places.get(finding.where, finding.where))
+            other = result.get((placed.code, placed.where))
+            if other is not None and other != placed:  # as of texts that another tokenizer cuts
+                placed = replace(placed, where=f"{placed.where} ({name})")
+            result[placed.code, placed.where] = placed
+    return list(result.values())
 
 
 def _examine_teacher(setup: Setup) -> list[Finding]:
