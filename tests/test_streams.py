@@ -77,17 +77,14 @@ def test_no_file_of_a_run_gets_the_number_of_a_closed_stream(exported, tmp_path)
 
 @pytest.fixture(scope="module")
 def chinese(exported, tmp_path_factory):
-    """A run whose labels are not ASCII, opened in PyTorch."""
+    """A run whose labels are not ASCII."""
     folder = tmp_path_factory.mktemp("chinese") / "run"
     shutil.copytree(exported[0], folder)
-    shutil.rmtree(folder / "onnx")
-    config = folder / "student" / "config.json"
-    facts = json.loads(config.read_text("utf-8"))
-    facts["id2label"] = {"0": "负面", "1": "中性", "2": "正面"}
-    facts["label2id"] = {name: int(number) for number, name in facts["id2label"].items()}
-    config.write_text(json.dumps(facts), "utf-8")
-    made = json.loads((folder / "student" / "manifest.json").read_text("utf-8"))
-    write_manifest(folder / "student", made["key"], made["seconds"])
+    facts = json.loads((folder / "onnx" / "export.json").read_text("utf-8"))
+    facts["label_names"] = ["负面", "中性", "正面"]
+    (folder / "onnx" / "export.json").write_text(json.dumps(facts), "utf-8")
+    made = json.loads((folder / "onnx" / "manifest.json").read_text("utf-8"))
+    write_manifest(folder / "onnx", made["key"], made["seconds"])
     return folder
 
 

@@ -12,7 +12,7 @@ from sameness import PAGES, differences
 
 from alambique.run.manifest import MANIFEST
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_figures")]
 DAMAGES = ("empty", "half", "one byte less", "a bit", "a link", "gone")
 TRUNCATED = {"empty": lambda size: 0, "half": lambda size: size // 2, "one byte less": lambda size: size - 1}
 TEXT = "a claim to classify"

@@ -18,7 +18,7 @@ from sameness import PAGES, differences
 
 from alambique.run.layout import MODELS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_figures")]
 SIZE = 64 * 2**20
 PAGE = 4096
 TIMES = 2  # with less than the stage's files take, and again with more in a training

@@ -20,7 +20,7 @@ from campaign import RECIPES, STAGES, reported
 from kills import Moment, Victim
 from sameness import differences
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_figures")]
 KILLS, SLICED_KILLS = 120, 220
 AHEAD = 4  # stages: one much further on would let all before it pass
 LONGEST_SLICE = {"plain": 3.0, "exported": 7.0, "seeds": 4.0}  # seconds: none is enough for a whole run

@@ -14,7 +14,7 @@ from sameness import differences
 
 from alambique.training.fit import NOTICE
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ctrl_c")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("ctrl_c", "drawn_figures")]
 RUNS, SIGNALS_A_RUN = 8, 6
 BEGUN = 1.0  # seconds, until the whole command has read its arguments; a fork has at once
 

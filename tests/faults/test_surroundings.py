@@ -17,7 +17,7 @@ from witness import Witness
 
 from alambique.run.manifest import MANIFEST
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_figures")]
 YEAR = 365.25 * 86400
 
 

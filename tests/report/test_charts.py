@@ -9,6 +9,8 @@ from report_samples import full_report, hostile, plain_report, typed
 from alambique.report.charts import charts, confusion_matrices, gain_chart
 from alambique.report.details import Details
 
+pytestmark = pytest.mark.usefixtures("drawn_figures")
+
 
 def test_headings_and_captions():
     report, details = hostile()

@@ -72,6 +72,7 @@ def test_page_is_the_same_each_time():
     assert page_of(*hostile()) == page_of(*hostile())
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_pictures_say_what_they_show_and_take_the_colours_of_the_page():
     page = page_of(*hostile())
     drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
@@ -125,6 +126,7 @@ def test_a_refused_export_says_so():
     )
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_a_further_teacher_has_its_name_and_the_teachers_colour():
     raw = full_report()
     raw["models"]["teachers/fold-0"] = raw["models"]["teacher"]

@@ -7,6 +7,8 @@ from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.report.html import html_page
 from browser import TOO_WIDE
 
+pytestmark = pytest.mark.usefixtures("drawn_figures")
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])

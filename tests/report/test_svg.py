@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from matplotlib import rc_context
 from report_samples import LABELS
 
@@ -16,6 +17,8 @@ GOLDEN = (
     'word</text> </g> </g> </g> <defs> <clipPath id="tiny-ID"> <rect x="0" y="0" width="36" height="18"/> </clipPath> '
     "</defs> </svg>"
 )
+
+pytestmark = pytest.mark.usefixtures("drawn_figures")
 
 
 def test_a_tiny_figure():

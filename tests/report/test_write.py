@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from alambique.artefacts import predictions
 from alambique.report.results import read_results
 from alambique.report.schema import Report
@@ -9,6 +11,7 @@ from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
 
 
+@pytest.mark.usefixtures("drawn_figures")
 def test_what_is_written_is_what_is_returned(run_folder):
     before = {name: (run_folder / name).read_bytes() for name in ("report.json", "report.html", "README.md")}
     for name in before:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from rich.console import Console
 
 from alambique.report.parts import Interval
@@ -31,6 +32,8 @@ def result(*trials, best=1, trainings=1):
 THREE = result(
     trial(1, "kl", 0.62), trial(2, "{name: dkd, beta: 2}", 0.6, 0.02), trial(3, "<b>", epochs=(2,), reason="behind")
 )
+
+pytestmark = pytest.mark.usefixtures("drawn_figures")
 
 
 def test_the_summary_and_what_the_figure_does_not_say():

@@ -104,8 +104,7 @@ def test_weights_of_hard_labels_follow_the_rows_through_a_kill(trained, tmp_path
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("at", [3, 11, 16])
+@pytest.mark.parametrize(("at", "number"), [(3, signal.SIGINT), (11, signal.SIGTERM), (16, signal.SIGINT)])
 def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, whole, tmp_path, capfd, at, number):
     options = {**DISTILLED, "settings": HALVES}
     reference = whole("distilled-halves", **options)
@@ -160,8 +159,13 @@ def _at_the_second_call(do):
     return advance
 
 
-@pytest.mark.parametrize("name", [SEAL, "trainer_state.json", "model.safetensors", "optimizer.pt", "rng_state.pth"])
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (SEAL, "cut"), (SEAL, "flipped"), (SEAL, "gone"), ("trainer_state.json", "flipped"), ("model.safetensors", "cut"),
+        ("optimizer.pt", "flipped"), ("rng_state.pth", "gone"),
+    ],
+)  # fmt: skip
 def test_a_damaged_checkpoint_is_passed_over(trained, whole, killed, name, damage):
     path = killed / "scratch" / "checkpoints" / "checkpoint-16" / name
     content = bytearray(path.read_bytes())
