@@ -82,6 +82,7 @@ def test_a_seed_is_adopted_when_seeds_come_or_go(tmp_path, alone_first):
     again = run.seed(3, alone=not alone_first).stage("teacher", {"seed": 3}, make(calls))
     assert len(calls) == 1
     assert again.digest == first.digest
+    assert not (again.folder / "result.txt").samefile(first.folder / "result.txt")  # damage to one is not to both
     run.seed(4, alone=not alone_first).stage("teacher", {"seed": 4}, make(calls))
     assert len(calls) == 2
 
@@ -97,6 +98,7 @@ def test_further_students_lie_below_their_seed_and_move_with_it(tmp_path, alone_
     other.stage("student", {"seed": 2004}, make(calls))
     assert len(calls) == 1
     assert (other.path / "student" / "result.txt").read_text() == "made"
+    assert not (other.path / "student" / "result.txt").samefile(tmp_path / place / "student" / "result.txt")
 
 
 @pytest.mark.parametrize("place", ["students", "students/2", "seeds/1/students/2/student"])

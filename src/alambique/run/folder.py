@@ -77,19 +77,20 @@ class RunFolder:
         say: Callable[[str], None] = _silent,
         may_write: bool = True,
         whole: dict[Path, Artefact] | None = None,
+        root: Path | None = None,
     ) -> None:
         """See :meth:`create` and :meth:`existing`; this looks at nothing.
 
         Args:
             path: the folder.
-            fallbacks: folders where the same stage may stand already: of this run, from when it had one seed, or several;
-                of other runs.
+            fallbacks: where the same stage may stand already: in this run, of when its seeds were others; in other runs.
             say: told of artefacts that are damaged and made again.
             may_write: whether stages may be made; see :meth:`read_only`.
             whole: where artefacts are noted whose files :meth:`stage` compared with their hashes.
+            root: of the run; by default the folder itself.
         """
         self.path, self.fallbacks, self.say, self.may_write = path, fallbacks, say, may_write
-        self.whole = {} if whole is None else whole
+        self.whole, self.root = {} if whole is None else whole, root or path
 
     @classmethod
     @contextmanager
@@ -234,8 +235,7 @@ class RunFolder:
         """Where one seed's artefacts lie: here if it is alone, else under seeds/N."""
         places = (self.path, self.path / SEEDS / str(seed))
         path, other = places if alone else places[::-1]
-        fallbacks = (other, *(each / path.relative_to(self.path) for each in self.fallbacks))
-        return RunFolder(path, fallbacks=fallbacks, say=self.say, may_write=self.may_write, whole=self.whole)
+        return self._within(path, (other, *(each / path.relative_to(self.path) for each in self.fallbacks)))
 
     def seeds_of(self, recipe: Recipe) -> "dict[int, RunFolder]":
         """Where the artefacts of each seed of a recipe lie, in its order."""
@@ -246,9 +246,11 @@ class RunFolder:
         if number == 0:
             return self
         place = f"{STUDENTS}/{number + 1}"
-        fallbacks = tuple(each / place for each in self.fallbacks)
+        return self._within(self.path / place, tuple(each / place for each in self.fallbacks))
+
+    def _within(self, path: Path, fallbacks: tuple[Path, ...]) -> "RunFolder":
         return RunFolder(
-            self.path / place, fallbacks=fallbacks, say=self.say, may_write=self.may_write, whole=self.whole
+            path, fallbacks=fallbacks, say=self.say, may_write=self.may_write, whole=self.whole, root=self.root
         )
 
     def stage(self, name: str, key: dict[str, Any], make: Callable[[Path], None]) -> Artefact:
@@ -275,10 +277,11 @@ class RunFolder:
         folder, work = self.path / name, self.path / WORK / name
         self._say_damage(folder, key)
         try:
-            there = next((f / name for f in self.fallbacks if read_artefact(f / name, key) is not None), None)
+            there = next((f for f in self.fallbacks if read_artefact(f / name, key) is not None), None)
             if there is not None:
                 remove(work)
-                take_over(there, work)
+                # of the same run it is a second copy, which damage to the first must not reach
+                take_over(there / name, work, link=not there.is_relative_to(self.root))
             if read_artefact(work, key) is None:
                 fill(work, key, make)
             publish(work, folder)

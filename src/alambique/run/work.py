@@ -27,12 +27,16 @@ def fill(work: Path, key: dict[str, Any], write: Callable[[Path], None]) -> None
     write_manifest(work, key, time.perf_counter() - begun, leave_out=(KEY, SCRATCH))
 
 
-def take_over(folder: Path, work: Path) -> None:
-    """Make ``work`` a copy of another run's artefact: the same files by hard links, where the file system has them.
+def take_over(folder: Path, work: Path, *, link: bool) -> None:
+    """Make ``work`` a copy of an artefact that stands elsewhere.
 
-    Files of an artefact are replaced and never written to, so that neither run changes the other's.
+    Args:
+        folder: the artefact.
+        work: where the copy goes; it does not exist.
+        link: take the same files by hard links, where the file system has them. Files of an artefact are replaced and
+            never written to, so that neither run changes the other's; but damage to one is then damage to both.
     """
-    shutil.copytree(folder, work, copy_function=_link)
+    shutil.copytree(folder, work, copy_function=_link if link else shutil.copy2)
 
 
 def _link(source: str, target: str) -> None:
