@@ -57,3 +57,10 @@ def test_a_line_that_is_damaged_is_left_out(tmp_path):
     file = tmp_path / ANSWERS
     file.write_bytes(file.read_bytes().replace(b"good", b"bad ", 1) + b"\xff\xfe\n{}\n[\n")
     assert list(KeptAnswers(tmp_path).replies) == ["b"]
+
+
+def test_a_further_service_has_a_folder_below_that_of_the_first(tmp_path):
+    kept = KeptAnswers(tmp_path / "asked" / "1")
+    kept.keep("a", REPLY)
+    kept.close()
+    assert list(KeptAnswers(tmp_path / "asked" / "1").replies) == ["a"]

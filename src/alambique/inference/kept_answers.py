@@ -105,7 +105,7 @@ class KeptAnswers:
 
     def _open(self) -> IO[str]:
         if self._stream is None:
-            self.path.parent.mkdir(exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)  # ``asked/1`` perhaps before ``asked``
             self._stream = self.path.open("a", encoding="utf-8")
             if self._stream.tell():
                 self._stream.write("\n")  # the last line may have been cut short
