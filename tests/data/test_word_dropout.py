@@ -4,17 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from word_rows import TRAIN, split_of
 
-from alambique.artefacts.splits import Split
 from alambique.data.word_dropout import view_of
-
-
-def split_of(texts, pairs=None, metadata=None):
-    ids = tuple(f"train-{i}" for i in range(len(texts)))
-    return Split("train", ids, tuple(texts), pairs, np.zeros(len(texts), dtype=int), metadata)
-
-
-TRAIN = split_of([" ".join(f"w{i}-{j}" for j in range(20)) for i in range(200)])
 
 
 def test_words_are_left_out_in_their_order_at_the_rate():
@@ -52,7 +44,7 @@ def test_a_text_that_loses_nothing_is_itself(text):
 
 
 def test_what_stands_between_words_that_stay_is_left(monkeypatch):
-    monkeypatch.setattr("alambique.data.word_dropout._chance", lambda *_: _Draws([0.9, 0.1, 0.9, 0.9]))
+    monkeypatch.setattr("alambique.data.word_dropout.row_chance", lambda *_: _Draws([0.9, 0.1, 0.9, 0.9]))
     assert view_of(split_of(["a  b\n c\td "]), 1, 0.5, 0).texts == ("a  c\td",)
 
 

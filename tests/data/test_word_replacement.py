@@ -2,17 +2,9 @@
 
 import numpy as np
 import pytest
+from word_rows import TRAIN, split_of
 
-from alambique.artefacts.splits import Split
 from alambique.data.word_replacement import Gapped, gapped_rows, with_words
-
-
-def split_of(texts, pairs=None, metadata=None):
-    ids = tuple(f"train-{i}" for i in range(len(texts)))
-    return Split("train", ids, tuple(texts), pairs, np.zeros(len(texts), dtype=int), metadata)
-
-
-TRAIN = split_of([" ".join(f"w{i}-{j}" for j in range(20)) for i in range(200)])
 
 
 def test_words_are_chosen_at_the_rate_and_the_text_is_whole_around_them():
@@ -51,7 +43,7 @@ def test_one_word_stays_whatever_the_rate():
 
 
 def test_punctuation_and_blanks_around_a_word_stay(monkeypatch):
-    monkeypatch.setattr("alambique.data.word_replacement.drawn", lambda *_: b"0")
+    monkeypatch.setattr("alambique.data.sampling.drawn", lambda *_: b"0")
     ((gapped,),) = gapped_rows(split_of(['"Well,  don\'t (half-done)\n#tag: - !" x y z']), 1, 0.9, 0)
     kept = "".join(gapped.parts)
     assert {"Well", "don't", "half-done", "tag"} & set(gapped.words)

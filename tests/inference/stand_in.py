@@ -32,9 +32,13 @@ class StandIn:
     """
 
     def __init__(self):
-        self.answer = None
-        self.bodies, self.keys, self.most, self.now = [], [], 0, 0
+        self.reset()
+        self.now = 0
         self.lock = threading.Lock()
+
+    def reset(self, answer=None):
+        """Forget what was asked, and answer so from now on."""
+        self.bodies, self.keys, self.most, self.answer = [], [], 0, answer
 
     @property
     def texts(self):

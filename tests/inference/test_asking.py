@@ -4,7 +4,7 @@ import re
 import threading
 
 import pytest
-from stand_in import completion, serving, text_of
+from stand_in import completion, text_of
 
 from alambique.errors import ModelError, RecipeError, ServiceError
 from alambique.inference import asking, chat
@@ -32,15 +32,9 @@ class Counted(Step):
         self.said.append(line)
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as stand_in:
-        yield stand_in
-
-
 @pytest.fixture(autouse=True)
 def _fresh(server, monkeypatch):
-    server.bodies, server.keys, server.most, server.answer = [], [], 0, lambda body: (200, {}, GOOD)
+    server.reset(lambda body: (200, {}, GOOD))
     monkeypatch.setattr(chat, "FIRST_WAIT_S", 0.002)
 
 

@@ -5,7 +5,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from stand_in import completion, serving
+from stand_in import completion
 
 from alambique.errors import ModelError, ServiceError
 from alambique.inference import chat
@@ -18,15 +18,9 @@ FINE = (200, {}, completion("good"))
 KEY = "sk-a-secret-key"
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as stand_in:
-        yield stand_in
-
-
 @pytest.fixture(autouse=True)
 def _fresh(server, monkeypatch):
-    server.bodies, server.keys = [], []
+    server.reset()
     monkeypatch.setattr(chat, "FIRST_WAIT_S", 0.005)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 

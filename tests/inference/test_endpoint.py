@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from stand_in import completion, serving, text_of
+from stand_in import completion, text_of
 
 from alambique import Recipe, distill
 from alambique.artefacts.answers import answer_facts, read_answers
@@ -33,15 +33,9 @@ SCRATCH = {"layers": 1, "width": 16, "heads": 2, "vocabulary": 300}
 KEY = "sk-a-secret-key"
 
 
-@pytest.fixture(scope="module")
-def server():
-    with serving() as stand_in:
-        yield stand_in
-
-
 @pytest.fixture(autouse=True)
 def _fresh(server, monkeypatch):
-    server.bodies, server.keys, server.answer = [], [], by_tokens
+    server.reset(by_tokens)
     monkeypatch.setattr(chat, "FIRST_WAIT_S", 0.002)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 

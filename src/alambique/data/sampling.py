@@ -157,6 +157,29 @@ def drawn(text: tuple[str, ...], name: str, seed: int) -> bytes:
     return hashlib.blake2b(json.dumps([seed, name, *text]).encode(), digest_size=16).digest()
 
 
+def row_chance(row_id: str, name: str, seed: int) -> np.random.Generator:
+    """Random numbers of a row's own: what other rows there are, and their order, changes nothing."""
+    return np.random.default_rng(int.from_bytes(drawn((row_id,), name, seed), "big"))
+
+
+def drawn_words(count: int, rate: float, chance: np.random.Generator) -> np.ndarray:
+    """Draw words of a text, each with the same probability; one at least is not drawn.
+
+    Args:
+        count: of words.
+        rate: probability of each, from 0 to 1.
+        chance: of the row.
+
+    Returns:
+        (count,) bool.
+    """
+    draws = chance.random(count)
+    chosen = draws < rate
+    if count and chosen.all():
+        chosen[draws.argmax()] = False
+    return np.asarray(chosen)
+
+
 def _keeping_all_classes(labels: np.ndarray, group: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """Leave in train the texts that have all rows of a class: a class whose texts all have another label more often."""
     lost = np.setdiff1d(labels, labels[~moved])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from alambique.artefacts.splits import Split
-from alambique.data.sampling import drawn
+from alambique.data.sampling import drawn_words, row_chance
 
 _WORDS = re.compile(r"\S+\s*")
 
@@ -35,7 +35,7 @@ def view_of(train: Split, number: int, dropout: float, seed: int) -> Split:
         >>> view_of(train, 1, dropout=0.5, seed=0).texts
         ('one four', 'five')
     """
-    chances = [_chance(row_id, number, seed) for row_id in train.ids]
+    chances = [row_chance(row_id, f"view-{number}", seed) for row_id in train.ids]
     texts = tuple(_without(text, dropout, chance) for text, chance in zip(train.texts, chances, strict=True))
     pairs = train.pairs
     if pairs is not None:
@@ -43,16 +43,9 @@ def view_of(train: Split, number: int, dropout: float, seed: int) -> Split:
     return replace(train, name=f"view-{number}", texts=texts, pairs=pairs)
 
 
-def _chance(row_id: str, number: int, seed: int) -> np.random.Generator:
-    return np.random.default_rng(int.from_bytes(drawn((row_id,), f"view-{number}", seed), "big"))
-
-
 def _without(text: str, dropout: float, chance: np.random.Generator) -> str:
     words = _WORDS.findall(text)
-    draws = chance.random(len(words))
-    kept = draws >= dropout
-    if len(words) and not kept.any():
-        kept[draws.argmax()] = True
-    if kept.all():
+    left_out = drawn_words(len(words), dropout, chance)
+    if not left_out.any():
         return text
-    return "".join(word for word, stays in zip(words, kept.tolist(), strict=True) if stays).rstrip()
+    return "".join(word for word, gone in zip(words, left_out.tolist(), strict=True) if not gone).rstrip()

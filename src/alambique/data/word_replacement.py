@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alambique.artefacts.splits import Split
-from alambique.data.sampling import drawn
+from alambique.data.sampling import drawn_words, row_chance
 
 _WORD = re.compile(r"\w(?:\S*\w)?")  # what stands between blanks, without punctuation around it
 _LONGEST = 30  # characters; longer are addresses, or sentences of a script without blanks
@@ -74,7 +74,7 @@ def gapped_rows(train: Split, number: int, rate: float, seed: int) -> list[tuple
         (('', ' ', ', three ', ''), ('one', 'two', 'four'))
     """
     return [
-        _gapped(texts, rate, np.random.default_rng(int.from_bytes(drawn((row_id,), f"words-{number}", seed), "big")))
+        _gapped(texts, rate, row_chance(row_id, f"words-{number}", seed))
         for row_id, texts in zip(train.ids, train.contents(), strict=True)
     ]
 
@@ -86,10 +86,7 @@ def _gapped(texts: tuple[str, ...], rate: float, chance: np.random.Generator) ->
 
 def _chosen(text: str, rate: float, chance: np.random.Generator) -> list[re.Match[str]]:
     words = list(_WORD.finditer(text))
-    draws = chance.random(len(words))
-    goes = draws < rate
-    if words and goes.all():
-        goes[draws.argmax()] = False
+    goes = drawn_words(len(words), rate, chance)
     return [word for word, gone in zip(words, goes.tolist(), strict=True) if gone and len(word.group()) <= _LONGEST]
 
 

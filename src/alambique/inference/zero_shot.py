@@ -23,7 +23,7 @@ from alambique.models.tokenizer import load_tokenizer
 from alambique.models.trial import Conditions, try_out
 from alambique.progress import Reporter, Step
 from alambique.recipe.answering import ZeroShot
-from alambique.run.shards import keep_shard, kept_shard
+from alambique.run.shards import in_shards
 
 KEY = "teacher.zero_shot.model"
 SHARD = 1024  # rows; lost if the process is killed
@@ -100,16 +100,14 @@ class FromEntailment(AnswerSource):
     def _of_split(
         self, split: Split, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, scratch: Path, step: Step
     ) -> np.ndarray:
-        parts = [np.empty((0, len(self.sentences)), dtype=np.float32)]  # a trial's test has no rows
-        for start in range(0, len(split), SHARD):
-            rows = range(start, min(start + SHARD, len(split)))
-            name = f"{split.name}-{start:012d}"
-            file = kept_shard(scratch, name)
-            if file is None:
-                file = keep_shard(scratch, name, self._of_texts(premises(split.take(rows)), tokenizer, model))
+        def read(rows: range) -> np.ndarray:
+            logits = self._of_texts(premises(split.take(rows)), tokenizer, model)
             step.advance(len(rows))
-            parts.append(np.load(file, allow_pickle=False))
-        return np.concatenate(parts)
+            return logits
+
+        files = in_shards(scratch, len(split), SHARD, read, found=step.advance, name=f"{split.name}-")
+        none = np.empty((0, len(self.sentences)), dtype=np.float32)  # a trial's test has no rows
+        return np.concatenate([none, *(np.load(file, allow_pickle=False) for file in files)])
 
     def _of_texts(self, texts: list[str], tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> np.ndarray:
         """Logits of entailment, (texts, C)."""

@@ -29,7 +29,7 @@ from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.schedules import ends_of
 from alambique.recipe.sections import FORMS, Compute, Data, Export, Section, Student, Teacher, as_tuple
 from alambique.recipe.soft_labels import SoftLabelling
-from alambique.recipe.teacher_list import MOST, beyond_any_answers, each_alone, section_of, several
+from alambique.recipe.teacher_list import MOST, as_list, beyond_any_answers, each_alone, section_of, several
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _STUDENT_STEP = 1000  # between the seeds of students of the same teacher
@@ -42,11 +42,6 @@ _DATA_SECTION = re.compile(rb'^data:\s*$|^data:\s*\{|^\s*\{?\s*"data"\s*:\s*\{\s
 EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
 _PATTERN = re.compile(r"[*?\[]")
 _ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
-
-
-def _as_list(value: Any) -> Any:
-    """One teacher, as most recipes have, is a list of one."""
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 class Recipe(Section):
@@ -69,7 +64,7 @@ class Recipe(Section):
 
     data: Data
     teachers: Annotated[
-        tuple[Teacher, ...], BeforeValidator(_as_list), Field(alias="teacher", min_length=1, max_length=MOST)
+        tuple[Teacher, ...], BeforeValidator(as_list), Field(alias="teacher", min_length=1, max_length=MOST)
     ] = Field(default_factory=lambda: (Teacher(),))
     soft_labels: SoftLabelling = Field(default_factory=SoftLabelling)
     student: Student = Field(default_factory=Student)

@@ -32,6 +32,11 @@ def without_number(path: tuple[str, ...]) -> tuple[str, ...]:
     return (SECTION, *path[2:]) if numbered else path
 
 
+def as_list(value: Any) -> tuple[Any, ...]:
+    """The value of ``teacher``: one teacher, as most recipes have, is a list of one."""
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
 def several(raw: dict[str, Any]) -> bool:
     """Whether a recipe, as plain values, has a list of teachers."""
     return isinstance(raw.get(SECTION), (list, tuple))

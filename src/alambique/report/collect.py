@@ -38,10 +38,10 @@ from alambique.run.layout import (
     SEED_STAGES,
     STUDENT,
     TEACHER,
-    TEACHERS,
     TFIDF,
     UNDISTILLED,
     UNDISTILLED_ONCE,
+    teacher_folder,
 )
 from alambique.run.manifest import environment, recorded_digest
 from alambique.training.stopping import epochs_made
@@ -194,7 +194,7 @@ def _weakness(recipe: Recipe, models: dict[str, ModelReport], splits: Splits) ->
     majority = models[MAJORITY].valid.accuracy.per_seed if MAJORITY in models else (constant,) * len(recipe.seeds)
     notes = []
     for number, settings in enumerate(recipe.teachers):
-        name = f"{TEACHERS}/{number}" if number else TEACHER
+        name = teacher_folder(number)
         if settings.allow_weak and name in models:
             accuracy = models[name].valid.accuracy.per_seed
             if not all(a > b for a, b in zip(accuracy, majority, strict=True)):

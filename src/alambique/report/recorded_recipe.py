@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alambique.recipe.schedules import Schedule, ends_of
+from alambique.recipe.teacher_list import as_list
 
 
 class RecordedPart(BaseModel):
@@ -101,16 +102,11 @@ def _schedule_words(schedule: Schedule) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-def _as_list(value: Any) -> Any:
-    """One teacher is recorded as a mapping, several as a list."""
-    return value if isinstance(value, (list, tuple)) else (value,)
-
-
 class RecordedRecipe(RecordedPart):
     """Keys of the recipe."""
 
     data: RecordedData
-    teachers: Annotated[tuple[RecordedModel, ...], BeforeValidator(_as_list), Field(alias="teacher", min_length=1)]
+    teachers: Annotated[tuple[RecordedModel, ...], BeforeValidator(as_list), Field(alias="teacher", min_length=1)]
     student: RecordedModel
     soft_labels: RecordedLabelling = RecordedLabelling()
     distillation: RecordedDistillation

@@ -9,7 +9,7 @@ from alambique.recipe.sections import DEFAULT_TEACHER, Teacher
 from alambique.report.names import model_title
 from alambique.report.numbers import percent
 from alambique.run.folder import RunFolder
-from alambique.run.layout import TEACHER, TEACHERS
+from alambique.run.layout import teacher_folder
 
 
 def teacher_notes(run: RunFolder, recipe: Recipe, label_names: tuple[str, ...]) -> list[str]:
@@ -28,13 +28,13 @@ def teacher_notes(run: RunFolder, recipe: Recipe, label_names: tuple[str, ...]) 
     for number, settings in enumerate(recipe.teachers):
         if settings.answering is not None:
             subject = "The teacher" if len(recipe.teachers) == 1 else _title(number)
-            facts = answer_facts(run.path / (f"{TEACHERS}/{number}" if number else TEACHER))
+            facts = answer_facts(run.path / teacher_folder(number))
             notes += _of_answers(subject, settings, facts, label_names)
     return notes
 
 
 def _title(number: int) -> str:
-    return model_title(f"{TEACHERS}/{number}" if number else TEACHER)
+    return model_title(teacher_folder(number))
 
 
 def _what(settings: Teacher) -> str:

@@ -25,3 +25,8 @@ LINT, SPLITS = "lint.json", "splits.json"
 COST = "cost.json"
 MAJORITY, TFIDF = "majority", "tfidf"
 HISTORY = "history.json"
+
+
+def teacher_folder(number: int) -> str:
+    """The folder of a teacher of the recipe's list, by its number from 0: ``teacher``, then ``teachers/1`` and so on."""
+    return f"{TEACHERS}/{number}" if number else TEACHER

@@ -1,11 +1,44 @@
 """Parts of an artefact that a killed attempt leaves to the next: each file is named by the hash of what it holds."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from alambique.run.integrity import file_hash, sync
+
+
+def in_shards(
+    folder: Path,
+    count: int,
+    size: int,
+    make: Callable[[range], np.ndarray],
+    *,
+    found: Callable[[int], None],
+    name: str = "",
+) -> Iterator[Path]:
+    """Make an array of rows part by part, and take what an attempt before left of it.
+
+    Args:
+        folder: where the parts are kept.
+        count: of rows.
+        size: rows of a part; they are lost if the process is killed.
+        make: the array of these rows.
+        found: told how many rows a part has that is there already.
+        name: of the array, where the folder holds several.
+
+    Yields:
+        The file of each part, in the order of the rows.
+    """
+    for start in range(0, count, size):
+        rows, part = range(start, min(start + size, count)), f"{name}{start:012d}"
+        file = kept_shard(folder, part)
+        if file is None:
+            file = keep_shard(folder, part, make(rows))
+        else:
+            found(len(rows))
+        yield file
 
 
 def kept_shard(folder: Path, name: str) -> Path | None:

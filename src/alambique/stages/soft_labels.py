@@ -37,7 +37,7 @@ from alambique.recipe.soft_labels import AUTO_GAP, SoftLabelling
 from alambique.run.folder import RunFolder
 from alambique.run.layout import MIXED_LABELS, SCRATCH, SOFT_LABELS
 from alambique.run.manifest import Artefact
-from alambique.run.shards import keep_shard, kept_shard
+from alambique.run.shards import in_shards
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import half_precision
 
@@ -55,7 +55,7 @@ class Labeller:
         rows: (n,) int64, rising positions in train of the rows that it labels, none of which it was trained on; None: all
             rows.
         valid_logits: (rows of valid, C), for its weight, and for a temperature where it was trained on all of train.
-        answered: whether its answers to train lie in its folder, in the place of a model.
+        answered: whether its answers to all of train lie in its folder, in the place of a model.
     """
 
     teacher: Artefact
@@ -121,9 +121,8 @@ def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
 def _label(inputs: SoftLabelInputs, labeller: Labeller, place: Path, step: Step) -> None:
     """Write the logits that a teacher gives its rows."""
     if labeller.answered:
-        logits = read_answers(labeller.teacher.folder, inputs.train)
-        np.save(place / LOGITS, logits if labeller.rows is None else logits[labeller.rows], allow_pickle=False)
-        step.advance(len(logits) if labeller.rows is None else len(labeller.rows))
+        np.save(place / LOGITS, read_answers(labeller.teacher.folder, inputs.train), allow_pickle=False)
+        step.advance(len(inputs.train))
         return
     model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
     tokens = labeller.tokens["train"]
@@ -258,19 +257,14 @@ def label_rows(
     if shards.is_symlink():
         shards.unlink()
     shards.mkdir(parents=True, exist_ok=True)
-    files = []
-    for start in range(0, len(tokens), SHARD):
-        stop = min(start + SHARD, len(tokens))
-        file = kept_shard(shards, f"{start:012d}")
-        if file is not None:
-            step.advance(stop - start)
-        else:
-            logits = predict_tokens(
-                model, tokens.rows(start, stop), batch_size=batch_size, advance=step.advance,
-                speedups=compute.speedups, half=half_precision(compute),
-            )  # fmt: skip
-            file = keep_shard(shards, f"{start:012d}", logits)
-        files.append(file)
+
+    def predict(rows: range) -> np.ndarray:
+        return predict_tokens(
+            model, tokens.rows(rows.start, rows.stop), batch_size=batch_size, advance=step.advance,
+            speedups=compute.speedups, half=half_precision(compute),
+        )  # fmt: skip
+
+    files = list(in_shards(shards, len(tokens), SHARD, predict, found=step.advance))
     joined = np.lib.format.open_memmap(
         work / LOGITS, mode="w+", dtype=np.float32, shape=(len(tokens), len(label_names_of(model)))
     )

@@ -40,7 +40,7 @@ from alambique.recipe.sections import DEFAULT_TEACHER, Compute, Teacher
 from alambique.recipe.soft_labels import AUTO_FOLDS
 from alambique.recipe.teacher_list import section_of
 from alambique.run.folder import RunFolder
-from alambique.run.layout import TEACHER, TEACHERS
+from alambique.run.layout import TEACHER, TEACHERS, teacher_folder
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.fit import fit
@@ -108,7 +108,7 @@ def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
     """
     inits = []
     for number, settings in enumerate(recipe.teachers):
-        name, section = _name(number), section_of(number, len(recipe.teachers))
+        name, section = teacher_folder(number), section_of(number, len(recipe.teachers))
         if settings.answering is None:
             init = resolve_teacher(settings, splits, max_length=recipe.data.max_length, name=name, section=section)
         else:
@@ -117,11 +117,6 @@ def resolve_teachers(recipe: Recipe, splits: Splits) -> tuple[TeacherInit, ...]:
             init = TeacherInit(name, settings, None, None, answers=source, section=section)
         inits.append(init)
     return with_further_teachers(tuple(inits), recipe, splits)
-
-
-def _name(number: int) -> str:
-    """The folder of a teacher of the list."""
-    return f"{TEACHERS}/{number}" if number else TEACHER
 
 
 @contextmanager
@@ -221,7 +216,7 @@ def recorded_teachers(run: RunFolder, recipe: Recipe, splits: Splits) -> tuple[T
 
 def _recorded(run: RunFolder, recipe: Recipe, splits: Splits, number: int) -> TeacherInit:
     settings, section = recipe.teachers[number], section_of(number, len(recipe.teachers))
-    init = TeacherInit(_name(number), settings, None, None, section=section)
+    init = TeacherInit(teacher_folder(number), settings, None, None, section=section)
     # with folds, of all rows only the first may have been trained
     names = [init.name] if number == 0 or recipe.soft_labels.folds == 1 else [_copy(init, _fold(0, 0)), init.name]
     name = next((each for each in names if run.recorded_key(each)), init.name)

@@ -16,7 +16,7 @@ from alambique.models.pretrained import PretrainedFolder, digest_of_pretrained
 from alambique.progress import Reporter, Step
 from alambique.run.folder import RunFolder
 from alambique.run.layout import SCRATCH, VIEW_TEXTS
-from alambique.run.shards import keep_shard, kept_shard
+from alambique.run.shards import in_shards
 from alambique.run.stage import Inputs, Stage, keyed
 
 SHARD = 1024  # rows; lost if the process is killed
@@ -47,18 +47,13 @@ def _make(inputs: ViewTextInputs, work: Path, reporter: Reporter) -> None:
 
 def _replaced(inputs: ViewTextInputs, lm: MaskedLM, scratch: Path, step: Step) -> Split:
     rows = gapped_rows(inputs.train, inputs.number, inputs.replace, inputs.seed)
-    places = []
-    for start in range(0, len(rows), SHARD):
-        texts = [text for row in rows[start : start + SHARD] for text in row]
-        name = f"{start:012d}"
-        file = kept_shard(scratch, name)
-        if file is None:
-            sampled = sample_words(lm, texts, max_length=inputs.max_length, advance=step.advance)
-            file = keep_shard(scratch, name, sampled)
-        else:
-            step.advance(len(texts))
-        places.append(np.load(file, allow_pickle=False))
-    chosen = np.concatenate(places).tolist()
+
+    def sample(part: range) -> np.ndarray:
+        texts = [text for row in rows[part.start : part.stop] for text in row]
+        return sample_words(lm, texts, max_length=inputs.max_length, advance=step.advance)
+
+    files = in_shards(scratch, len(rows), SHARD, sample, found=lambda count: step.advance(count * len(rows[0])))
+    chosen = np.concatenate([np.load(file, allow_pickle=False) for file in files]).tolist()
     return with_words(inputs.train, rows, [None if place < 0 else lm.words[place] for place in chosen])
 
 
