@@ -48,12 +48,17 @@ METHODS: dict[str, dict[str, Any]] = {
     "reverse_kl": {"distillation": {"loss": "reverse_kl"}},
     "kl + hidden": {"distillation": {"features": "hidden"}},
     "kl + relations": {"distillation": {"features": "relations"}},
+    "kl + hidden, hidden first": {"distillation": {"features": "hidden", "features_first": 1}},
     "kl, 5 folds": {"soft_labels": {"folds": 5}},
     "kl, 3 members": {"soft_labels": {"members": 3}},
     "kl, calibrated": {"soft_labels": {"calibrate": True}},
     "kl, 5 folds, trust": {"soft_labels": {"folds": 5, "trust": True}},
     "kl, 4 views": {"soft_labels": {"views": 4}},
     "kl, unlabelled text": {"data": {"unlabelled": "the rest of train"}},
+    "hidden first, unlabelled": {
+        "data": {"unlabelled": "the rest of train"},
+        "distillation": {"features": "hidden", "features_first": 1},
+    },
 }
 
 

@@ -203,7 +203,7 @@ def train_seed(
     doubted, weight = contradicted_rows(run, job, teachers, soft_labels, reporter), job.recipe.soft_labels.trust
     trust = None if doubted is None or weight is None else Trust(weight, doubted)
     soft_labels = label_unlabelled(run, job, soft_labels, teachers, reporter)
-    features = feature_source(run, job, teacher, reporter)
+    features = feature_source(run, job, teacher, soft_labels, reporter)
     start = StudentStart(job.student, teacher)
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
         names = (STUDENT, *twins(job.recipe, job.splits)) if watch is None else (STUDENT,)
@@ -223,7 +223,7 @@ def train_students(
     for name in names:
         taught = name == STUDENT
         model = make_student(
-            run, name, start, recipe.student, splits, job.student_tokens(taught=taught), recipe.compute,
+            run, name, start, recipe.student, splits, job.mixed_tokens(STUDENT) if taught else tokens, recipe.compute,
             distillation=recipe.distillation if taught else None, soft_labels=soft_labels if taught else None,
             features=features if taught else None, max_length=max_length, seed=seed, reporter=reporter, twin_of=student,
             trust=trust if taught else None, views=job.views, view_labels=views if taught else (),
@@ -339,16 +339,19 @@ def contradicted_rows(
     return find_contradicted(run, labels, job.splits, reporter)
 
 
-def feature_source(run: RunFolder, job: Job, teacher: Artefact, reporter: Reporter) -> FeatureSource | None:
+def feature_source(
+    run: RunFolder, job: Job, teacher: Artefact, labels: SoftLabels, reporter: Reporter
+) -> FeatureSource | None:
     """The teacher of the feature loss, and what the loss reads of it where that is stored; None without such a loss."""
     recipe, loss = job.recipe, job.recipe.distillation.features
     if loss is None:
         return None
-    stored, tokens = None, job.tokens[job.teachers[0].name]
+    stored, tokens = None, job.mixed_tokens(job.teachers[0].name)
     if recipe.distillation.feature_cache:
         inputs = FeatureInputs(
             loss=loss, layers=tuple(job.feature_layers.values()), teacher=teacher, compute=recipe.compute,
-            max_length=recipe.data.max_length, train=job.splits.train, tokens=tokens,
+            max_length=recipe.data.max_length, train=job.splits.train, unlabelled=job.unlabelled, ids=labels.ids,
+            tokens=tokens,
         )  # fmt: skip
         stored = make_features(run, inputs, reporter)
     return FeatureSource(job.feature_layers, teacher, tokens, stored)

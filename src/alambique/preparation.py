@@ -71,10 +71,10 @@ class Job:
         """Rows of the student's epoch, and of the twin that makes as many steps; None without unlabelled text."""
         return None if self.unlabelled is None else epoch_rows(self.recipe, self.splits, len(self.unlabelled))
 
-    def student_tokens(self, *, taught: bool) -> Mapping[str, Tokens]:
-        """Tokens that student (taught) or twin reads: as train, for the student, the unlabelled rows too."""
-        tokens = self.tokens[STUDENT]
-        return {**tokens, "train": tokens[MIXED]} if taught and MIXED in tokens else tokens
+    def mixed_tokens(self, role: str) -> Mapping[str, Tokens]:
+        """Tokens by the name of the split; as train, the unlabelled rows too, where there are any."""
+        tokens = self.tokens[role]
+        return {**tokens, "train": tokens[MIXED]} if MIXED in tokens else tokens
 
     def view_tokens(self, role: str, view: Split) -> Mapping[str, Tokens]:
         """Tokens by the name of the split, those of a view in the place of train; none where a run is only looked at."""

@@ -26,7 +26,7 @@ def test_bytes_and_seconds_of_both_ways(monkeypatch, tiny_recipe, tiny_bert, tok
     teacher, clock = tiny_bert(), Clock(monkeypatch)
     teacher.register_forward_pre_hook(clock.spend(0.001), with_kwargs=True)
     term = FeatureTerm(loss, tiny_bert(), layers, [16] * (width // 16), seed=0)
-    found = feature_cost(term, teacher, tokens, Recipe.from_dict(raw), budget=1e4)
+    found = feature_cost(term, teacher, tokens, Recipe.from_dict(raw), budget=1e4, stored_rows=64, epoch_rows=64)
     vectors = 64 if loss.first_only else int(tokens.lengths.sum())
     assert found.stored == 2 * vectors * width
     by_length = np.sort(tokens.lengths)
@@ -34,3 +34,7 @@ def test_bytes_and_seconds_of_both_ways(monkeypatch, tiny_recipe, tiny_bert, tok
     in_batches = sum(8 * by_length[start : start + 8].max() for start in range(0, 64, 8))
     assert found.live == pytest.approx(3 * 0.001 * in_batches)
     assert found.cached is cached
+    more = feature_cost(term, teacher, tokens, Recipe.from_dict(raw), budget=1e4, stored_rows=128, epoch_rows=96)
+    assert more.stored == 2 * found.stored
+    assert more.once == pytest.approx(2 * found.once)
+    assert more.live == pytest.approx(1.5 * found.live)

@@ -168,6 +168,7 @@ def test_defaults():
             "features": None,
             "feature_weight": 0.01,
             "feature_cache": True,
+            "features_first": 0,
             "unlabelled_ratio": "all",
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},

@@ -5,8 +5,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from alambique import Recipe, distill
+from alambique.artefacts.features import read_features
 from alambique.artefacts.soft_labels import read_soft_labels
 from alambique.artefacts.splits import read_splits
 from alambique.artefacts.tokens import read_tokens
@@ -14,6 +16,7 @@ from alambique.artefacts.unlabelled import read_unlabelled
 from alambique.doctor.diagnose import diagnose
 from alambique.errors import RecipeError
 from alambique.inference.torch_model import predict_logits
+from alambique.models.layer_outputs import LayerReader
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
 from conftest import Stages, rows, write_jsonl
@@ -113,6 +116,38 @@ def test_a_ratio_of_it_in_each_epoch(recipe, tmp_path):
     assert steps(run, "student") == -(-(train + round(0.2 * train)) // settings.batch_size) * settings.epochs
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_features_of_all_rows_come_first(recipe, tmp_path, cache):
+    run = tmp_path / "run"
+    of = recipe(
+        student={"from_scratch": {"layers": 2, "width": 16, "heads": 2}, "epochs": 2, "batch_size": 16},
+        distillation={"features": "hidden", "features_first": 1, "feature_cache": cache},
+    )
+    distill(of, run)
+    history = json.loads((run / "student" / "history.json").read_text())
+    an_epoch = steps(run, "student") // 2
+    assert steps(run, "undistilled") == 2 * an_epoch  # the twin learns from hard labels in as many steps
+    logged = [(entry["step"] <= an_epoch, "loss_hidden" in entry) for entry in history if "loss" in entry]
+    assert set(logged) == {(True, False), (False, True)}
+    again = Stages()
+    distill(of, run, reporter=again)
+    assert again.begun == []
+    if not cache:
+        assert not (run / "features").exists()
+        return
+    train = read_splits(run / "data").train
+    features, tokens = read_features(run / "features"), read_tokens(run / "tokens" / "mixed" / "teacher" / "mixed")
+    assert features.ids[:] == read_soft_labels(run / "mixed_labels").ids[:]
+    assert features.lengths.tolist() == tokens.lengths.tolist()
+    assert len(features.ids) == len(train) + NEW
+    model, row = load_finished(run / "teacher", key="teacher").eval(), len(train) + 7
+    reader = LayerReader(model, "hidden", [0])
+    with reader.reading(), torch.no_grad():
+        model(input_ids=torch.from_numpy(tokens.batch(np.array([row]), ["input_ids"])["input_ids"]))
+        expected = torch.cat(reader.take(), -1)
+    np.testing.assert_allclose(features.batch(np.array([row])), expected.numpy(), atol=2e-3, rtol=2e-3)
+
+
 def test_the_doctor_counts_it(recipe):
     diagnosis = diagnose(recipe())
     assert diagnosis.rows["unlabelled"] == NEW
@@ -131,7 +166,10 @@ def test_views_of_it_are_not_made(recipe):
 @pytest.mark.parametrize(
     ("distillation", "problem"),
     [
-        ({"features": "hidden"}, "features cannot be used with data.unlabelled: they are read on train alone."),
+        (
+            {"features": "hidden", "features_first": 2},
+            "features_first is 2 and student.epochs is 1: no epoch would learn from labels.",
+        ),
         (
             {"hard_label_weight": 1.0},
             "hard_label_weight is 1, so data.unlabelled, which has soft labels alone, would teach nothing.",

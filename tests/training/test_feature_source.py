@@ -43,9 +43,9 @@ def trained(tiny_distilbert, tokenizer, tmp_path, source):
     config = tiny_distilbert(layers=2, dropout=0.1).config.to_dict() | {"dim": 8}
     student = DistilBertForSequenceClassification(DistilBertConfig.from_dict(config))
 
-    def train(name, loss, *, stored, step=None):
+    def train(name, loss, *, stored, first=0, step=None):
         layers, parts = ({0: 0}, 1) if loss == "hidden" else ({1: 1}, 3)
-        distillation = Distillation(features={"name": loss}, feature_weight=0.5)
+        distillation = Distillation(features={"name": loss}, feature_weight=0.5, features_first=first)
         return train_in(
             tmp_path / name, student, tokenizer, step=step, teacher_logits=LOGITS, distillation=distillation,
             features=source(layers, parts, stored=stored),
@@ -56,22 +56,22 @@ def trained(tiny_distilbert, tokenizer, tmp_path, source):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stored", [True, False])
-@pytest.mark.parametrize("loss", ["hidden", "relations"])
-def test_a_resumed_training_equals_an_uninterrupted_one_to_the_byte(trained, loss, stored):
-    whole = trained("whole", loss, stored=stored)
+@pytest.mark.parametrize(("loss", "first"), [("hidden", 0), ("relations", 0), ("hidden", 2)])
+def test_a_resumed_training_equals_an_uninterrupted_one_to_the_byte(trained, loss, first, stored):
+    whole = trained("whole", loss, stored=stored, first=first)
 
     def interrupt():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trained("cut", loss, stored=stored, step=At(13, interrupt))  # in the second epoch of eight steps
+        trained("cut", loss, stored=stored, first=first, step=At(13, interrupt))  # in the second epoch of eight steps
     checkpoint = max((whole.with_name("cut") / "scratch" / "checkpoints").iterdir())
     from safetensors.torch import load_file
 
     names = [name for name in load_file(checkpoint / "model.safetensors") if "projection" in name]
     assert names == (["feature_projections.0.weight"] if loss == "hidden" else [])
     assert "model.safetensors" in json.loads((checkpoint / SEAL).read_text())["files"]
-    resumed = trained("cut", loss, stored=stored)
+    resumed = trained("cut", loss, stored=stored, first=first)
     for name in ("model.safetensors", "history.json"):
         assert (resumed / name).read_bytes() == (whole / name).read_bytes()
     assert f"loss_{loss}" in (whole / "history.json").read_text()

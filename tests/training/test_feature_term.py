@@ -101,6 +101,45 @@ def test_the_logged_parts_add_up_to_the_loss(trainer, tiny_bert, narrow, loss):
         assert entry[f"loss_{loss.name}"] > 0
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_the_first_epochs_learn_from_features_alone(trainer, tiny_bert, narrow, accumulate):
+    head = narrow.classifier.weight.detach().clone()
+    heads, embeddings = [], []
+
+    class Watch(TrainerCallback):
+        def on_epoch_end(self, args, state, control, model=None, **_):
+            heads.append(model.classifier.weight.detach().clone())
+            embeddings.append(model.distilbert.embeddings.word_embeddings.weight.detach().clone())
+
+    made = trainer(
+        narrow, tiny_bert(), features=HiddenStates(weight=0.3), features_first=2, callbacks=[Watch()], size=4 // accumulate,
+        accumulate=accumulate, hard_label_weight=0.3,
+        arguments={"max_steps": -1, "num_train_epochs": 3, "weight_decay": 0.0},
+    )  # fmt: skip
+    made.train()
+    first, then = steps(made)[:8], steps(made)[8:]  # 16 rows, 4 of them a step
+    assert len(then) == 4
+    for entry in first:
+        assert {name for name in entry if name.startswith("loss_")} == set()
+        assert entry["loss"] > 0
+    assert first[-1]["loss"] < first[0]["loss"]
+    for entry in then:
+        weighted = 0.7 * entry["loss_kl"] + 0.3 * entry["loss_ce"] + 0.3 * entry["loss_hidden"]
+        assert entry["loss"] == pytest.approx(weighted, abs=1e-5)
+    assert then[0]["loss_hidden"] == pytest.approx(first[-1]["loss"], rel=0.5)
+    assert torch.equal(heads[0], head)
+    assert torch.equal(heads[1], head)
+    assert not torch.equal(heads[2], head)
+    assert not torch.equal(embeddings[0], embeddings[1])
+
+
+@pytest.mark.parametrize(("options", "shown"), [({}, "1"), ({"features": HiddenStates()}, "-1")])
+def test_the_first_epochs_need_features(trainer, tiny_bert, narrow, options, shown):
+    message = f"^features_first is {shown}: it must be 0, or a number of epochs beside features$"
+    with pytest.raises(ValueError, match=message):
+        trainer(narrow, tiny_bert(), features_first=int(shown), **options)
+
+
 def test_without_features_the_parts_are_logged_where_there_are_two(trainer, tiny_bert, narrow):
     for weight, names in ((0.5, {"loss_dkd", "loss_ce"}), (0.0, set())):
         made = trainer(copy.deepcopy(narrow), tiny_bert(), loss="dkd", hard_label_weight=weight)

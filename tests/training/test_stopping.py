@@ -40,6 +40,12 @@ def test_it_stops_after_epochs_without_a_better_value(values, patience, last):
     assert due[:1] == ([] if last is None else [last])
 
 
+def test_patience_begins_after_the_epochs_that_learn_from_no_label():
+    rule = Stopping("macro_f1", patience=2, labelless=2)
+    values = (0.4, 0.1, 0.2, 0.3, 0.1, 0.1)  # the best so far, 0.4, is by chance: the head is untrained
+    assert [rule.is_due(log(*values[:epochs])) for epochs in range(7)] == [False] * 6 + [True]
+
+
 def test_it_stops_after_a_number_of_epochs_whatever_they_gave():
     rule = Stopping("macro_f1", after=2)
     assert [rule.is_due(log(*[0.1, 0.2, 0.3][:epochs])) for epochs in range(4)] == [False, False, True, True]

@@ -166,7 +166,7 @@ def diagnose(
         findings = of_all_teachers(about)
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0] if models else student).device
-        costs, features = _teacher_costs(inits, models, term, recipe, splits)
+        costs, features = _teacher_costs(inits, models, term, recipe, splits, unlabelled)
         costs = with_copies(costs, inits, further)
         tokens = _tokens(student_tokenizer, recipe, splits)
         students = _cost(to_device(student), tokens, recipe.student, recipe, splits.task)
@@ -218,6 +218,7 @@ def _teacher_costs(
     term: FeatureTerm | None,
     recipe: Recipe,
     splits: Splits,
+    unlabelled: int,
 ) -> tuple[dict[str, TeacherCost], FeatureCost | None]:
     """What each teacher takes, and what a feature loss takes of the first, whose layers it reads.
 
@@ -230,7 +231,10 @@ def _teacher_costs(
         tokens = _tokens(cast("PreTrainedTokenizerBase", init.tokenizer), recipe, splits)
         costs[init.name] = TeacherCost(_cost(model, tokens, settings, recipe, splits.task), settings)
         if term is not None and features is None:
-            features = feature_cost(term, model, tokens, recipe, budget=_BUDGET / 2)
+            features = feature_cost(
+                term, model, tokens, recipe, budget=_BUDGET / 2, stored_rows=len(splits.train) + unlabelled,
+                epoch_rows=epoch_rows(recipe, splits, unlabelled) if unlabelled else len(splits.train),
+            )  # fmt: skip
     return costs, features
 
 

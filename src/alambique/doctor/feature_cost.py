@@ -38,7 +38,14 @@ class FeatureCost:
 
 
 def feature_cost(
-    term: FeatureTerm, teacher: PreTrainedModel, tokens: Tokens, recipe: Recipe, *, budget: float
+    term: FeatureTerm,
+    teacher: PreTrainedModel,
+    tokens: Tokens,
+    recipe: Recipe,
+    *,
+    budget: float,
+    stored_rows: int,
+    epoch_rows: int,
 ) -> FeatureCost:
     """Time the teacher's passes that are read, in the batches of both ways.
 
@@ -48,12 +55,14 @@ def feature_cost(
         tokens: of train, by its tokenizer.
         recipe: the student's epochs and batch size, and how the arithmetic is done.
         budget: seconds for each measurement.
+        stored_rows: rows whose values would be stored: those of train, and the unlabelled ones.
+        epoch_rows: rows of the student's epoch.
     """
     loss, student, compute = term.loss, recipe.student, recipe.compute
     live = live_teacher(loss, teacher, list(term.layers.values()), compute, half=half_precision(compute))
     rows = Rows(tokens, teacher)
-    vectors = len(tokens) if loss.first_only else int(tokens.lengths.sum())
-    stored = vectors * sum(live.reader.widths) * np.dtype(DTYPE).itemsize
+    vectors = stored_rows * (1.0 if loss.first_only else float(tokens.lengths.mean()))
+    stored = round(vectors) * sum(live.reader.widths) * np.dtype(DTYPE).itemsize
 
     def row(size: int) -> float:
         def read(batch: dict[str, Tensor]) -> None:
@@ -61,8 +70,8 @@ def feature_cost(
 
         return seconds_per_row(read, rows, size, budget, teacher.device)
 
-    once = len(tokens) * row(_SCORED) + stored / _WRITTEN
-    every = student.epochs * len(tokens) * row(student.batch_size)
+    once = stored_rows * row(_SCORED) + stored / _WRITTEN
+    every = student.epochs * epoch_rows * row(student.batch_size)
     return FeatureCost(stored, once, every, recipe.distillation.feature_cache)
 
 

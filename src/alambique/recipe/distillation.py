@@ -33,7 +33,9 @@ class Distillation(Section):
     feature_cache: bool = True
     """true: what the loss reads of the teacher is computed once and stored in `features/` (2 bytes per token and unit of
     width); false: the teacher reads each batch in each epoch. `alambique doctor` gives bytes and time of both."""
-
+    features_first: Annotated[int, Field(ge=0, le=10**6)] = 0
+    """The first epochs of `student.epochs`, in which the student learns from `distillation.features` alone, without soft or
+    hard labels, as in TinyBERT; most useful with `data.unlabelled`."""
     unlabelled_ratio: Literal["all"] | Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = "all"
     """Unlabelled rows per row of train in each epoch, drawn anew for each; `all`: all of them once. Used with
     `data.unlabelled` alone."""
@@ -46,8 +48,17 @@ class Distillation(Section):
             raise ValueError(f"is {value:g}, and distillation.features.weight is {features.weight:g}; give one of them")
         return value
 
+    @field_validator("features_first")
+    @classmethod
+    def _of_features(cls, value: int, info: ValidationInfo) -> int:
+        if value and info.data.get("features") is None:
+            raise ValueError("needs distillation.features, which the first epochs learn from")
+        return value
+
     def key(self) -> dict[str, Any]:
         """Values for the manifest key of the student; those of features only where there are any."""
         unused = {"features", "feature_weight"} if self.features is None else set()
+        if not self.features_first:
+            unused.add("features_first")
         # the rows of an epoch, a key of their own, follow from the ratio
         return self.model_dump(mode="json", exclude={"feature_cache", "unlabelled_ratio", *unused})

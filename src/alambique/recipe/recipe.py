@@ -113,8 +113,6 @@ class Recipe(Section):
             return value
         if data.unlabelled is None and value.unlabelled_ratio != "all":
             raise ValueError("unlabelled_ratio is set, but there is no data.unlabelled")
-        if data.unlabelled is not None and value.features is not None:
-            raise ValueError("features cannot be used with data.unlabelled: they are read on train alone")
         if data.unlabelled is not None and min(ends_of(value.hard_label_weight)) == 1:
             raise ValueError(
                 "hard_label_weight is 1, so data.unlabelled, which has soft labels alone, would teach nothing"
@@ -141,6 +139,17 @@ class Recipe(Section):
                         f"{trained[other]} and {seed} would both train a student of seed {other}, because student.seeds is "
                         f"{count}; name seeds that are closer together"
                     )
+        return value
+
+    @field_validator("distillation")
+    @classmethod
+    def _features_before_the_last_epoch(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        student = info.data.get("student")
+        if isinstance(student, Student) and 0 < student.epochs <= value.features_first:
+            raise ValueError(
+                f"features_first is {value.features_first} and student.epochs is {student.epochs}: no epoch would learn "
+                "from labels"
+            )
         return value
 
     @field_validator("distillation")

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alambique.artefacts.features import DTYPE, Features, open_values, read_features, write_facts
 from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Tokens, tokenize_rows
+from alambique.artefacts.unlabelled import Unlabelled
 from alambique.cpu import keep_freed_memory
 from alambique.errors import RecipeError
 from alambique.inference.torch_model import to_device
@@ -33,6 +34,10 @@ SHARD = 8192  # rows: sorted by length among themselves
 _BATCH, _BATCH_ON_ACCELERATOR = 64, 512
 
 
+def _unlabelled_key(rows: Unlabelled | None) -> dict[str, Any]:
+    return {} if rows is None else {"inputs": {"unlabelled": rows.digest}}
+
+
 @dataclass(frozen=True)
 class FeatureInputs(Inputs):
     """The teacher, what is read of it, and the rows; its loss's own options need not be computed again for."""
@@ -45,7 +50,9 @@ class FeatureInputs(Inputs):
     )
     max_length: int = keyed("max_length")
     train: Split = keyed("inputs", "train", value=lambda split: split.digest)
-    tokens: Mapping[str, Tokens] = derived("teacher", "train", "max_length")  # by the teacher's tokenizer
+    unlabelled: Unlabelled | None = keyed(value=_unlabelled_key)
+    ids: Sequence[str] = derived("train", "unlabelled")  # of train and, behind them, of the unlabelled rows
+    tokens: Mapping[str, Tokens] = derived("teacher", "train", "unlabelled", "max_length")  # as train, of the same rows
 
 
 def _make(inputs: FeatureInputs, work: Path, reporter: Reporter) -> None:
@@ -54,14 +61,14 @@ def _make(inputs: FeatureInputs, work: Path, reporter: Reporter) -> None:
     with reporter.stage("features") as step:
         step.start(len(tokens))
         lengths = store_features(teacher, tokens, work, first_only=inputs.loss.first_only, step=step)
-    write_facts(work, inputs.train.ids, lengths, teacher.reader.widths)
+    write_facts(work, inputs.ids, lengths, teacher.reader.widths)
 
 
 STAGE = Stage(FEATURES, _make)
 
 
 def make_features(run: RunFolder, inputs: FeatureInputs, reporter: Reporter) -> Features:
-    """Run the teacher over train once, and map what a feature loss reads of it."""
+    """Run the teacher once over train and the unlabelled rows, if any, and map what a feature loss reads of it."""
     artefact = STAGE.run(run, inputs, reporter)
     return read_features(artefact.folder, artefact.digest)
 

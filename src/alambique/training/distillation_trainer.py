@@ -71,6 +71,8 @@ class DistillationTrainer(Trainer):
         features: also train on the insides of ``teacher_model``, which reads the same batches:
             :class:`~alambique.losses.features.HiddenStates` or :class:`~alambique.losses.features.Relations`. Learned
             projections are part of the student while it trains, in its checkpoints too, and taken out afterwards.
+        features_first: epochs at the beginning in which the loss is that of ``features`` alone, without soft or hard labels
+            (Jiao et al. 2020, "TinyBERT", section 3: the layers first, then the predictions).
         **kwargs: as for ``transformers.Trainer``.
 
     Raises:
@@ -107,9 +109,12 @@ class DistillationTrainer(Trainer):
         label_order: Sequence[int] | None = None,
         task: Task = SINGLE_LABEL,
         features: FeatureLoss | FeatureTerm | None = None,
+        features_first: float = 0,
         **kwargs: Any,
     ) -> None:
         """See the class."""
+        if features_first and (features is None or features_first < 0):
+            raise ValueError(f"features_first is {features_first}: it must be 0, or a number of epochs beside features")
         temperatures, weights = ends_of(as_schedule(temperature)), ends_of(as_schedule(hard_label_weight))
         if not min(temperatures) > 0 or not 0 <= min(weights) <= max(weights) <= 1:
             raise ValueError(
@@ -124,7 +129,7 @@ class DistillationTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.loss = prediction_loss
         self.temperature, self.hard_label_weight = as_schedule(temperature), as_schedule(hard_label_weight)
-        self.label_order, self.task = label_order, task
+        self.label_order, self.task, self.features_first = label_order, task, features_first
         self.teacher_model: nn.Module | None = teacher_model
         student = cast("PreTrainedModel", self.model)
         if min(weights) < 1:
@@ -222,7 +227,11 @@ class DistillationTrainer(Trainer):
         if self.features is not None and features is not None and taught is not None:
             rows = self.features.rows(features, taught, _lengths(inputs))
             term = rows.sum() / (len(rows) if counts is None else counts.rows)
-            loss, parts[self.features.loss.name] = loss + self.features.weight * term, term.detach()
+            if self._features_alone():
+                # 0 times the mixture: DistributedDataParallel expects a gradient of every weight, the classifier's too
+                loss, parts = 0.0 * loss + term, {self.features.loss.name: term.detach()}
+            else:
+                loss, parts[self.features.loss.name] = loss + self.features.weight * term, term.detach()
         if counts is not None:
             loss = loss * counts.parts
             self._add_up(parts)
@@ -241,6 +250,10 @@ class DistillationTrainer(Trainer):
     def _now(self, schedule: Schedule) -> float:
         """Value at the current optimiser step of those planned."""
         return value_at(schedule, self.state.global_step, self.state.max_steps)
+
+    def _features_alone(self) -> bool:
+        """Whether the current optimiser step is one of the first epochs."""
+        return (self.state.epoch or 0) < self.features_first
 
     def _taught(self, inputs: dict[str, Any], *, features: bool) -> tuple[Tensor | None, list[Tensor] | None]:
         """The teacher's logits, and its features where they are asked for: stored ones, or those of a single pass."""

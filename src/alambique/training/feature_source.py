@@ -25,8 +25,8 @@ class FeatureSource:
     Attributes:
         layers: from the student's layer numbers to the teacher's.
         teacher: the trained teacher.
-        tokens: of all splits, by its tokenizer.
-        stored: what the loss reads of it, for the rows of train; None: it reads each batch.
+        tokens: by its tokenizer; as train, those of all rows that the student is trained on.
+        stored: what the loss reads of it, for these rows; None: it reads each batch.
     """
 
     layers: Mapping[int, int]
@@ -48,7 +48,7 @@ class FeatureSource:
         Args:
             distillation: names the loss and its weight.
             student: an untrained one.
-            tokens: of train, by the student's tokenizer.
+            tokens: of the same rows, by the student's tokenizer.
             compute: whether a live teacher has the speed-ups.
             seed: of the projections.
             half: a live teacher computes in bfloat16.

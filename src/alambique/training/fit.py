@@ -193,7 +193,7 @@ def prepare(
         labelled=len(rows.train),
         epoch_rows=rows.epoch_rows,
         section=section,
-        stopping=Stopping(rows.task.verdict_metric, settings.patience, stop_after),
+        stopping=Stopping(rows.task.verdict_metric, settings.patience, stop_after, distillation.features_first),
         split_by_length=speedups is not None and not speedups.real_tokens,
         task=rows.task,
         loss=distillation.loss,
@@ -201,6 +201,7 @@ def prepare(
         hard_label_weight=distillation.hard_label_weight,
         label_order=rows.label_order,
         features=term,
+        features_first=distillation.features_first,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(CheckpointCallback(trainer, request or StopRequest()))
@@ -209,7 +210,7 @@ def prepare(
 
 def _train_dataset(rows: TrainingRows, model: PreTrainedModel, term: FeatureTerm | None) -> TokenDataset | ViewsDataset:
     source = rows.features
-    stored = None if source is None or source.stored is None else source.stored.for_rows(rows.train.ids)
+    stored = None if source is None or source.stored is None else source.stored.for_rows(rows.row_ids)
     live = None
     if source is not None and term is not None and term.teacher is not None:
         live = (term.teacher.model, source.tokens["train"])

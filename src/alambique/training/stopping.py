@@ -22,6 +22,7 @@ class Stopping:
         metric: of valid; larger is better.
         patience: epochs in a row without a better value than before; None for no such limit.
         after: epochs in all; None for as many as planned.
+        labelless: epochs at the beginning that learn from no label: patience begins after them.
 
     Example:
         >>> from alambique.training.stopping import Stopping
@@ -33,6 +34,7 @@ class Stopping:
     metric: str
     patience: int | None = None
     after: int | None = None
+    labelless: int = 0
 
     def is_due(self, log: Sequence[dict[str, Any]]) -> bool:
         """Whether to stop now.
@@ -43,9 +45,10 @@ class Stopping:
         values = [entry[f"eval_{self.metric}"] for entry in log if _SCORED in entry]
         if self.after is not None and len(values) >= self.after:
             return True
-        if self.patience is None or not values:
+        counted = values[self.labelless :]
+        if self.patience is None or not counted:
             return False
-        return len(values) - 1 - values.index(max(values)) >= self.patience
+        return len(counted) - 1 - counted.index(max(counted)) >= self.patience
 
 
 def scored_epochs(log: Sequence[dict[str, Any]]) -> int:
