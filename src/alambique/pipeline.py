@@ -85,9 +85,9 @@ def distill(
     Example:
         >>> from alambique import Recipe, distill
         >>> recipe = Recipe.load("quickstart", (
-        ...     "data.max_rows=60", "teacher.allow_weak=true", "export.formats=[]",
+        ...     "data.max_rows=60", "data.unlabelled=null", "teacher.allow_weak=true", "export.formats=[]",
         ...     "teacher.from_scratch={layers: 1, width: 16, heads: 1, vocabulary: 300}", "teacher.epochs=1",
-        ...     "student.from_scratch={layers: 1, width: 16, heads: 1}", "student.epochs=1",
+        ...     "student.from_scratch={layers: 1, width: 16, heads: 1}", "student.epochs=1", "student.seeds=1",
         ... ))
         >>> report = distill(recipe, "runs/tiny")
         >>> sorted(report["models"])

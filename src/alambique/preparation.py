@@ -97,8 +97,8 @@ def prepare(
     with_test: bool = True,
 ) -> Job:
     """Read the data, find and check the models, and store rows and tokens; nothing is trained."""
-    splits = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
-    splits = splits if with_test else splits.without_test()
+    whole = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
+    splits = whole if with_test else whole.without_test()
     source = locate_unlabelled(recipe.data)
     check_unlabelled_train(recipe, splits)
     check_loss(recipe.distillation, recipe.student, splits)
@@ -112,7 +112,8 @@ def prepare(
     idle = unused_devices()
     if idle:
         reporter.say(f"{idle} more GPUs are here; training uses one")
-    unlabelled = None if source is None else store_unlabelled(run, source, splits, reporter)
+    # a text of test is left out where test is not looked at too: a trial of a sweep and the run of its recipe are the same
+    unlabelled = None if source is None else store_unlabelled(run, source, whole, reporter)
     views = views_of(run, recipe, splits, replacer, reporter)
     tokens = tokenize(run, recipe, splits, inits, student, reporter, views=views, unlabelled=unlabelled)
     job = Job(recipe, splits, inits, student, tokens, layers, unlabelled, views)

@@ -11,8 +11,9 @@ from processes import Slice
 from alambique.run.layout import MODELS, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED
 from alambique.run.manifest import MANIFEST
 
-# the quickstart recipe with fewer rows and epochs; several epochs remain, so that there are some to go on from
-SHORT = ("data.max_rows=240", "teacher.epochs=3", "student.epochs=3", "teacher.allow_weak=true")
+# the quickstart recipe with fewer rows and trainings; several epochs remain, so that there are some to go on from
+SHORT = ("data.max_rows=240", "data.unlabelled=null", "teacher.epochs=3", "student.epochs=3", "student.seeds=1",
+         "teacher.allow_weak=true")  # fmt: skip
 RECIPES = {
     "plain": (*SHORT, "export.formats=[]"),
     "exported": SHORT,

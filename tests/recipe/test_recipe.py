@@ -52,7 +52,8 @@ def test_the_shipped_recipes_have_a_line_each():
         "liar-small": "LIAR with the MiniLM encoder that a package carries (extra: offline) and a 3-layer DistilBERT "
         "student",
         "liar-three": "As liar, three-way: true, false, or no basis for a conclusion",
-        "quickstart": "Embedded claims and tiny models made from scratch: the whole pipeline in about 90 seconds, offline",
+        "quickstart": "Embedded claims, a few with labels and many without, and tiny models: the whole pipeline in about "
+        "80 seconds, offline",
     }
 
 
@@ -84,13 +85,11 @@ def test_shipped_quickstart():
     recipe = Recipe.load("quickstart")
     assert recipe.data.source == "quickstart"
     assert recipe.data.label_order == ("pants-fire", "false", "barely-true", "half-true", "mostly-true", "true")
-    assert recipe.teacher.from_scratch == TeacherScratch(
-        architecture="bert", layers=2, width=128, heads=4, vocabulary=1000
-    )
-    assert recipe.student.from_scratch == Scratch(architecture="distilbert", layers=2, width=64, heads=2)
-    assert recipe.teacher.model is None
-    assert recipe.student.model is None
-    assert recipe.teacher.learning_rate == 0.001
+    assert recipe.data.unlabelled == "quickstart"
+    assert recipe.teacher.model == "package:alambique/recipes/quickstart_encoder"
+    assert recipe.student.from_teacher == FromTeacher(architecture="distilbert", layers=1)
+    assert recipe.teacher.learning_rate == recipe.student.learning_rate == 0.001
+    assert recipe.student.seeds == 3
 
 
 def test_the_embedded_set_has_one_name():
@@ -578,16 +577,18 @@ def test_a_form_that_is_set_displaces_the_shipped_one(override, form, value):
     assert student.epochs == 9
 
 
-def test_a_model_that_is_set_displaces_a_form_of_keys():
-    recipe = Recipe.load("quickstart", ("teacher.model=acme/teacher", "student.model=acme/student"))
-    assert (recipe.teacher.model, recipe.teacher.from_scratch) == ("acme/teacher", None)
-    assert (recipe.student.model, recipe.student.from_scratch) == ("acme/student", None)
+def test_a_form_that_is_set_displaces_the_one_that_is_there():
+    recipe = Recipe.load(
+        "quickstart", ("teacher.from_scratch={layers: 1, width: 4, heads: 2}", "student.model=acme/student")
+    )
+    assert (recipe.teacher.model, recipe.teacher.from_scratch) == (None, TeacherScratch(layers=1, width=4, heads=2))
+    assert (recipe.student.model, recipe.student.from_teacher) == ("acme/student", None)
     assert recipe.teacher.learning_rate == 0.001  # only the form went
 
 
 def test_a_key_of_the_shipped_form_keeps_the_others():
-    assert Recipe.load("quickstart", ("student.from_scratch.layers=5",)).student.from_scratch == Scratch(
-        layers=5, width=64, heads=2
+    assert Recipe.load("quickstart", ("student.from_teacher.layers=2",)).student.from_teacher == FromTeacher(
+        architecture="distilbert", layers=2
     )
 
 
@@ -620,7 +621,7 @@ def test_the_default_model_comes_back_when_the_only_form_is_null():
     assert Recipe.load("liar-small", ("student.from_teacher=null",)).student.model == (
         "distilbert/distilbert-base-uncased"
     )
-    assert Recipe.load("quickstart", ("teacher.from_scratch=null",)).teacher.model == "google-bert/bert-base-uncased"
+    assert Recipe.load("quickstart", ("teacher.model=null",)).teacher.model == "google-bert/bert-base-uncased"
 
 
 # ---- mistakes

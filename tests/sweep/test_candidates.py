@@ -10,7 +10,7 @@ def test_the_recipe_of_a_trial_has_its_values():
     candidates = Candidates.load("quickstart", ["student.epochs=2,4", "distillation.loss=kl,dkd"], ["seeds=[3]"])
     recipe = candidates.recipe(("4", "dkd"))
     assert (recipe.student.epochs, recipe.distillation.loss.name, recipe.seeds) == (4, "dkd", (3,))
-    assert candidates.base.student.epochs == 10
+    assert candidates.base.student.epochs == 3
     assert not candidates.has_range
 
 

@@ -16,7 +16,7 @@ from alambique.sweep.candidates import Candidates
 from alambique.sweep.folder import trial_folder
 from alambique.sweep.search import sweep
 from alambique.sweep.trial import PrunedError, Scored
-from conftest import Stages
+from conftest import Stages, rows, write_jsonl
 
 VALID = Split("valid", tuple("abcdefgh"), tuple("abcdefgh"), None, np.array([0, 1] * 4))
 
@@ -71,6 +71,23 @@ def test_trials_share_teachers_and_go_on_after_an_interruption(tiny_recipe, tmp_
     report = distill(best, trial_folder(out, result.best), reporter=last)
     assert [name for name in last.begun if not name.startswith("scoring")] == ["undistilled (seed 0)", "benchmark"]
     assert report["models"]["student"]["valid"]["macro_f1"]["mean"] == pytest.approx(result.winner.valid.mean)
+
+
+def test_unlabelled_text_that_is_also_in_test_is_left_out_of_trials(tiny_recipe, tmp_path, data_folder):
+    raw, texts = tiny_recipe(teacher={"allow_weak": True}), [row["text"] for row in rows(20, 77)]
+    in_test = [json.loads(line) for line in (data_folder / "test.jsonl").read_text().splitlines()][:5]
+    write_jsonl(tmp_path / "more.jsonl", [*({"text": f"{text} again"} for text in texts), *in_test])
+    raw["data"]["unlabelled"] = str(tmp_path / "more.jsonl")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(raw))
+    out, last = tmp_path / "sweep", Stages()
+    sweep(Candidates.load(str(tmp_path / "mine.yaml"), ["distillation.temperature=1,2"]), out)
+    distill(Recipe.load(out / "best.yaml"), tmp_path / "run")
+    stored = [pq.read_table(run / "unlabelled" / "texts.parquet") for run in (trial_folder(out, 1), tmp_path / "run")]
+    assert stored[0] == stored[1]
+    assert not set(stored[0]["first"].to_pylist()) & {row["text"] for row in in_test}
+    winner = json.loads((out / "sweep.json").read_text())["best"]
+    distill(Recipe.load(out / "best.yaml"), trial_folder(out, winner), reporter=last)
+    assert not [name for name in last.begun if name.startswith(("teacher", "soft", "student"))]
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ differ: one claim in six is labelled one step off. To know a label a model must 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from alambique.data.table import Table
 
 NAME = "quickstart"
 SCALE = ("no", "few", "some", "many", "most", "all")
 LABELS = ("true", "mostly-true", "half-true", "barely-true", "false", "pants-fire")
-ROWS = {"train": 5400, "valid": 900, "test": 900}
+ROWS = {"train": 900, "valid": 900, "test": 900}
 UNLABELLED = 20_000  # claims without a label, of which those in a split or made twice are left out
 _SEED = 20260101
 _NOISE = 1 / 6
@@ -55,16 +55,8 @@ SHAPES = (
 def tables() -> dict[str, Table]:
     """Train, valid and test, the same on every machine; no claim stands in two splits."""
     maker = random.Random(_SEED)  # noqa: S311 - not for secrets
-    made: dict[str, tuple[list[str | None], list[str | None]]] = {split: ([], []) for split in ROWS}
     seen: set[str] = set()
-    for split, rows in ROWS.items():
-        claims, labels = made[split]
-        while len(claims) < rows:
-            claim, label = _claim(maker)
-            if claim not in seen:
-                seen.add(claim)
-                claims.append(claim)
-                labels.append(label)
+    made = {split: _distinct(maker, rows, seen) for split, rows in ROWS.items()}
     return {
         split: Table(f"{NAME} {split}", {"claim": claims, "label": labels}, list(range(1, len(claims) + 1)))
         for split, (claims, labels) in made.items()
@@ -77,6 +69,29 @@ def unlabelled_tables(rows: int) -> Iterator[Table]:
     for start in range(0, UNLABELLED, rows):
         claims: list[str | None] = [_claim(maker)[0] for _ in range(min(rows, UNLABELLED - start))]
         yield Table(f"{NAME} unlabelled", {"claim": claims}, list(range(start + 1, start + len(claims) + 1)))
+
+
+def more_claims(rows: int, *, without: Iterable[str]) -> tuple[list[str | None], list[str | None]]:
+    """Further claims and their labels, none of them twice, which teach what the teacher of the recipe knows beforehand.
+
+    Args:
+        rows: how many.
+        without: claims that are left out.
+    """
+    return _distinct(random.Random(_SEED + 2), rows, set(without))  # noqa: S311 - not for secrets
+
+
+def _distinct(maker: random.Random, rows: int, seen: set[str]) -> tuple[list[str | None], list[str | None]]:
+    """Claims that were not seen before, and are then, and their labels."""
+    claims: list[str | None] = []
+    labels: list[str | None] = []
+    while len(claims) < rows:
+        claim, label = _claim(maker)
+        if claim not in seen:
+            seen.add(claim)
+            claims.append(claim)
+            labels.append(label)
+    return claims, labels
 
 
 def _claim(maker: random.Random) -> tuple[str, str]:
