@@ -3,16 +3,18 @@
     python docs/make_quickstart_encoder.py [FOLDER]
 
 A real teacher has read far more than the rows of a task. This one has read 24,000 claims with labels, made by
-``alambique.data.quickstart`` as the rows of the recipe are; none of them stands in valid or test. FOLDER is by default the
-one in the package. It takes about two minutes. Another machine rounds otherwise, so the bytes differ.
+``alambique.data.quickstart`` as the rows of the recipe are. None of them stands in valid or test; some stand in train and
+among the unlabelled claims. FOLDER is by default the one in the package. It takes about two minutes. Another machine rounds
+otherwise, so the bytes differ.
 """
 
-import json
 import sys
 import tempfile
 from importlib import resources
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from transformers import BertForSequenceClassification
 
 from alambique import Recipe
@@ -31,11 +33,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         data, run = Path(temporary) / "data", Path(temporary) / "run"
         data.mkdir()
-        tables = quickstart.tables()
-        scored = [str(claim) for split in ("valid", "test") for claim in tables[split].columns["claim"]]
-        write(data / "train.jsonl", *quickstart.more_claims(ROWS, without=scored))
-        write(data / "valid.jsonl", *(tables["valid"].columns[name] for name in ("claim", "label")))
-        write(data / "test.jsonl", *(tables["test"].columns[name] for name in ("claim", "label")))
+        for split, table in (quickstart.tables() | {"train": quickstart.pretraining_table(ROWS)}).items():
+            pq.write_table(pa.table(table.columns), data / f"{split}.parquet")
         recipe = Recipe.from_dict({
             "data": {"source": str(data), "text": "claim", "label": "label", "max_length": 32},
             "teacher": {
@@ -49,12 +48,6 @@ def main() -> None:
         model.bert.half().save_pretrained(folder)
         save_tokenizer(load_tokenizer(run / "teacher", key="teacher"), folder)
     print(f"{folder}: macro-F1 on valid {100 * worth.valid['macro_f1']:.1f}")
-
-
-def write(file: Path, claims: list[str | None], labels: list[str | None]) -> None:
-    """Write a split as JSON Lines."""
-    rows = [json.dumps({"claim": claim, "label": label}) for claim, label in zip(claims, labels, strict=True)]
-    file.write_text("\n".join(rows) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

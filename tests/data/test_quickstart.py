@@ -30,6 +30,14 @@ def test_no_claim_stands_twice(tables):
     assert len(set(claims)) == len(claims) == 2700
 
 
+def test_what_the_encoder_was_trained_on_stands_in_no_split_that_is_scored(tables):
+    more = quickstart.pretraining_table(2000).columns
+    scored = {claim for split in ("valid", "test") for claim in tables[split].columns["claim"]}
+    assert len(set(more["claim"])) == len(more["label"]) == 2000
+    assert not scored & set(more["claim"])
+    assert set(more["label"]) == LABELS
+
+
 def test_every_label_stands_in_every_split(tables):
     for table in tables.values():
         found = Counter(table.columns["label"])

@@ -6,7 +6,7 @@ differ: one claim in six is labelled one step off. To know a label a model must 
 """
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from alambique.data.table import Table
 
@@ -56,11 +56,14 @@ def tables() -> dict[str, Table]:
     """Train, valid and test, the same on every machine; no claim stands in two splits."""
     maker = random.Random(_SEED)  # noqa: S311 - not for secrets
     seen: set[str] = set()
-    made = {split: _distinct(maker, rows, seen) for split, rows in ROWS.items()}
-    return {
-        split: Table(f"{NAME} {split}", {"claim": claims, "label": labels}, list(range(1, len(claims) + 1)))
-        for split, (claims, labels) in made.items()
-    }
+    return {split: _distinct(split, maker, rows, seen) for split, rows in ROWS.items()}
+
+
+def pretraining_table(rows: int) -> Table:
+    """Further claims with labels, for the encoder that the recipe's teacher starts from; none stands in valid or test."""
+    splits = tables()
+    scored = {str(claim) for name in ("valid", "test") for claim in splits[name].columns["claim"]}
+    return _distinct("pretraining", random.Random(_SEED + 2), rows, scored)  # noqa: S311 - not for secrets
 
 
 def unlabelled_tables(rows: int) -> Iterator[Table]:
@@ -71,18 +74,8 @@ def unlabelled_tables(rows: int) -> Iterator[Table]:
         yield Table(f"{NAME} unlabelled", {"claim": claims}, list(range(start + 1, start + len(claims) + 1)))
 
 
-def more_claims(rows: int, *, without: Iterable[str]) -> tuple[list[str | None], list[str | None]]:
-    """Further claims and their labels, none of them twice, which teach what the teacher of the recipe knows beforehand.
-
-    Args:
-        rows: how many.
-        without: claims that are left out.
-    """
-    return _distinct(random.Random(_SEED + 2), rows, set(without))  # noqa: S311 - not for secrets
-
-
-def _distinct(maker: random.Random, rows: int, seen: set[str]) -> tuple[list[str | None], list[str | None]]:
-    """Claims that were not seen before, and are then, and their labels."""
+def _distinct(split: str, maker: random.Random, rows: int, seen: set[str]) -> Table:
+    """Claims that are not in ``seen``, to which they are added, and their labels."""
     claims: list[str | None] = []
     labels: list[str | None] = []
     while len(claims) < rows:
@@ -91,7 +84,7 @@ def _distinct(maker: random.Random, rows: int, seen: set[str]) -> tuple[list[str
             seen.add(claim)
             claims.append(claim)
             labels.append(label)
-    return claims, labels
+    return Table(f"{NAME} {split}", {"claim": claims, "label": labels}, list(range(1, rows + 1)))
 
 
 def _claim(maker: random.Random) -> tuple[str, str]:
