@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import alambique.run.system_errors as module
-from alambique.errors import DataError, DiskError, OutOfMemoryError
+from alambique.errors import DataError, DiskError, ModelError, OutOfMemoryError
 from alambique.run.system_errors import explain_system_error
 
 FULL = (
@@ -78,6 +78,22 @@ def test_too_little_memory_names_the_keys_that_matter(tmp_path, error):
     assert str(explain_system_error(error, tmp_path)) == (
         "Memory ran out. Lower data.max_length or data.max_rows, or give the machine more; what is done is kept."
     )
+
+
+def test_lack_of_memory_is_seen_behind_a_message_that_blames_the_model(tmp_path):
+    error = ModelError("student.model: the model in /models/tiny cannot be loaded (can't start new thread).")
+    error.__cause__ = RuntimeError("can't start new thread")
+    explained = explain_system_error(error, tmp_path)
+    assert isinstance(explained, OutOfMemoryError)
+    assert str(explained) == (
+        "Memory ran out. Lower data.max_length or data.max_rows, or give the machine more; what is done is kept."
+    )
+
+
+def test_what_is_explained_already_is_not_explained_again(tmp_path):
+    explained = explain_system_error(MemoryError(), tmp_path, doing="student")
+    explained.__cause__ = MemoryError()
+    assert explain_system_error(explained, tmp_path) is None
 
 
 def test_a_folder_that_turned_read_only_is_named(tmp_path):

@@ -20,19 +20,24 @@ _SMALL = 2**26  # bytes: a disk with less is full, whatever was to be written
 
 
 def explain_system_error(error: BaseException, folder: Path, *, doing: str | None = None) -> AlambiqueError | None:
-    """The message that an error of the machine deserves; None if it is no such error, or carries a message already.
+    """The message for an error of the machine; None if it is not one, or is one of Alambique's own.
+
+    Of Alambique's own errors, those that lack of memory caused are explained too: whoever loads or tries a model cannot
+    tell a library's errors apart, and would blame the model.
 
     Args:
         error: as it was raised.
         folder: what was being written to.
         doing: the stage, where it is known.
     """
-    if isinstance(error, AlambiqueError):
+    if isinstance(error, OutOfMemoryError):
         return None
     chain = list(_chain(error))
     where = f" (in the stage {doing})" if doing else ""
     if any(isinstance(one, MemoryError) or _says(one, _MEMORY_WORDS) for one in chain):
         return OutOfMemoryError(_memory(doing))
+    if isinstance(error, AlambiqueError):
+        return None
     numbers = {one.errno for one in chain if isinstance(one, OSError)}
     full = numbers & _FULL or any(_says(one, _FULL_WORDS) for one in chain)
     if full or (_free(folder) < _SMALL and any(_says(one, _TORN_WORDS) for one in chain)):
