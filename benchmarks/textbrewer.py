@@ -159,7 +159,8 @@ def find_textbrewer() -> importlib.machinery.ModuleSpec | None:
 
 
 @cache
-def _textbrewer() -> ModuleType:
+def library() -> ModuleType:
+    """Load the installed package, and not this file."""
     spec = find_textbrewer()
     if spec is None or spec.loader is None:
         raise RuntimeError(INSTALL)
@@ -188,7 +189,7 @@ def theirs(
         matches: its ``intermediate_matches``, losses between layers.
         hidden: the teacher's hidden states of rows, (B, T, D) each, beside ``logits``.
     """
-    package, task = _textbrewer(), _task(data)
+    package, task = library(), _task(data)
     teacher, student = models(shapes)
     teacher.config.output_hidden_states = student.config.output_hidden_states = bool(matches)
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
