@@ -14,6 +14,7 @@ from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
+from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.preparation import (
     Job,
     prepare,
@@ -51,6 +52,7 @@ from alambique.stages.teacher import (
     refuse_weak,
     resolve_teachers,
 )
+from alambique.stages.vocabulary_parity import VocabularyParityInputs, compare_vocabularies
 from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import refuse_several_processes
 from alambique.training.tracking import check_tracker
@@ -230,6 +232,11 @@ def train_students(
             epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
         )  # fmt: skip
         evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
+        if taught and isinstance(start.form, CutVocabulary):
+            whole = VocabularyParityInputs(
+                model, splits.valid, max_length, start.form, start.teacher, splits.label_names, seed, splits.task
+            )
+            compare_vocabularies(run, whole, reporter)
         student = student or model
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 
@@ -17,6 +17,7 @@ from alambique.data.word_dropout import view_of
 from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
+from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.models.masked_lm import KEY as VIEWS_MODEL
 from alambique.models.masked_lm import find_masked_lm
 from alambique.models.pretrained import PretrainedFolder, load_config, recorded_pretrained
@@ -33,11 +34,13 @@ from alambique.stages.teacher import TeacherInit, first_model
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.stages.unlabelled import MixedTokenInputs, store_unlabelled, tokenize_mixed
 from alambique.stages.view_texts import ViewTextInputs, make_view_texts
+from alambique.stages.vocabulary import VocabularyInputs, choose_vocabulary
 from alambique.training.fit import unused_devices
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+WHOLE = "whole"  # the tokens of a student's own tokenizer before its vocabulary is cut
 _TRIED = 64  # rows that tokenizers are compared on
 SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
 
@@ -116,6 +119,8 @@ def prepare(
     unlabelled = None if source is None else store_unlabelled(run, source, whole, reporter)
     views = views_of(run, recipe, splits, replacer, reporter)
     tokens = tokenize(run, recipe, splits, inits, student, reporter, views=views, unlabelled=unlabelled)
+    if recipe.student.vocabulary is not None:
+        student, tokens = cut(run, recipe, splits, inits, student, tokens, reporter, views=views, unlabelled=unlabelled)
     job = Job(recipe, splits, inits, student, tokens, layers, unlabelled, views)
     store_data(run, job, reporter)
     return job
@@ -237,6 +242,7 @@ def tokenize(
 ) -> dict[str, Mapping[str, Tokens]]:  # fmt: skip
     """Token ids of all splits and views, once per tokenizer; a student without one of its own reads its teacher's."""
     tokenizers = {init.name: init.tokenizer for init in teachers} | {STUDENT: student.tokenizer}
+    uncut = recipe.student.vocabulary is not None and not isinstance(student, CutVocabulary)
     made: dict[str, Mapping[str, Tokens]] = {}
     for role, tokenizer in tokenizers.items():
         same = next((other for other in made if tokenizers[other] is tokenizer), None)
@@ -244,11 +250,39 @@ def tokenize(
             made[role] = made[same]
         elif tokenizer is not None:
             inputs = TokenInputs(tokenizer, recipe.data.max_length, splits, views)
-            made[role] = tokenize_splits(run, inputs, reporter, role=role)
+            role_there = WHOLE if role == STUDENT and uncut else role
+            made[role] = tokenize_splits(run, inputs, reporter, role=role_there)
             if unlabelled is not None:
                 mixed = MixedTokenInputs(tokenizer, recipe.data.max_length, splits.train, unlabelled)
-                made[role] = {**made[role], **tokenize_mixed(run, mixed, reporter, role=role)}
+                made[role] = {**made[role], **tokenize_mixed(run, mixed, reporter, role=role_there)}
     return made if STUDENT in made else {**made, STUDENT: made[TEACHER]}
+
+
+def cut(
+    run: RunFolder, recipe: Recipe, splits: Splits, teachers: tuple[TeacherInit, ...], form: StudentForm,
+    tokens: Mapping[str, Mapping[str, Tokens]], reporter: Reporter, *, views: tuple[Split, ...],
+    unlabelled: Unlabelled | None,
+) -> tuple[StudentForm, dict[str, Mapping[str, Tokens]]]:  # fmt: skip
+    """The form of student with the vocabulary that the recipe asks for, and the tokens that it reads; it is tried out.
+
+    Raises:
+        ModelError: the vocabulary of its tokenizer or its model cannot be cut.
+    """
+    tokenizer, size = read_with(form, teachers[0]), recipe.student.vocabulary
+    inputs = VocabularyInputs(
+        tokenizer=tokenizer, size=cast("Literal['auto'] | int", size), max_length=recipe.data.max_length,
+        train=splits.train, valid=splits.valid, views=views, unlabelled=unlabelled, tokens=tokens[STUDENT],
+    )  # fmt: skip
+    kept = choose_vocabulary(run, inputs, reporter)
+    if len(kept.ids) == kept.whole:
+        return form, dict(tokens)
+    made = CutVocabulary(form, kept.digest, kept, tokenizer)
+    first = teachers[0]
+    if first.answers is None:
+        with torch.random.fork_rng():
+            untrained(recipe, splits, first, made, lambda: first_model(first, splits.label_names, seed=recipe.seeds[0]))
+    own = tokenize(run, recipe, splits, (), made, reporter, views=views, unlabelled=unlabelled)
+    return made, {**tokens, **own}
 
 
 def store_data(run: RunFolder, job: Job, reporter: Reporter) -> None:

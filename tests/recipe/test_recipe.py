@@ -141,6 +141,7 @@ def test_defaults():
             "model": "distilbert/distilbert-base-uncased",
             "from_teacher": None,
             "from_scratch": None,
+            "vocabulary": None,
             "epochs": 6,
             "batch_size": 32,
             "gradient_accumulation": 1,
@@ -740,6 +741,12 @@ def test_views_are_a_number_or_a_mapping(views, plain):
         ({**LEAST, "soft_labels": {"views": 2}, "distillation": {"features": "hidden"}},
          "distillation: features are those of the rows themselves, and soft_labels.views makes further versions of them; "
          "set soft_labels.views to 1, or distillation.features to null."),
+        ({**LEAST, "student": {"vocabulary": 9000}, "distillation": {"features": "hidden"}},
+         "distillation: features compare the tokens of student and teacher, and a student.vocabulary of 9000 reads some "
+         "texts in other tokens; set student.vocabulary to auto."),
+        ({**LEAST, "student": {"vocabulary": 0}}, "student.vocabulary: must be auto, null or a whole number from 1, not 0."),
+        ({**LEAST, "student": {"vocabulary": True}},
+         "student.vocabulary: must be auto, null or a whole number from 1, not true."),
         ({**LEAST, "seeds": []}, "seeds: must have at least 1 item, not 0."),
         ({**LEAST, "seeds": [4, 4]}, "seeds: names a seed twice."),
         ({**LEAST, "seeds": 3}, "seeds: must be a list, not 3."),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.predictions import twins
 from alambique.artefacts.splits import Splits
@@ -23,7 +23,8 @@ from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.doctor.batches import sample
 from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
-from alambique.doctor.examine import examine, examine_answers, of_all_teachers
+from alambique.doctor.cut_student import cut_form
+from alambique.doctor.examine import examine_teachers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
 from alambique.doctor.teacher_cost import TeacherCost, with_copies
 from alambique.doctor.view_cost import view_cost
@@ -125,7 +126,8 @@ def diagnose(
         try:
             inits = teachers(recipe, splits)
             requests = _requests(inits, splits)
-            form = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+            whole = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+            form = cut_form(recipe, whole, read_with(whole, inits[0]), splits)
             replacer = views_model(recipe)
         except MisfitError as error:  # nothing can be computed with such a model
             problem = error.problem[0].upper() + error.problem[1:]
@@ -147,23 +149,9 @@ def diagnose(
                 recipe.distillation, recipe.compute, (models[0], student), (tokenizers[0], student_tokenizer), segments
             )
         reporter.say("doctor: examines them")
-        student_collator = DataCollatorWithPadding(student_tokenizer)
-        about = {
-            init.name: examine(
-                model, student, splits, None, DataCollatorWithPadding(tokenizer), student_collator=student_collator,
-                max_length=recipe.data.max_length, metadata=recipe.data.metadata,
-                teacher_trained=not init.settings.fine_tune,
-            )
-            for model, tokenizer, init in zip(models, tokenizers, inits, strict=True)
-        }  # fmt: skip
-        about |= {
-            init.name: examine_answers(
-                init.answers.known, student, splits, student_collator, max_length=recipe.data.max_length,
-                metadata=recipe.data.metadata,
-            )
-            for init in answering if init.answers is not None
-        }  # fmt: skip
-        findings = of_all_teachers(about)
+        findings = examine_teachers(
+            recipe, splits, dict(zip(inits, models, strict=True)), answering, student, student_tokenizer
+        )
         reporter.say("doctor: measures a few batches of each")
         device = to_device(models[0] if models else student).device
         costs, features = _teacher_costs(inits, models, term, recipe, splits, unlabelled)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
@@ -25,6 +26,8 @@ from alambique.doctor.batches import Collator, reader, tokenizer_of
 from alambique.doctor.setup import Setup
 from alambique.findings import Finding
 from alambique.models.labels import label_names_of
+from alambique.recipe.recipe import Recipe
+from alambique.stages.teacher import TeacherInit
 
 MODULES = (  # in the order of their findings
     check_labels,
@@ -143,6 +146,31 @@ def examine_answers(
     with torch.random.fork_rng():
         findings = [*check_answers.check(setup), *check_soft_labels.check(setup), *_examine_student(setup)]
         return [*findings, *check_rows.check(setup)]
+
+
+def examine_teachers(
+    recipe: Recipe, splits: Splits, teachers: dict[TeacherInit, PreTrainedModel], answering: list[TeacherInit],
+    student: PreTrainedModel, student_tokenizer: PreTrainedTokenizerBase,
+) -> list[Finding]:  # fmt: skip
+    """What is found about each teacher beside the student."""
+    collator = DataCollatorWithPadding(student_tokenizer)
+    max_length, metadata = recipe.data.max_length, recipe.data.metadata
+    about = {
+        init.name: examine(
+            model, student, splits, None, DataCollatorWithPadding(cast("PreTrainedTokenizerBase", init.tokenizer)),
+            student_collator=collator, max_length=max_length, metadata=metadata,
+            teacher_trained=not init.settings.fine_tune,
+        )
+        for init, model in teachers.items()
+    }  # fmt: skip
+    about |= {
+        init.name: examine_answers(
+            init.answers.known, student, splits, collator, max_length=max_length, metadata=metadata
+        )
+        for init in answering
+        if init.answers is not None
+    }
+    return of_all_teachers(about)
 
 
 def of_all_teachers(findings: Mapping[str, Sequence[Finding]]) -> list[Finding]:

@@ -163,6 +163,19 @@ class Recipe(Section):
             )
         return value
 
+    @field_validator("distillation")
+    @classmethod
+    def _features_of_the_same_tokens(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        student, loss = info.data.get("student"), value.features
+        if loss is not None and not loss.first_only and isinstance(student, Student):
+            size = student.vocabulary
+            if size not in (None, "auto"):
+                raise ValueError(
+                    f"features compare the tokens of student and teacher, and a student.vocabulary of {size} reads some "
+                    "texts in other tokens; set student.vocabulary to auto"
+                )
+        return value
+
     def student_seeds(self, seed: int) -> tuple[int, ...]:
         """Seeds of the trainings of student and twin that belong to a seed of the run, which is the first of them.
 

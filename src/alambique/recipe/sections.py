@@ -280,6 +280,13 @@ class Teacher(Training):
         return value
 
 
+def _vocabulary(value: Any) -> Any:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    if value not in (None, "auto") and not (number and value >= 1):
+        raise ValueError("must be auto, null or a whole number from 1")
+    return value
+
+
 class Student(Training):
     """The small model: a checkpoint, some of the teacher's layers, or one from scratch."""
 
@@ -289,6 +296,10 @@ class Student(Training):
     """Some of the teacher's layers: `{architecture: same, layers: 3}`."""
     from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
+    vocabulary: Annotated[int | Literal["auto"] | None, BeforeValidator(_vocabulary)] = None
+    """`auto`: the student has embeddings for the tokens of train and unlabelled text alone, which makes it
+    smaller; other words are read in smaller pieces. A number: at most so many tokens, the most frequent first. null: those
+    of its tokenizer. See [vocabulary.md](vocabulary.md)."""
     epochs: Bounded = 6
     """As for the teacher; the undistilled twin trains for as many as its student made."""
     seeds: Annotated[int, Field(ge=1, le=100)] = 1

@@ -23,6 +23,7 @@ from alambique.report.schema import DataReport, Environment, Report, Seeds
 from alambique.report.soft_label_report import SoftLabelReport
 from alambique.report.teacher_notes import teacher_notes
 from alambique.report.verdict_report import Verdict
+from alambique.report.vocabulary_notes import vocabulary_notes
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
 from alambique.run.layout import (
@@ -69,6 +70,7 @@ def collect_report(results: RunResults) -> Report:
             notes=(
                 *splits.notes,
                 *_unlabelled(run, recipe),
+                *vocabulary_notes(run, run.seeds_of(recipe)[results.best], recipe),
                 *teacher_notes(run, recipe, splits.label_names),
                 *_weakness(recipe, models, splits),
             ),

@@ -12,6 +12,7 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import RecipeError
 from alambique.evaluation.tasks import TASKS
+from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.models.from_pretrained import KEY, FromPretrained
 from alambique.models.from_scratch import FromScratch
 from alambique.models.from_teacher import FromTeacherLayers
@@ -54,6 +55,12 @@ def recorded_student(run: RunFolder, section: Student, surroundings: Surrounding
 
     A checkpoint that is not here any more counts as the one that the run recorded.
     """
+    whole = _recorded_whole(run, section, surroundings)
+    cut = run.recorded_key(STUDENT).get("inputs", {}).get("vocabulary") if section.vocabulary is not None else None
+    return whole if cut is None else CutVocabulary(whole, cut)
+
+
+def _recorded_whole(run: RunFolder, section: Student, surroundings: Surroundings) -> StudentForm:
     if section.from_scratch is not None and surroundings.train is not None:
         return FromScratch(section.from_scratch, alone=True)  # its tokenizer is in the run
     if section.model is None:
