@@ -10,6 +10,7 @@ from alambique.artefacts.predictions import weight_bytes
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import MIXED, Tokens
 from alambique.artefacts.unlabelled import Unlabelled
+from alambique.data.class_names import check_class_names
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled
 from alambique.data.unlabelled_train import check_unlabelled_train
@@ -100,8 +101,7 @@ def prepare(
     whole = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
     splits = whole if with_test else whole.without_test()
     source = locate_unlabelled(recipe.data)
-    check_unlabelled_train(recipe, splits)
-    check_loss(recipe.distillation, recipe.student, splits)
+    check_against_data(recipe, splits)
     inits = teachers(recipe, splits)
     student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
     layers = feature_layers(recipe, splits, inits[0], student)
@@ -119,6 +119,18 @@ def prepare(
     job = Job(recipe, splits, inits, student, tokens, layers, unlabelled, views)
     store_data(run, job, reporter)
     return job
+
+
+def check_against_data(recipe: Recipe, splits: Splits) -> None:
+    """Refuse a recipe whose keys do not fit the rows and labels that there are.
+
+    Raises:
+        DataError: train has no labels, and the teacher needs them.
+        RecipeError: the message names the key.
+    """
+    check_unlabelled_train(recipe, splits)
+    check_class_names(recipe, splits)
+    check_loss(recipe.distillation, recipe.student, splits)
 
 
 def views_model(recipe: Recipe) -> PretrainedFolder | None:

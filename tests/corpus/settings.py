@@ -47,6 +47,12 @@ CASES = {
     "endpoint-small-budget": setting(
         "teacher.endpoint={url: 'http://h/v1', model: m, max_requests: 83}", command="doctor",
     ),
+    # ---- weights of classes
+    "class-weights-word": setting("student.class_weights=balance"),
+    "class-weights-negative": setting("teacher.class_weights={good: -1}"),
+    "class-weights-unknown-label": setting("student.class_weights={goood: 2}"),
+    "class-weights-unknown-label-doctor": setting("teacher.class_weights={goood: 2}", command="doctor"),
+    "class-weights-no-hard-labels": setting("student.class_weights=balanced", "distillation.hard_label_weight=0"),
     # ---- a list of teachers
     "teachers-empty": setting("teacher=[]"),
     "teachers-of-names": setting("teacher=[a/b, c/d]"),

@@ -135,6 +135,7 @@ def test_defaults():
             "warmup": 0.1,
             "weight_decay": 0.01,
             "patience": None,
+            "class_weights": None,
             "allow_weak": False,
         },
         "student": {
@@ -149,6 +150,7 @@ def test_defaults():
             "warmup": 0.1,
             "weight_decay": 0.01,
             "patience": None,
+            "class_weights": None,
             "seeds": 1,
         },
         "soft_labels": {

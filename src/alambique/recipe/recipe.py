@@ -154,6 +154,18 @@ class Recipe(Section):
 
     @field_validator("distillation")
     @classmethod
+    def _weighs_what_is_weighed(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        student = info.data.get("student")
+        weighed = isinstance(student, Student) and student.class_weights is not None
+        if weighed and max(ends_of(value.hard_label_weight)) == 0:
+            raise ValueError(
+                "hard_label_weight is 0, so student.class_weights, which weighs hard labels alone, would not reach the "
+                "student; set it above 0, or student.class_weights to null"
+            )
+        return value
+
+    @field_validator("distillation")
+    @classmethod
     def _features_of_one_view(cls, value: Distillation, info: ValidationInfo) -> Distillation:
         labelling = info.data.get("soft_labels")
         if value.features is not None and isinstance(labelling, SoftLabelling) and labelling.views.count > 1:

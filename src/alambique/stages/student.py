@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alambique.artefacts.contradicted import Trust
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
@@ -26,6 +28,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.class_weights import class_weights, row_weights
 from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import HARD_ONLY, fit
 from alambique.training.rows import TrainingRows, View
@@ -161,7 +164,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
         inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
         features=inputs.features, mixed_ids=labels.ids if mixed and labels is not None else None,
         epoch_rows=inputs.epoch_rows,
-        views=_views(inputs), hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
+        views=_views(inputs), hard_label_weights=_hard_label_weights(inputs),
     )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
@@ -169,6 +172,16 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
             seed=inputs.seed, work=work, step=step, distillation=inputs.distillation or HARD_ONLY,
             stop_after=inputs.stop_after,
         )  # fmt: skip
+
+
+def _hard_label_weights(inputs: StudentInputs) -> np.ndarray | None:
+    """(rows of train,) float32: of the class of each row, times how far its label is trusted; None: 1 for all."""
+    labels = inputs.train.labels
+    by_class = row_weights(class_weights(inputs.settings.class_weights, labels, inputs.label_names), labels)
+    if inputs.trust is None:
+        return by_class
+    trusted = inputs.trust.weights(inputs.train.ids)
+    return trusted if by_class is None else trusted * by_class
 
 
 def _views(inputs: StudentInputs) -> tuple[View, ...]:

@@ -43,6 +43,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import TEACHER, TEACHERS, teacher_folder
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.class_weights import class_weights, row_weights
 from alambique.training.fit import fit
 from alambique.training.rows import TrainingRows
 
@@ -291,7 +292,11 @@ def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: 
     tokens = dict(inputs.tokens)
     if inputs.learnt is not None:
         tokens["train"] = tokens["train"].take(inputs.learnt)
-    rows = TrainingRows(inputs.train, inputs.valid, tokens, task=TASKS[inputs.task])
+    weights = class_weights(inputs.settings.class_weights, inputs.train.labels, inputs.label_names)
+    rows = TrainingRows(
+        inputs.train, inputs.valid, tokens, task=TASKS[inputs.task],
+        hard_label_weights=row_weights(weights, inputs.train.labels),
+    )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
             seed=inputs.seed, work=work, step=step, section=section)  # fmt: skip

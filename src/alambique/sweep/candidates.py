@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from alambique.artefacts.splits import Splits
 from alambique.data.load import load_splits, locate
-from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.errors import RecipeError
-from alambique.preparation import surroundings, views_model
+from alambique.preparation import check_against_data, surroundings, views_model
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Data, Training
-from alambique.stages.student import check_loss, resolve_student
+from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, resolve_teachers
 from alambique.sweep.space import Range, Space, Values
 
@@ -93,13 +92,12 @@ class Candidates:
             data = recipe.data.model_dump_json()
             if data not in splits:
                 splits[data] = _splits(recipe.data)
-            check_unlabelled_train(recipe, splits[data])
+            check_against_data(recipe, splits[data])
             forms = [*map(_form, recipe.teachers)]
             made_from = f"{data}{forms}{recipe.soft_labels.model_dump_json()}"
             if made_from not in teachers:
                 teachers[made_from] = resolve_teachers(recipe, splits[data])
                 views_model(recipe)
-            check_loss(recipe.distillation, recipe.student, splits[data])
             pupil = f"{made_from}{_form(recipe.student)}"
             if pupil not in students:
                 resolve_student(recipe.student, surroundings(recipe, splits[data], teachers[made_from][0]))
