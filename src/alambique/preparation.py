@@ -15,7 +15,8 @@ from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled
 from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.data.word_dropout import view_of
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS, task_of
 from alambique.export.trial import try_export
 from alambique.findings import Finding
 from alambique.models.masked_lm import KEY as VIEWS_MODEL
@@ -66,6 +67,11 @@ class Job:
     feature_layers: Mapping[int, int]
     unlabelled: Unlabelled | None = None
     views: tuple[Split, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """How the rows are decided and scored, and epochs chosen."""
+        return task_of(self.splits, self.recipe.verdict)
 
     @property
     def epoch_rows(self) -> int | None:

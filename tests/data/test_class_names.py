@@ -1,5 +1,7 @@
 """Labels that a recipe names must be labels of the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,11 @@ def refusal(made, rows):
             {"teacher": [{"model": "a/b"}, {"model": "c/d", "class_weights": {"fakes": 2.0}}]},
             "teacher.1.class_weights",
         ),
+        ({"verdict": {"metric": {"name": "f1", "class": "fakes"}}}, "verdict.metric.class"),
+        (
+            {"verdict": {"metric_for_best_epoch": {"name": "average_precision", "class": "fakes"}}},
+            "verdict.metric_for_best_epoch.class",
+        ),
     ],
 )  # fmt: skip
 def test_a_label_that_no_row_has_is_refused_with_the_one_that_was_meant(sections, key):
@@ -61,3 +68,12 @@ def test_weights_of_labels_that_train_does_not_have():
 
 def test_labels_of_the_data_pass():
     check_class_names(recipe(teacher={"class_weights": {"fake": 3.0}}, student={"class_weights": "balanced"}), splits())
+
+
+@pytest.mark.parametrize("metric", ["quadratic_weighted_kappa", "mean_absolute_error"])
+def test_a_figure_of_steps_needs_an_order(metric):
+    made = recipe(verdict={"metric": metric})
+    assert refusal(made, splits()) == (
+        f"verdict.metric is {metric}, which needs labels in order: give data.label_order, the lowest first."
+    )
+    check_class_names(made, replace(splits(), ordinal=True))

@@ -173,6 +173,7 @@ def test_defaults():
             "unlabelled_ratio": "all",
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
+        "verdict": {"metric": "macro_f1", "metric_for_best_epoch": None},
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,

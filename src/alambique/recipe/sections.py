@@ -220,7 +220,7 @@ class Training(Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Weight decay of AdamW."""
     patience: Bounded | None = None
-    """Stops after this many epochs in a row without a better macro-F1 on valid; `epochs` is then the maximum. null: trains
+    """Stops after this many epochs in a row without a better metric on valid; `epochs` is then the maximum. null: trains
     all epochs."""
     class_weights: ClassWeights = None
     """Weights of the hard labels by class ([imbalance.md](imbalance.md)): `balanced` (rows / (classes · rows of the class),
@@ -259,7 +259,7 @@ class Teacher(Training):
     fine_tune: bool = True
     """False: the model is a finished classifier whose label names are those of the data."""
     epochs: Bounded = 3
-    """Passes over train; the epoch with the best macro-F1 on valid is selected."""
+    """Passes over train; the epoch that is best on valid is selected (`verdict.metric_for_best_epoch`)."""
     allow_weak: bool = False
     """True: continue with a teacher that is not better than guessing on valid, by macro-F1 and by accuracy."""
 

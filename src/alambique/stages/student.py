@@ -13,7 +13,7 @@ from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import RecipeError
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
 from alambique.models.from_pretrained import KEY, FromPretrained
 from alambique.models.from_scratch import FromScratch
 from alambique.models.from_teacher import FromTeacherLayers
@@ -137,7 +137,7 @@ class StudentInputs(Inputs):
     valid: Split = keyed("inputs", "valid", value=lambda split: split.digest)
     label_names: tuple[str, ...] = keyed("inputs", "labels")
     label_order: tuple[int, ...] | None = keyed(value=_order_key)
-    task: str = keyed(value=lambda task: TASKS[task].key())
+    task: Task = keyed(value=lambda task: task.key())
     seed: int = keyed("seed")
     stop_after: int | None = keyed(value=_after_key)
     epoch_rows: int | None = keyed(value=_epoch_rows_key)
@@ -161,7 +161,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
     mixed = labels is not None and len(labels.ids) > len(inputs.train)  # its rows are in the order of the tokens
     logits = None if labels is None else labels.logits if mixed else labels.for_rows(inputs.train.ids)
     rows = TrainingRows(
-        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
+        inputs.train, inputs.valid, inputs.tokens, logits, task=inputs.task, label_order=inputs.label_order,
         features=inputs.features, mixed_ids=labels.ids if mixed and labels is not None else None,
         epoch_rows=inputs.epoch_rows,
         views=_views(inputs), hard_label_weights=_hard_label_weights(inputs),
@@ -199,7 +199,7 @@ def twin_settings(section: Student, student: Artefact) -> tuple[Student, int | N
 
 def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
-    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
+    compute: Compute, *, task: Task, distillation: Distillation | None, soft_labels: SoftLabels | None,
     features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
     epoch_rows: int | None = None,
     trust: Trust | None = None, views: tuple[Split, ...] = (), view_labels: tuple[SoftLabels, ...] = (),
@@ -217,6 +217,7 @@ def make_student(
         splits: the rows.
         tokens: of train and valid, by the student's tokenizer.
         compute: precision and speed-ups.
+        task: how epochs are chosen.
         distillation: loss, temperature, mixture; None for the twin.
         soft_labels: of train, or of train and the unlabelled rows behind it; None for the twin.
         features: the teacher of a feature loss; None for the twin, and where there is none.
@@ -234,7 +235,7 @@ def make_student(
     inputs = StudentInputs(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
-        label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
+        label_order=tuple(range(len(splits.label_names))) if ordered else None, task=task, seed=seed,
         stop_after=stop_after, epoch_rows=epoch_rows, features=features, trust=trust, views=views,
         view_labels=view_labels, tokens=tokens,
     )  # fmt: skip

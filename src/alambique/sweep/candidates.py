@@ -9,6 +9,7 @@ from alambique.errors import RecipeError
 from alambique.preparation import check_against_data, surroundings, views_model
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Data, Training
+from alambique.recipe.verdict import MeanAbsoluteError
 from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, resolve_teachers
 from alambique.sweep.space import Range, Space, Values
@@ -43,6 +44,7 @@ class Candidates:
         space = Space.parse(over, sets)
         loaded = cls(name, tuple(sets), space, Recipe.load(name, tuple(sets)))
         loaded._refuse_unfit()
+        loaded._refuse_incomparable()
         return loaded
 
     def recipe(self, values: Values) -> Recipe:
@@ -61,6 +63,19 @@ class Candidates:
             messages = list(problems.values())
             more = [f"and {len(messages) - _LISTED} more"] if len(messages) > _LISTED else []
             raise RecipeError("\n".join([*messages[:_LISTED], *more]))
+
+    def _refuse_incomparable(self) -> None:
+        """Trials are compared by one figure, of which more is better."""
+        key = next((key for key in self.space.keys if f"{key}.".startswith("verdict.metric.")), None)
+        if key is not None:
+            raise RecipeError(f"--over {key}: trials are compared by this figure. Leave the key out of --over.")
+        for name in ("metric", "for_best_epoch"):
+            if isinstance(getattr(self.base.verdict, name), MeanAbsoluteError):
+                chosen = "metric" if name == "metric" else "metric_for_best_epoch"
+                raise RecipeError(
+                    f"A sweep compares figures of which more is better, and verdict.{chosen} is mean_absolute_error. Sweep "
+                    f"with --set verdict.{chosen}=quadratic_weighted_kappa."
+                )
 
     def _alone(self) -> Iterator[str]:
         for dimension in self.space.dimensions:
