@@ -208,7 +208,9 @@ class _Kept:
             return None
         task, labels = self.task, self.splits.valid.labels
         pairs = zip(self.logits, other.logits, strict=True)
-        return _part(interval_over([task.gain(mine, theirs, labels) for mine, theirs in pairs], self.students), -1.0)
+        return _part(
+            interval_over([task.gain(mine, theirs, labels) for mine, theirs in pairs], self.students), -task.reach
+        )
 
 
 def _facts(scored: Scored) -> dict[str, Any]:
@@ -218,7 +220,11 @@ def _facts(scored: Scored) -> dict[str, Any]:
     rows = [ScoredRows(each, labels, each) for each in scored.logits]
     over = None if contributions is None else interval_over([contributions(each) for each in rows], scored.students)
     mean = float(np.mean(scored.values))
-    valid = parts.Interval(mean=mean, low=None, high=None) if over is None else _part(over, 0.0)
+    valid = (
+        parts.Interval(mean=mean, low=None, high=None)
+        if over is None
+        else _part(over, task.metrics[task.verdict_metric].least)
+    )
     return {
         "valid": valid.model_dump(), "epochs": list(scored.epochs), "metric": task.verdict_metric, "rows": len(labels),
     }  # fmt: skip
