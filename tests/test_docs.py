@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from alambique.losses.prediction import LOSSES, Loss, PredictionLoss
 from alambique.recipe.distillation import Distillation
 from alambique.recipe.recipe import Recipe, shipped_recipes
-from alambique.recipe.reference import _choices, _rows, meaning, page
+from alambique.recipe.reference import _choices, _kinds, _rows, meaning, page
 from alambique.recipe.sections import DEFAULT_STUDENT, Student, Training
 from conftest import LABELS, rows
 
@@ -138,7 +138,7 @@ def test_options_of_a_loss_are_in_its_line():
     class Holder(Student):
         loss: Annotated[Loss | Scaled, Field(discriminator="name")] = Scaled()
 
-    assert _choices(Holder, "loss", "x.loss").splitlines()[-1] == (
+    assert _choices(_kinds(Holder, "loss"), "x.loss").splitlines()[-1] == (
         "| `scaled` | `alpha` (default 1.5), a number above 0 | KL divergence, scaled. |"
     )
     assert (

@@ -11,7 +11,6 @@ from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits, run_data
 from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.evaluation.label_worth import LabelWorth, label_worth
-from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
 from alambique.models.cut_vocabulary import CutVocabulary
@@ -106,7 +105,7 @@ def distill(
         folders = run.seeds_of(recipe)
         for seed, folder in folders.items():
             train_seed(folder, job, seed, reporter)
-        best = best_seed(read_seeds(run, recipe, splits), splits, TASKS[splits.task])
+        best = best_seed(read_seeds(run, recipe, splits), splits, job.task)
         run.promote(folders[best])
         time_models(run, job, reporter)
         if recipe.export.formats:
@@ -226,7 +225,7 @@ def train_students(
         taught = name == STUDENT
         model = make_student(
             run, name, start, recipe.student, splits, job.mixed_tokens(STUDENT) if taught else tokens, recipe.compute,
-            distillation=recipe.distillation if taught else None, soft_labels=soft_labels if taught else None,
+            task=job.task, distillation=recipe.distillation if taught else None, soft_labels=soft_labels if taught else None,
             features=features if taught else None, max_length=max_length, seed=seed, reporter=reporter, twin_of=student,
             trust=trust if taught else None, views=job.views, view_labels=views if taught else (),
             epoch_rows=None if name == UNDISTILLED_ONCE else job.epoch_rows,
@@ -253,7 +252,15 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
     else:
         tokens = job.tokens[init.name]
         teacher = make_teacher(
-            run, init, splits, tokens, recipe.compute, max_length=max_length, seed=seed, reporter=reporter
+            run,
+            init,
+            splits,
+            tokens,
+            recipe.compute,
+            task=job.task,
+            max_length=max_length,
+            seed=seed,
+            reporter=reporter,
         )
         evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
     valid = read_scored(run, init.name, splits).logits["valid"]

@@ -10,11 +10,13 @@ from alambique.artefacts.predictions import weight_bytes
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import MIXED, Tokens
 from alambique.artefacts.unlabelled import Unlabelled
+from alambique.data.class_names import check_class_names
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled
 from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.data.word_dropout import view_of
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS, task_of
 from alambique.export.trial import try_export
 from alambique.findings import Finding
 from alambique.models.cut_vocabulary import CutVocabulary
@@ -70,6 +72,11 @@ class Job:
     views: tuple[Split, ...] = ()
 
     @property
+    def task(self) -> Task:
+        """How the rows are decided and scored, and epochs chosen."""
+        return task_of(self.splits, self.recipe.verdict)
+
+    @property
     def epoch_rows(self) -> int | None:
         """Rows of the student's epoch, and of the twin that makes as many steps; None without unlabelled text."""
         return None if self.unlabelled is None else epoch_rows(self.recipe, self.splits, len(self.unlabelled))
@@ -103,8 +110,7 @@ def prepare(
     whole = load_splits(recipe.data, locate(recipe.data), recorded=run.recorded_key(DATA).get("inputs"))
     splits = whole if with_test else whole.without_test()
     source = locate_unlabelled(recipe.data)
-    check_unlabelled_train(recipe, splits)
-    check_loss(recipe.distillation, recipe.student, splits)
+    check_against_data(recipe, splits)
     inits = teachers(recipe, splits)
     student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
     layers = feature_layers(recipe, splits, inits[0], student)
@@ -124,6 +130,18 @@ def prepare(
     job = Job(recipe, splits, inits, student, tokens, layers, unlabelled, views)
     store_data(run, job, reporter)
     return job
+
+
+def check_against_data(recipe: Recipe, splits: Splits) -> None:
+    """Refuse a recipe whose keys do not fit the rows and labels that there are.
+
+    Raises:
+        DataError: train has no labels, and the teacher needs them.
+        RecipeError: the message names the key.
+    """
+    check_unlabelled_train(recipe, splits)
+    check_class_names(recipe, splits)
+    check_loss(recipe.distillation, recipe.student, splits)
 
 
 def views_model(recipe: Recipe) -> PretrainedFolder | None:

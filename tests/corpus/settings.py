@@ -47,6 +47,18 @@ CASES = {
     "endpoint-small-budget": setting(
         "teacher.endpoint={url: 'http://h/v1', model: m, max_requests: 83}", command="doctor",
     ),
+    # ---- weights of classes
+    "class-weights-word": setting("student.class_weights=balance"),
+    "class-weights-negative": setting("teacher.class_weights={good: -1}"),
+    "class-weights-unknown-label": setting("student.class_weights={goood: 2}"),
+    "class-weights-unknown-label-doctor": setting("teacher.class_weights={goood: 2}", command="doctor"),
+    "class-weights-no-hard-labels": setting("student.class_weights=balanced", "distillation.hard_label_weight=0"),
+    # ---- the verdict's figure
+    "verdict-word": setting("verdict.metric=macro_f"),
+    "verdict-no-class": setting("verdict.metric=recall"),
+    "verdict-unknown-class": setting("verdict.metric={name: f1, class: goood}"),
+    "verdict-precision": setting("verdict.metric={name: recall, class: good, at_precision: 90}"),
+    "verdict-no-order": setting("verdict.metric=quadratic_weighted_kappa", command="doctor"),
     # ---- a list of teachers
     "teachers-empty": setting("teacher=[]"),
     "teachers-of-names": setting("teacher=[a/b, c/d]"),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import cohen_kappa_score
 
 from alambique.artefacts.predictions import Predictions
 from alambique.artefacts.splits import Split, Splits
@@ -48,6 +49,7 @@ def test_figures_of_one_seed():
         "agreement_with_teacher": 2 / 4,
         "kl_to_teacher": (high - low) * 2 * 2 / 4,  # two rows of four, whose logits are 2 apart
         "mean_absolute_error": 1 / 4,  # one row, one step away
+        "quadratic_weighted_kappa": cohen_kappa_score(SPLITS.test.labels, STUDENT, weights="quadratic"),
     })  # fmt: skip
     assert all(value["per_seed"] == [value["mean"]] for value in shown.values())
 

@@ -65,3 +65,10 @@ def test_a_path_is_found_beside_the_recipe(tmp_path):
         "data: {source: x, text: text, label: label}\nteacher: {probabilities: p.csv}\nstudent: {model: a/b}\n"
     )
     assert Recipe.load(tmp_path / "mine.yaml").teacher.probabilities == str((tmp_path / "p.csv").resolve())
+
+
+def test_labels_that_nobody_is_trained_on_are_not_weighed():
+    assert beyond_answers({"teacher": {"probabilities": "p.csv", "class_weights": "balanced"}}) == [
+        "teacher.class_weights: weighs the labels that a teacher is trained on, and teacher.probabilities is not trained. "
+        "Leave it out."
+    ]

@@ -135,6 +135,7 @@ def test_defaults():
             "warmup": 0.1,
             "weight_decay": 0.01,
             "patience": None,
+            "class_weights": None,
             "allow_weak": False,
         },
         "student": {
@@ -150,6 +151,7 @@ def test_defaults():
             "warmup": 0.1,
             "weight_decay": 0.01,
             "patience": None,
+            "class_weights": None,
             "seeds": 1,
         },
         "soft_labels": {
@@ -172,6 +174,7 @@ def test_defaults():
             "unlabelled_ratio": "all",
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
+        "verdict": {"metric": "macro_f1", "metric_for_best_epoch": None},
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,

@@ -45,7 +45,8 @@ def test_the_text_keys_of_the_recipe():
         ("teacher", "probabilities"), ("teacher", "zero_shot", "model"), ("teacher", "zero_shot", "template"),
         ("teacher", "zero_shot", "words"), ("teacher", "endpoint", "url"), ("teacher", "endpoint", "model"),
         ("teacher", "endpoint", "instructions"), ("teacher", "endpoint", "api_key_env"),
-        ("soft_labels", "views", "model"),
+        ("soft_labels", "views", "model"), ("teacher", "class_weights"), ("student", "class_weights"),
+            ("verdict", "metric", "class"), ("verdict", "metric_for_best_epoch", "class"),
     }  # fmt: skip
 
 

@@ -69,7 +69,8 @@ def full_report(helped="not shown", low=-0.01):
     report["models"]["student"] |= {"temperature": 1.3}
     report["models"]["student"]["test"] = {
         **{key: figure(0.45) for key in ("accuracy", "macro_f1", "expected_calibration_error")},
-        "agreement_with_teacher": figure(0.45), "kl_to_teacher": figure(0.2), "mean_absolute_error": figure(1.4),
+        "agreement_with_teacher": figure(0.45), "kl_to_teacher": figure(0.2),
+        "quadratic_weighted_kappa": figure(0.45), "mean_absolute_error": figure(1.4),
     }  # fmt: skip
     return report
 
@@ -97,7 +98,8 @@ def complete_report():
     quality = {
         "accuracy": figure(0.5), "macro_f1": figure(0.5),
         "expected_calibration_error": figure(0.125) | {"low": None, "high": None, "if_calibrated": 0.125},
-        "agreement_with_teacher": figure(0.75), "kl_to_teacher": figure(0.5), "mean_absolute_error": None,
+        "agreement_with_teacher": figure(0.75), "kl_to_teacher": figure(0.5),
+        "quadratic_weighted_kappa": None, "mean_absolute_error": None,
     }  # fmt: skip
     model = {
         "parameters": 1000, "bytes": 4000, "valid": quality, "test": quality, "temperature": 1.5,
@@ -175,7 +177,7 @@ def hostile():
         confusion={name: [[3 * (i == j) + i for j in range(6)] for i in range(6)] for name in MODELS[:3]},
         reliability={name: [ConfidenceBin(rows, rows / 10, rows / 12) for rows in range(10)] for name in MODELS[:3]},
         losses={"student": losses, "undistilled": losses},
-        macro_f1={"student": macro_f1, "undistilled": macro_f1},
+        quality={"student": macro_f1, "undistilled": macro_f1},
         token_lengths=[3, 5, 8, 13, 21],
         changed_rows=ChangedRows(fixed_total=88, broken_total=77, fixed=[row] * 6, broken=[row]),
     )

@@ -61,7 +61,7 @@ def test_details_are_of_the_best_seed(results):
 def test_curves_are_the_entries_of_the_history_that_have_the_key(results):
     details = collect_details(results, [])
     assert details.losses == {"student": [(0.5, 0.7), (1.0, 0.6)], "undistilled": []}
-    assert details.macro_f1 == {"student": [(1.0, 0.25)], "undistilled": []}
+    assert details.quality == {"student": [(1.0, 0.25)], "undistilled": []}
 
 
 def test_changed_rows_are_those_on_which_only_one_is_right(results):

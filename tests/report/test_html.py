@@ -18,7 +18,10 @@ def page_of(report, details=None):
 def test_page_of_a_report_full_of_nulls():
     page = page_of(typed(plain_report()))
     assert ">Verdict not computed</p>" in page
-    assert "Not computed on test: mean absolute error, KL to teacher, calibration error, latency p50" in page
+    assert (
+        "Not computed on test: quadratic weighted kappa, mean absolute error, KL to teacher, calibration error, latency p50"
+        in page
+    )
     assert "<svg" not in page
     assert "None" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
 
@@ -29,7 +32,7 @@ def test_page_of_a_report_full_of_nulls():
         ("confusion", "<h2>Confusion matrices</h2>"),
         ("reliability", "<h3>Reliability</h3>"),
         ("losses", "<h3>Loss during training</h3>"),
-        ("macro_f1", "<h3>Quality during training</h3>"),
+        ("quality", "<h3>Quality during training</h3>"),
         ("token_lengths", "<h3>Lengths of the texts</h3>"),
         ("changed_rows", "<h2>What distillation changed</h2>"),
     ],

@@ -63,3 +63,28 @@ def test_data_and_models_that_cannot_be_had_are_refused(recipe_file):
         Candidates.load(str(recipe_file), ["data.source=absent.csv"]).check_models()
     with pytest.raises(ModelError, match=r"^student.from_teacher"):
         Candidates.load(str(recipe_file), ["student.from_teacher.layers=1,9"]).check_models()
+
+
+@pytest.mark.parametrize(
+    ("over", "sets", "message"),
+    [
+        (
+            "verdict.metric=accuracy,macro_f1", (),
+            "--over verdict.metric: trials are compared by this figure. Leave the key out of --over.",
+        ),
+        (
+            "student.epochs=1,2", ("verdict.metric=mean_absolute_error",),
+            "A sweep compares figures of which more is better, and verdict.metric is mean_absolute_error. Sweep with "
+            "--set verdict.metric=quadratic_weighted_kappa.",
+        ),
+        (
+            "student.epochs=1,2", ("verdict.metric_for_best_epoch=mean_absolute_error",),
+            "A sweep compares figures of which more is better, and verdict.metric_for_best_epoch is mean_absolute_error. "
+            "Sweep with --set verdict.metric_for_best_epoch=quadratic_weighted_kappa.",
+        ),
+    ],
+)  # fmt: skip
+def test_trials_are_compared_by_a_single_figure_of_which_more_is_better(over, sets, message):
+    with pytest.raises(RecipeError) as refused:
+        Candidates.load("quickstart", [over], sets)
+    assert str(refused.value) == message

@@ -11,6 +11,7 @@ import yaml
 from alambique import Recipe, distill
 from alambique.artefacts.splits import Split
 from alambique.errors import RecipeError, SweepError, WeakTeacherError
+from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.sweep import search
 from alambique.sweep.candidates import Candidates
 from alambique.sweep.folder import trial_folder
@@ -104,7 +105,7 @@ def outcomes(monkeypatch):
             raise PrunedError
         watch(0, 100, 1 - end / 8)
         logits = np.eye(2)[np.where(np.arange(8) < end, 1 - VALID.labels, VALID.labels)]
-        return Scored(VALID, "single_label", (logits,), (recipe.student.epochs,), 1)
+        return Scored(VALID, SINGLE_LABEL, (logits,), (recipe.student.epochs,), 1)
 
     monkeypatch.setattr(search, "run_trial", run_trial)
     monkeypatch.setattr(Candidates, "check_models", lambda _: "")

@@ -206,7 +206,8 @@ def _ordered(
         unknown, missing = [n for n in order if learnt and n not in present], sorted(present - set(order))
         if unknown or missing:
             what = f"names {unknown[0]!r}, which train does not have" if unknown else f"does not name {missing[0]!r}"
-            raise DataError(f"data.label_order {what}. The labels are {_some(sorted(present))}.")
+            meant = _meant(unknown[0], present) if unknown else ""
+            raise DataError(f"data.label_order {what}.{meant} The labels are {_some(sorted(present))}.")
         return order, True
     if data.label in train.class_names and data.label_groups is None:
         return tuple(name for name in train.class_names[data.label] if name in present), False

@@ -19,7 +19,6 @@ from alambique.artefacts.unlabelled import Counts
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled, new_rows
-from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.doctor.batches import sample
 from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
@@ -37,12 +36,12 @@ from alambique.inference.torch_model import to_device
 from alambique.models.pretrained import PretrainedFolder
 from alambique.models.speedups.front import Needs, Speedups
 from alambique.models.student_form import BuildContext
-from alambique.preparation import epoch_rows, read_with, surroundings, views_model
+from alambique.preparation import check_against_data, epoch_rows, read_with, surroundings, views_model
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Training
 from alambique.stages.features import check_features
-from alambique.stages.student import check_loss, resolve_student
+from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
 from alambique.training.feature_term import FeatureTerm
 from alambique.training.fit import unused_devices
@@ -120,8 +119,7 @@ def diagnose(
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")
         splits = load_splits(recipe.data, locate(recipe.data))
-        check_unlabelled_train(recipe, splits)
-        check_loss(recipe.distillation, recipe.student, splits)
+        check_against_data(recipe, splits)
         unlabelled = _unlabelled_rows(recipe, splits)
         try:
             inits = teachers(recipe, splits)

@@ -14,15 +14,16 @@ An interval made from the rows alone is empty where every row is right: nothing 
 The figure itself is reported as it is; its interval is centred on the figure of rows and pseudo-rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from alambique.evaluation.metrics import MacroF1, confusion, macro_f1_of, macro_f1_value
+from alambique.evaluation.metrics import TableFigure, confusion, macro_f1_of
 
 _OF_A_SHARE = 2.0  # pseudo-rows of either kind
 _OF_A_PAIR = 1.0
+OfTable = Callable[[np.ndarray], TableFigure]  # a figure of a (C, C) table, whose cells may hold fractions of a row
 
 
 def _none() -> np.ndarray:
@@ -111,14 +112,19 @@ def of_macro_f1(predicted: np.ndarray, labels: np.ndarray, classes: int) -> Cont
         >>> round(quality.mean, 3), round(quality.low, 3), round(quality.high, 3)
         (1.0, 0.984, 1.0)
     """
+    return of_table(macro_f1_of, predicted, labels, classes)
+
+
+def of_table(figure: OfTable, predicted: np.ndarray, labels: np.ndarray, classes: int) -> Contributions:
+    """Any figure of the (C, C) confusion table of (N,) predicted classes; :func:`of_macro_f1` is one."""
     table, pseudo = confusion(predicted, labels, classes), _PseudoTables.of(labels, classes, _OF_A_SHARE)
     rows = len(labels) + 2 * _OF_A_SHARE
-    f1 = macro_f1_of(table + pseudo.right + pseudo.wrong)
+    whole = figure(table + pseudo.right + pseudo.wrong)
     return Contributions(
-        macro_f1_value(table),
-        f1.value,
-        pseudo_values(f1.value, f1.without[labels, predicted], rows),
-        f1.value + rows * f1.slope.ravel(),
+        figure(table).value,
+        whole.value,
+        pseudo_values(whole.value, whole.without[labels, predicted], rows),
+        whole.value + rows * whole.slope.ravel(),
         (pseudo.right + pseudo.wrong).ravel(),
     )
 
@@ -137,15 +143,23 @@ def of_macro_f1_gain(student: np.ndarray, other: np.ndarray, labels: np.ndarray,
         >>> round(gain.mean, 3), helped(gain)
         (0.07, 'yes')
     """
-    pair = _Pair.of(student, other, labels, classes)
+    return of_table_gain(macro_f1_of, student, other, labels, classes)
+
+
+def of_table_gain(
+    figure: OfTable, student: np.ndarray, other: np.ndarray, labels: np.ndarray, classes: int
+) -> Contributions:
+    """Any figure of one model's confusion table less that of another's; :func:`of_macro_f1_gain` is one."""
+    pair = _Pair.of(figure, student, other, labels, classes)
     mine, theirs, rows = pair.mine, pair.theirs, pair.rows
     gain = mine.value - theirs.value
     without = mine.without[labels, student] - theirs.without[labels, other]
     only_mine = _right(mine) - theirs.slope
     only_theirs = mine.slope - _right(theirs)
     pseudo = gain + rows * np.stack([only_mine, only_theirs]).ravel()
-    figure = pair.figures[0] - pair.figures[1]
-    return Contributions(figure, gain, pseudo_values(gain, without, rows), pseudo, pair.weights)
+    return Contributions(
+        pair.figures[0] - pair.figures[1], gain, pseudo_values(gain, without, rows), pseudo, pair.weights
+    )
 
 
 def of_macro_f1_ratio(
@@ -169,8 +183,15 @@ def of_macro_f1_ratio(
         >>> round(interval_over([of_macro_f1_ratio(student, labels, labels, 2)]).mean, 3)
         0.933
     """
-    pair = _Pair.of(student, teacher, labels, classes)
-    if pair.figures[1] == 0:
+    return of_table_ratio(macro_f1_of, student, teacher, labels, classes)
+
+
+def of_table_ratio(
+    figure: OfTable, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray, classes: int
+) -> Contributions | None:
+    """Any figure of one model's confusion table as a fraction of another's; None unless both are above 0."""
+    pair = _Pair.of(figure, student, teacher, labels, classes)
+    if pair.figures[1] <= 0 or min(pair.mine.value, pair.theirs.value) <= 0:
         return None
     mine, theirs, rows = pair.mine, pair.theirs, pair.rows
     ratio = mine.value / theirs.value
@@ -178,8 +199,9 @@ def of_macro_f1_ratio(
     only_mine = _right(mine) / mine.value - theirs.slope / theirs.value
     only_theirs = mine.slope / mine.value - _right(theirs) / theirs.value
     pseudo = ratio * (1 + rows * np.stack([only_mine, only_theirs]).ravel())
-    figure = pair.figures[0] / pair.figures[1]
-    return Contributions(figure, ratio, pseudo_values(ratio, without, rows), pseudo, pair.weights)
+    return Contributions(
+        pair.figures[0] / pair.figures[1], ratio, pseudo_values(ratio, without, rows), pseudo, pair.weights
+    )
 
 
 @dataclass(frozen=True)
@@ -202,30 +224,30 @@ class _Pair:
     """Two models on the same rows, pseudo-rows included.
 
     Attributes:
-        figures: macro-F1 of both without the pseudo-rows.
-        mine: macro-F1 of the first.
-        theirs: macro-F1 of the second.
+        figures: those of both without the pseudo-rows.
+        mine: the figure of the first.
+        theirs: the figure of the second.
         rows: number of rows and pseudo-rows.
         weights: (2·C²,) of pseudo-rows by label and wrong answer: those only the first gets right, those only the second.
     """
 
     figures: tuple[float, float]
-    mine: MacroF1
-    theirs: MacroF1
+    mine: TableFigure
+    theirs: TableFigure
     rows: float
     weights: np.ndarray
 
     @classmethod
-    def of(cls, student: np.ndarray, other: np.ndarray, labels: np.ndarray, classes: int) -> "_Pair":
+    def of(cls, figure: OfTable, student: np.ndarray, other: np.ndarray, labels: np.ndarray, classes: int) -> "_Pair":
         pseudo = _PseudoTables.of(labels, classes, _OF_A_PAIR)
         tables = [confusion(predicted, labels, classes) for predicted in (student, other)]
-        mine, theirs = (macro_f1_of(table + pseudo.right + pseudo.wrong) for table in tables)
+        mine, theirs = (figure(table + pseudo.right + pseudo.wrong) for table in tables)
         return cls(
-            (macro_f1_value(tables[0]), macro_f1_value(tables[1])), mine, theirs,
+            (figure(tables[0]).value, figure(tables[1]).value), mine, theirs,
             len(labels) + 2 * _OF_A_PAIR, np.tile(pseudo.wrong.ravel(), 2),
         )  # fmt: skip
 
 
-def _right(f1: MacroF1) -> np.ndarray:
+def _right(figure: TableFigure) -> np.ndarray:
     """(C, 1) the slope for a right row of each class."""
-    return f1.slope.diagonal()[:, None]
+    return figure.slope.diagonal()[:, None]

@@ -30,10 +30,21 @@ _LEAST_SHARE = {2: 0.75, 3: 0.6}
 # With more seeds, a component that chance exceeds this often is pooled (Bancroft 1964, "Analysis and Inference for
 # Incompletely Specified Models Involving the Use of Preliminary Tests of Significance").
 _POOL_ABOVE = 0.5
-RULE = (
-    "yes if the whole 95 % interval of student minus undistilled macro-F1 on test lies above 0, no if it lies below 0, "
-    "otherwise not shown; with a single training of each always not shown"
-)
+
+
+def rule_of(metric: str, *, greater_is_better: bool = True) -> str:
+    """How the answer follows from the gain, in words.
+
+    Args:
+        metric: what the gain is in; ``macro_f1`` is written as macro-F1.
+        greater_is_better: if not, the gain is the other way round.
+    """
+    gain = "student minus undistilled" if greater_is_better else "undistilled minus student"
+    title = metric.replace("macro_f1", "macro-F1").replace("_", " ") if metric.isidentifier() else metric
+    return (
+        f"yes if the whole 95 % interval of {gain} {title} on test lies above 0, no if it lies below 0, "
+        "otherwise not shown; with a single training of each always not shown"
+    )
 
 
 @dataclass(frozen=True)
@@ -196,7 +207,7 @@ def mcnemar(student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) ->
 
 
 def helped(gain: Interval) -> str:
-    """``yes``, ``no`` or ``not shown``, by :data:`RULE`; rows alone cannot tell what another seed would give."""
+    """``yes``, ``no`` or ``not shown``, by :func:`rule_of`; rows alone cannot tell what another seed would give."""
     if len(gain.per_seed) == 1 or gain.low <= 0 <= gain.high:
         return "not shown"
     return "yes" if gain.low > 0 else "no"

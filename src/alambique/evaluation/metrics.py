@@ -43,13 +43,13 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.nda
 
 
 @dataclass(frozen=True)
-class MacroF1:
-    """Macro-F1 of a confusion table, and what a row of each of its cells does to it.
+class TableFigure:
+    """A figure of a confusion table, and what a row of each of its cells does to it.
 
     Attributes:
-        value: macro-F1.
-        without: (C, C) macro-F1 with one row fewer in the cell; means nothing for a cell that has less than one row.
-        slope: (C, C) derivative of macro-F1 by the number of rows of the cell.
+        value: the figure, such as macro-F1.
+        without: (C, C) the same with one row fewer in the cell; means nothing for a cell that has less than one row.
+        slope: (C, C) derivative of the figure by the number of rows of the cell.
     """
 
     value: float
@@ -57,7 +57,7 @@ class MacroF1:
     slope: np.ndarray
 
 
-def macro_f1_of(table: np.ndarray) -> MacroF1:
+def macro_f1_of(table: np.ndarray) -> TableFigure:
     """Compute macro-F1 and its changes from a (C, C) table, whose cells may hold fractions of a row.
 
     F1 of a class is 2·hits / (predicted + there). A row changes only the class it is of and the class it was given.
@@ -70,12 +70,7 @@ def macro_f1_of(table: np.ndarray) -> MacroF1:
     diagonal = np.arange(len(table))
     without[diagonal, diagonal] = total + _ratio(hits - 2, size - 2) - scores
     slope[diagonal, diagonal] = _ratio(2 - 2 * scores, size)
-    return MacroF1(float(total / len(table)), without / len(table), slope / len(table))
-
-
-def macro_f1_value(table: np.ndarray) -> float:
-    """Macro-F1 of a (C, C) table alone."""
-    return float(_ratio(2 * table.diagonal(), table.sum(0) + table.sum(1)).sum() / len(table))
+    return TableFigure(float(total / len(table)), without / len(table), slope / len(table))
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -11,11 +11,14 @@ import numpy as np
 
 from alambique.evaluation.task import Metric, ScoredRows, Task
 from alambique.losses.contract import NO_LABEL
+from alambique.recipe import verdict as sections
+from alambique.recipe.verdict import Verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from alambique.evaluation.contributions import Contributions
+    from alambique.evaluation.verdict_metrics import VerdictMetric
 
 
 class SingleLabel(Task):
@@ -24,15 +27,46 @@ class SingleLabel(Task):
     name = "single_label"
     problem_type = "single_label_classification"
     soft_loss = "kl"
-    verdict_metric = "macro_f1"
-    columns = (
-        "macro_f1", "accuracy", "agreement_with_teacher", "mean_absolute_error", "kl_to_teacher",
-        "expected_calibration_error",
+    verdict_metric = epoch_metric = epoch_title = "macro_f1"
+    columns: tuple[str, ...] = (
+        "macro_f1", "accuracy", "agreement_with_teacher", "quadratic_weighted_kappa", "mean_absolute_error",
+        "kl_to_teacher", "expected_calibration_error",
     )  # fmt: skip
 
+    def __init__(self, chosen: Verdict | None = None, label_names: tuple[str, ...] = ()) -> None:
+        """Take the figures of the verdict and of the best epoch from a recipe.
+
+        Args:
+            chosen: section of the recipe; None: macro-F1.
+            label_names: of the data; without a section they are not needed.
+        """
+        self._chosen, self._label_names = chosen or Verdict(), label_names
+        if self._chosen != Verdict():
+            of_verdict, of_epoch = self._of_verdict, self._of_epoch
+            self.verdict_metric, self.epoch_metric = of_verdict.key, of_epoch.logged
+            self.epoch_title = of_epoch.key
+            self.greater_is_better = (of_verdict.greater_is_better, of_epoch.greater_is_better)
+            self.reach = of_verdict.reach
+            if of_verdict.key not in self.columns:
+                self.columns = (of_verdict.key, *self.columns)
+
+    @cached_property
+    def _of_verdict(self) -> "VerdictMetric":
+        return self._metric(self._chosen.metric)
+
+    @cached_property
+    def _of_epoch(self) -> "VerdictMetric":
+        return self._metric(self._chosen.for_best_epoch)
+
+    def _metric(self, section: sections.Metric) -> "VerdictMetric":
+        from alambique.evaluation.verdict_metrics import verdict_metric  # noqa: PLC0415 - scikit-learn takes a second
+
+        return verdict_metric(section, self._label_names, self)
+
     def key(self) -> dict[str, Any]:
-        """Empty: keys of runs made before there were tasks stay valid."""
-        return {}
+        """How epochs are chosen; empty where it is by macro-F1, so that keys of earlier runs stay valid."""
+        chosen = self._chosen.for_best_epoch
+        return {} if isinstance(chosen, sections.MacroF1) else {"best_epoch": sections.name_or_mapping(chosen)}
 
     def probabilities(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
         """(N, C) float64, each row a distribution: softmax of the logits divided by ``temperature``."""
@@ -72,12 +106,15 @@ class SingleLabel(Task):
         return float(np.exp(best.x))
 
     def epoch_metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Accuracy and macro-F1."""
-        return {name: self.score(name, logits, labels) for name in ("accuracy", "macro_f1")}
+        """Accuracy, macro-F1, and the figure that epochs are chosen by."""
+        figures = {name: self.score(name, logits, labels) for name in ("accuracy", "macro_f1")}
+        return figures if self.epoch_metric in figures else figures | {
+            self.epoch_metric: self._of_epoch.value(logits, labels)
+        }  # fmt: skip
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:
-        """Macro-F1, accuracy, agreement with the teacher, distance in the label order, KL, calibration error."""
+        """Those of any verdict, agreement with the teacher and KL, calibration error, and those of labels in order."""
         from alambique.evaluation import contributions, metrics  # noqa: PLC0415 - scikit-learn takes a second
 
         def decisions(scored: ScoredRows) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +139,8 @@ class SingleLabel(Task):
         def steps(scored: ScoredRows) -> np.ndarray:
             return np.abs(self.decide(scored.logits) - scored.labels).astype(float)
 
-        return {
+        kappa = self._metric(sections.QuadraticWeightedKappa())
+        known = {
             "accuracy": Metric(
                 "accuracy, %",
                 lambda scored: metrics.accuracy(*decisions(scored)),
@@ -132,7 +170,10 @@ class SingleLabel(Task):
                 lambda scored: metrics.mean_absolute_error(*decisions(scored)),
                 lambda scored: contributions.of_share(steps(scored)), fraction=False, digits=2, needs_order=True,
             ),
+            kappa.key: kappa.metric(),
         }  # fmt: skip
+        of_verdict = self._of_verdict
+        return known if of_verdict.key in known else known | {of_verdict.key: of_verdict.metric()}
 
     def calibration(
         self, logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
@@ -144,18 +185,12 @@ class SingleLabel(Task):
         return self.confidence(probabilities), (self.decide(probabilities) == labels).astype(np.float64)
 
     def gain(self, student: np.ndarray, other: np.ndarray, labels: np.ndarray) -> "Contributions":
-        """Difference in macro-F1."""
-        from alambique.evaluation import contributions  # noqa: PLC0415
-
-        classes = student.shape[-1]
-        return contributions.of_macro_f1_gain(self.decide(student), self.decide(other), labels, classes)
+        """Difference in the verdict's metric."""
+        return self._of_verdict.gain(student, other, labels)
 
     def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> "Contributions | None":
-        """Macro-F1 as a fraction of the teacher's; None where the teacher's is 0."""
-        from alambique.evaluation import contributions  # noqa: PLC0415
-
-        classes = student.shape[-1]
-        return contributions.of_macro_f1_ratio(self.decide(student), self.decide(teacher), labels, classes)
+        """The verdict's metric as a fraction of the teacher's; None where the teacher's is 0, or less of it is better."""
+        return self._of_verdict.ratio(student, teacher, labels)
 
     def paired_test(self, student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         """McNemar's exact test."""

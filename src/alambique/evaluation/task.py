@@ -47,7 +47,8 @@ class Metric:
         contributions: of the rows, for its interval (:mod:`alambique.evaluation.contributions`); None where an interval
             would mislead.
         by_chance: instead of an interval, the value that a model without this fault shows on so few rows.
-        fraction: it lies from 0 to 1 and is shown in percent.
+        fraction: it lies from ``least`` to 1 and is shown in percent.
+        least: the smallest value of a fraction.
         digits: decimal places that are shown.
         needs_order: it is defined for labels in order only.
     """
@@ -57,6 +58,7 @@ class Metric:
     contributions: "Callable[[ScoredRows], Contributions] | None"
     by_chance: Callable[[ScoredRows], float] | None = None
     fraction: bool = True
+    least: float = 0.0
     digits: int = 1
     needs_order: bool = False
 
@@ -68,15 +70,23 @@ class Task(ABC):
         name: as stored with the data.
         problem_type: of a Transformers config.
         soft_loss: the default of ``distillation.loss``.
-        verdict_metric: the metric that epochs are chosen by and the verdict is about.
+        verdict_metric: the metric that the verdict is about, and seeds and trials are chosen by: a key of :attr:`metrics`.
+        epoch_metric: the metric that epochs are chosen by: a key of :meth:`epoch_metrics`.
+        epoch_title: what the report calls it.
+        greater_is_better: of the verdict's metric, and of that of epochs.
+        reach: the largest gain in the verdict's metric that there can be.
         columns: keys of :attr:`metrics` in the order of the report's columns.
     """
 
     name: ClassVar[str]
     problem_type: ClassVar[str]
     soft_loss: ClassVar[str]
-    verdict_metric: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]]
+    columns: tuple[str, ...]
+    verdict_metric: str
+    epoch_metric: str
+    epoch_title: str
+    greater_is_better: tuple[bool, bool] = (True, True)
+    reach: float = 1.0
 
     def key(self) -> dict[str, Any]:
         """Its part of a stage's manifest key; single-label, which came first, has none."""
@@ -114,7 +124,7 @@ class Task(ABC):
 
     @abstractmethod
     def epoch_metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Figures that are logged after each epoch; :attr:`verdict_metric` among them."""
+        """Figures that are logged after each epoch; :attr:`epoch_metric` among them."""
 
     @property
     @abstractmethod
@@ -123,7 +133,7 @@ class Task(ABC):
 
     @abstractmethod
     def gain(self, student: np.ndarray, other: np.ndarray, labels: np.ndarray) -> "Contributions":
-        """The student's verdict metric less the other model's, paired by row.
+        """How much better the student's verdict metric is than the other model's, paired by row.
 
         Args:
             student: (N, C) logits.
@@ -133,7 +143,7 @@ class Task(ABC):
 
     @abstractmethod
     def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> "Contributions | None":
-        """The student's verdict metric as a fraction of the teacher's, paired by row; None if the teacher's is 0.
+        """The student's verdict metric as a fraction of the teacher's, paired by row; None if there is no such fraction.
 
         Args:
             student: (N, C) logits.
@@ -148,3 +158,8 @@ class Task(ABC):
     def score(self, metric: str, logits: np.ndarray, labels: np.ndarray) -> float:
         """One figure that needs no teacher."""
         return self.metrics[metric].value(ScoredRows(logits, labels, logits))
+
+    def merit(self, logits: np.ndarray, labels: np.ndarray) -> float:
+        """The verdict's metric, or its negation where less of it is better: the model with the most is the best."""
+        value = self.score(self.verdict_metric, logits, labels)
+        return value if self.greater_is_better[0] else -value

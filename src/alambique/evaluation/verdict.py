@@ -7,7 +7,7 @@ import numpy as np
 
 from alambique.artefacts.predictions import Scored
 from alambique.artefacts.splits import Split, Splits
-from alambique.evaluation.intervals import RULE, Interval, helped, interval_over
+from alambique.evaluation.intervals import Interval, helped, interval_over, rule_of
 from alambique.evaluation.metrics import calibration_error_by_chance, expected_calibration_error
 from alambique.evaluation.task import Metric, ScoredRows, Task
 from alambique.run.layout import ENSEMBLE, STUDENT, TEACHER, UNDISTILLED, UNDISTILLED_ONCE
@@ -87,21 +87,23 @@ def verdict(
         )
         for name in there
     }
-    gain = gains[over]
+    gain, rule = gains[over], rule_of(task.verdict_metric, greater_is_better=task.greater_is_better[0])
     tests = [task.paired_test(student, twin, test.labels) for student, twin in pairs]
     return measured | {
-        "gain": metric | {"over": over} | gain.within(-1.0, 1.0).as_dict(),
+        "gain": metric | {"over": over} | gain.within(-task.reach, task.reach).as_dict(),
         "other_gains": [
-            metric | {"over": name} | other.within(-1.0, 1.0).as_dict() for name, other in gains.items() if name != over
+            metric | {"over": name} | other.within(-task.reach, task.reach).as_dict()
+            for name, other in gains.items()
+            if name != over
         ],
         "helped": _helped_over_all(gain, [*gains.values()]),
-        "rule": RULE if len(there) == 1 else f"{RULE} {RULE_OF_TWO}",
+        "rule": rule if len(there) == 1 else f"{rule} {RULE_OF_TWO}",
         "mcnemar": [{"seed": seed, **tested} for seed, tested in zip(seeds, tests, strict=True)],
         "resolution": {
             "rows": len(test),
             "student_wrong": _wrong(logits[STUDENT], test.labels, task),
             "undistilled_wrong": _wrong(logits[over], test.labels, task),
-            "difference": min((gain.high - gain.low) / 2, 1.0),
+            "difference": min((gain.high - gain.low) / 2, task.reach),
         },
     }
 
@@ -114,7 +116,7 @@ def stronger_twin(seeds: dict[int, Scored], splits: Splits, task: Task) -> str |
     labels = splits.valid.labels
     there = [name for name in TWINS if all(name in scored for scored in seeds.values())]
     return max(there, default=None, key=lambda name: float(np.mean([
-        task.score(task.verdict_metric, scored[name].logits["valid"], labels) for scored in seeds.values()
+        task.merit(scored[name].logits["valid"], labels) for scored in seeds.values()
     ])))  # fmt: skip
 
 
@@ -155,7 +157,7 @@ def _counts(trainings: int, students: int) -> str:
 def best_seed(seeds: dict[int, Scored], splits: Splits, task: Task) -> int:
     """The seed whose student has the best verdict metric on valid; the first of equals."""
     labels = splits.valid.labels
-    return max(seeds, key=lambda seed: task.score(task.verdict_metric, seeds[seed][STUDENT].logits["valid"], labels))
+    return max(seeds, key=lambda seed: task.merit(seeds[seed][STUDENT].logits["valid"], labels))
 
 
 def _over_seeds(metric: Metric, rows: list[ScoredRows], students: int) -> dict[str, Any]:
@@ -165,4 +167,4 @@ def _over_seeds(metric: Metric, rows: list[ScoredRows], students: int) -> dict[s
         by_chance = metric.by_chance
         return figure if by_chance is None else figure | {"if_calibrated": float(np.mean([*map(by_chance, rows)]))}
     over = interval_over([metric.contributions(each) for each in rows], students)
-    return (over.within(0.0, 1.0) if metric.fraction else over).as_dict()
+    return (over.within(metric.least, 1.0) if metric.fraction else over).as_dict()

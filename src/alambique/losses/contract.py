@@ -102,12 +102,13 @@ class PredictionLoss(BaseModel):
             )
 
 
-def named(value: Any, kinds: Mapping[str, type[BaseModel]]) -> Any:
+def named(value: Any, kinds: Mapping[str, type[BaseModel]], *, options: str = "the loss's options") -> Any:
     """A loss as the recipe may write it, a name alone or a mapping, as a mapping with its name.
 
     Args:
         value: from the recipe; a loss that is built already is returned as it is.
         kinds: the losses that may be chosen, by name.
+        options: what a mapping holds beside the name, for messages.
 
     Raises:
         ValueError: there is no loss of that name.
@@ -118,7 +119,7 @@ def named(value: Any, kinds: Mapping[str, type[BaseModel]]) -> Any:
     *names, last = map(repr, kinds)
     allowed = f"{', '.join(names)} or {last}"
     if not isinstance(given, dict) or "name" not in given:
-        raise ValueError(f"must be {allowed}, or a mapping of that name and the loss's options")
+        raise ValueError(f"must be {allowed}, or a mapping of that name and {options}")
     if given["name"] not in kinds:
         raise ValueError(f"must be {allowed}, not {given['name']!r}{closest(str(given['name']), kinds)}")
     return given

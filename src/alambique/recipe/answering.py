@@ -119,6 +119,11 @@ def beyond_answers(raw: dict[str, Any]) -> list[str]:
             f"data.unlabelled: is text that the teacher labels, and teacher.{form} answers for your rows alone. "
             "Leave it out."
         )
+    if _value(raw, "teacher", "class_weights") is not None:
+        problems.append(
+            f"teacher.class_weights: weighs the labels that a teacher is trained on, and teacher.{form} is not trained. "
+            "Leave it out."
+        )
     views = _value(raw, "soft_labels", "views")
     if (views.get("count") if isinstance(views, dict) else views) not in (None, 1):
         problems.append(

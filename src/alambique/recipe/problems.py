@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from alambique.losses.features import FEATURES
 from alambique.losses.prediction import LOSSES
 from alambique.recipe.teacher_list import without_number
+from alambique.recipe.verdict import METRICS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -62,7 +63,7 @@ def _is_branch(part: int | str) -> bool:
     return isinstance(part, str) and ("[" in part or part in _BRANCHES)
 
 
-_BRANCHES = frozenset({"str", "int", "dict", "tuple", *LOSSES, *FEATURES})
+_BRANCHES = frozenset({"str", "int", "dict", "tuple", *LOSSES, *FEATURES, *METRICS})
 
 
 def _sentence(found: Any, path: str, known: set[str]) -> str:

@@ -30,6 +30,7 @@ from alambique.recipe.schedules import ends_of
 from alambique.recipe.sections import FORMS, Compute, Data, Export, Section, Student, Teacher, as_tuple
 from alambique.recipe.soft_labels import SoftLabelling
 from alambique.recipe.teacher_list import MOST, as_list, beyond_any_answers, each_alone, section_of, several
+from alambique.recipe.verdict import Verdict
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _STUDENT_STEP = 1000  # between the seeds of students of the same teacher
@@ -70,6 +71,7 @@ class Recipe(Section):
     student: Student = Field(default_factory=Student)
     distillation: Distillation = Field(default_factory=Distillation)
     compute: Compute = Field(default_factory=Compute)
+    verdict: Verdict = Field(default_factory=Verdict)
     export: Export = Field(default_factory=Export)
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
@@ -149,6 +151,18 @@ class Recipe(Section):
             raise ValueError(
                 f"features_first is {value.features_first} and student.epochs is {student.epochs}: no epoch would learn "
                 "from labels"
+            )
+        return value
+
+    @field_validator("distillation")
+    @classmethod
+    def _weighs_what_is_weighed(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        student = info.data.get("student")
+        weighed = isinstance(student, Student) and student.class_weights is not None
+        if weighed and max(ends_of(value.hard_label_weight)) == 0:
+            raise ValueError(
+                "hard_label_weight is 0, so student.class_weights, which weighs hard labels alone, would not reach the "
+                "student; set it above 0, or student.class_weights to null"
             )
         return value
 

@@ -23,6 +23,7 @@ A recipe is a YAML file. `alambique init DATA` looks at a file or a folder and w
 
 All problems of a recipe are reported at once. Names of labels and columns are always text: `true` is a label here, not a
 boolean. A path is relative to the current folder or, if it does not exist there, to the folder of the recipe."""
+REQUIRED = "(required)"
 _KINDS = {
     "string": "text", "integer": "a whole number", "number": "a number", "boolean": "`true` or `false`",
     "array": "a list", "object": "a mapping",
@@ -43,8 +44,11 @@ def page() -> str:
     parts = [HEAD.format(required=_enumerated(required, "and"), shipped=shipped)]
     for name, section in tables.items():
         parts += [f"## {name}", inspect.getdoc(section) or "", _table(_rows(section, f"{name}."))]
-        chosen = [key for key, field in section.model_fields.items() if field.discriminator]
-        parts += [_choices(section, key, f"{name}.{key}") for key in chosen]
+        chosen: dict[tuple[Any, ...], str] = {}  # by what may be chosen, which two keys may have in common
+        for key, field in section.model_fields.items():
+            if field.discriminator:
+                chosen.setdefault(_kinds(section, key), key)
+        parts += [_choices(kinds, f"{name}.{key}") for kinds, key in chosen.items()]
     for key in [name for name in kinds if name not in tables]:
         parts += [f"## {key}", _table([_row(Recipe, key, key)])]
     return "\n\n".join(parts) + "\n"
@@ -66,16 +70,21 @@ def _table(rows: list[tuple[str, ...]], head: tuple[str, ...] = ("key", "default
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _choices(section: type[BaseModel], key: str, path: str) -> str:
+def _kinds(section: type[BaseModel], key: str) -> tuple[Any, ...]:
+    """The types that a key chooses among by their names."""
+    return tuple(kind for kind in get_args(section.model_fields[key].annotation) if _is_section(kind))
+
+
+def _choices(kinds: tuple[Any, ...], path: str) -> str:
     """A line for each type that a key chooses by its name: the name, its options, its docstring's first line."""
-    kinds = [kind for kind in get_args(section.model_fields[key].annotation) if _is_section(kind)]
     return _table([_choice(kind) for kind in kinds], (f"`{path}`", "options", "meaning"))
 
 
 def _choice(kind: type[BaseModel]) -> tuple[str, ...]:
-    options = [_row(kind, key, key) for key in kind.model_fields if key != "name"]
+    options = [_row(kind, key, field.alias or key) for key, field in kind.model_fields.items() if key != "name"]
     listed = "; ".join(
-        f"{key} (default {default}), {values}" + (f": {text.removesuffix('.')}" if text else "")
+        f"{key} {default if default == REQUIRED else f'(default {default})'}, {values}"
+        + (f": {text.removesuffix('.')}" if text else "")
         for key, default, values, text in options
     )
     return f"`{kind.model_fields['name'].default}`", listed or "none", (inspect.getdoc(kind) or "").splitlines()[0]
@@ -95,14 +104,14 @@ def _rows(section: type[BaseModel], prefix: str) -> list[tuple[str, ...]]:
 
 
 def _row(section: type[BaseModel], key: str, path: str) -> tuple[str, ...]:
-    values = _values(section.model_json_schema()["properties"][key])
+    values = _values(section.model_json_schema()["properties"][section.model_fields[key].alias or key])
     return f"`{path}`", _default(section, key), values, meaning(section, key).replace("|", "\\|")
 
 
 def _default(section: type[BaseModel], key: str) -> str:
     field = section.model_fields[key]
     if field.is_required():
-        return "(required)"
+        return REQUIRED
     # a section that needs nothing may choose for itself, as the models of teacher and student
     value = field.default if _required(section) else getattr(section(), key)
     if field.discriminator and value is not None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from alambique.recipe.answering import ANSWERING, Endpoint, ZeroShot
+from alambique.recipe.class_weights import ClassWeights
 from alambique.recipe.data_values import label_groups_value, names_value, source_value
 from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
 
@@ -219,13 +220,18 @@ class Training(Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.01
     """Weight decay of AdamW."""
     patience: Bounded | None = None
-    """Stops after this many epochs in a row without a better macro-F1 on valid; `epochs` is then the maximum. null: trains
+    """Stops after this many epochs in a row without a better metric on valid; `epochs` is then the maximum. null: trains
     all epochs."""
+    class_weights: ClassWeights = None
+    """Weights of the hard labels by class ([imbalance.md](imbalance.md)): `balanced` (rows / (classes · rows of the class),
+    as in scikit-learn), or a mapping `{label: weight}`, where other labels weigh 1. They are scaled to a mean of 1 over the
+    rows of train. Soft labels are not weighed; the undistilled twin has the student's weights."""
 
     def key(self) -> dict[str, Any]:
         """Values for the manifest keys of stages; those newer than the first runs are left out at their defaults."""
         values = self.model_dump(mode="json")
-        newer = {name: Training.model_fields[name].default for name in ("learning_rate_schedule", "patience")}
+        names = ("learning_rate_schedule", "patience", "class_weights")
+        newer = {name: Training.model_fields[name].default for name in names}
         return {name: value for name, value in values.items() if name not in newer or value != newer[name]}
 
 
@@ -253,7 +259,7 @@ class Teacher(Training):
     fine_tune: bool = True
     """False: the model is a finished classifier whose label names are those of the data."""
     epochs: Bounded = 3
-    """Passes over train; the epoch with the best macro-F1 on valid is selected."""
+    """Passes over train; the epoch that is best on valid is selected (`verdict.metric_for_best_epoch`)."""
     allow_weak: bool = False
     """True: continue with a teacher that is not better than guessing on valid, by macro-F1 and by accuracy."""
 
@@ -274,9 +280,13 @@ class Teacher(Training):
 
     @field_validator("fine_tune")
     @classmethod
-    def _scratch_is_trained(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
+    def _is_trained_where_it_must_be(cls, value: bool, info: ValidationInfo) -> bool:  # noqa: FBT001
         if not value and info.data.get("from_scratch") is not None:
             raise ValueError("must be true for a teacher made from_scratch: it has learnt nothing yet")
+        if not value and info.data.get("class_weights") is not None:
+            raise ValueError(
+                "is false, so there is no training that class_weights could weigh; set it to true, or class_weights to null"
+            )
         return value
 
 

@@ -32,9 +32,9 @@ def charts(report: Report, details: Details) -> list[Chart]:
     if any(model.median_latency_ms for model in report.models.values()):
         caption = "Higher and further left is better. The time axis is logarithmic."
         drawn.append(_chart("Quality against latency", plots.quality_against_latency(report.models), caption))
-    macro_f1, losses = ({n: c for n, c in curves.items() if c} for curves in (details.macro_f1, details.losses))
-    if macro_f1:
-        svg = plots.learning_curves(macro_f1, "macro_f1", "macro-F1 on valid, %", 100)
+    quality, losses = ({n: c for n, c in curves.items() if c} for curves in (details.quality, details.losses))
+    if quality:
+        svg = plots.learning_curves(quality, "macro_f1", details.quality_title, details.quality_scale)
         drawn.append(_chart("Quality during training", svg, "After each epoch; the best epoch is the one used."))
     if losses:
         svg = plots.learning_curves(losses, "loss", "loss")

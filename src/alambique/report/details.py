@@ -11,6 +11,7 @@ from alambique.artefacts.predictions import Scored
 from alambique.artefacts.splits import Split
 from alambique.evaluation.metrics import BINS, confidence_bins
 from alambique.evaluation.task import Task
+from alambique.report.names import metric_title, unit_of
 from alambique.report.results import RunResults
 from alambique.run.integrity import read_json
 from alambique.run.layout import HISTORY, MODELS, STUDENT, UNDISTILLED
@@ -67,7 +68,9 @@ class Details:
         confusion: (classes, classes) number of rows of test by true label and prediction.
         reliability: bins of confidence on test.
         losses: training loss by epoch.
-        macro_f1: macro-F1 on valid by epoch, 0 to 1.
+        quality: the metric on valid that epochs are chosen by, by epoch.
+        quality_title: what that metric is.
+        quality_scale: what its values are multiplied by.
         token_lengths: tokens of each training text, special tokens included, nothing cut.
         changed_rows: rows of test that distillation fixed or broke; None where there is no undistilled student.
     """
@@ -75,7 +78,9 @@ class Details:
     confusion: Mapping[str, Matrix] = field(default_factory=dict)
     reliability: Mapping[str, Sequence[ConfidenceBin]] = field(default_factory=dict)
     losses: Mapping[str, Curve] = field(default_factory=dict)
-    macro_f1: Mapping[str, Curve] = field(default_factory=dict)
+    quality: Mapping[str, Curve] = field(default_factory=dict)
+    quality_title: str = "macro-F1 on valid, %"
+    quality_scale: float = 100
     token_lengths: Sequence[int] = ()
     changed_rows: ChangedRows | None = None
 
@@ -88,6 +93,7 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
         token_lengths: tokens of each training text, special tokens included, nothing cut.
     """
     scored, test, task = results.seeds[results.best], results.splits.test, results.task
+    unit = unit_of(task.epoch_title)
     classes = list(range(len(results.splits.label_names)))
     logits = {name: scored[name].logits["test"] for name in MODELS if name in scored}
     histories = {
@@ -100,7 +106,9 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
         },
         reliability={name: _reliability(task, values, test.labels) for name, values in logits.items()},
         losses={name: _curve(history, "loss") for name, history in histories.items()},
-        macro_f1={name: _curve(history, "eval_macro_f1") for name, history in histories.items()},
+        quality={name: _curve(history, f"eval_{task.epoch_metric}") for name, history in histories.items()},
+        quality_title=f"{metric_title(task.epoch_title)} on valid, {'%' if unit.scale > 1 else unit.name}",
+        quality_scale=unit.scale,
         token_lengths=token_lengths,
         changed_rows=_changed(task, scored, test, results.splits.label_names, results.stronger_twin),
     )

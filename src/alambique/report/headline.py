@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alambique.report.names import metric_title
+from alambique.report.names import metric_title, unit_of
 from alambique.report.numbers import grouped, interval, number
 from alambique.report.schema import Report
 from alambique.report.verdict_report import Gain, Retention
@@ -34,8 +34,10 @@ def tiles(report: Report) -> list[Tile]:
     if report.verdict is not None:
         gain, retention = report.verdict.gain, report.verdict.retention
         if gain is not None:
-            shown.append(Tile("Gain", number(gain.mean, 100, sign="+"), f"points of {_note(gain, '+')}"))
-        if retention is not None:
+            unit = unit_of(gain.metric)
+            gained = number(gain.mean, unit.scale, unit.digits, sign="+")
+            shown.append(Tile("Gain", gained, f"{unit.before} {_note(gain, '+')}"))
+        if retention is not None and (retention.mean is not None or retention.metric != "mean_absolute_error"):
             retained = number(retention.mean, 100)
             shown.append(Tile("Teacher retained", retained and f"{retained} %", f"of its {_note(retention)}"))
     student, teacher = report.student, report.teacher
@@ -51,7 +53,9 @@ def tiles(report: Report) -> list[Tile]:
 
 
 def _note(figure: Gain | Retention, sign: str = "") -> str:
-    return f"{metric_title(figure.metric)}; {interval(figure, sign=sign) or 'no interval'}"
+    unit = unit_of(figure.metric)
+    ends = interval(figure, unit.scale, unit.digits, sign=sign)
+    return f"{metric_title(figure.metric)}; {ends or 'no interval'}"
 
 
 def _retained(report: Report) -> list[str]:

@@ -21,6 +21,8 @@ class Quality(Part):
     """Fraction of rows on which the model predicts the teacher's class, 0 to 1."""
     kl_to_teacher: Figure | None = None
     """Mean KL divergence from the teacher's probabilities to the model's, in nats."""
+    quadratic_weighted_kappa: Figure | None = None
+    """Cohen's kappa with quadratic weights, -1 to 1; null if the labels have no order."""
     mean_absolute_error: Figure | None = None
     """Mean distance between prediction and label, in steps of the label order; null if the labels have no order."""
 

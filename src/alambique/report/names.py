@@ -1,5 +1,7 @@
 """Display names of models and metrics, the same on the page, the card and the terminal."""
 
+from typing import NamedTuple
+
 TEACHERS = "teachers/"  # how the name of a further teacher begins
 _MODELS = {
     "teacher": "Teacher",
@@ -10,7 +12,30 @@ _MODELS = {
     "tfidf": "TF-IDF + logistic regression",
     "majority": "Majority class",
 }
-_METRICS = {"macro_f1": "macro-F1"}
+_METRICS = {
+    "macro_f1": "macro-F1",
+    "quadratic_weighted_kappa": "quadratic weighted kappa",
+    "mean_absolute_error": "mean absolute error",
+}
+
+
+class Unit(NamedTuple):
+    """How differences in a metric are written.
+
+    Attributes:
+        scale: what a difference is multiplied by.
+        digits: decimal places.
+        name: of the unit, in the plural.
+        before: what stands between a gain and the metric's name.
+    """
+
+    scale: float = 100
+    digits: int = 1
+    name: str = "points"
+    before: str = "points of"
+
+
+_STEPS = Unit(1, 2, "steps", "steps taken off the")
 
 
 def model_title(name: str) -> str:
@@ -30,3 +55,8 @@ def model_role(name: str) -> str:
 def metric_title(metric: str) -> str:
     """Return the display name of a metric; one without a display name is shown as it is."""
     return _METRICS.get(metric, metric)
+
+
+def unit_of(metric: str) -> Unit:
+    """Return the unit of differences in a metric: points of a fraction, or steps of labels in order."""
+    return _STEPS if metric == "mean_absolute_error" else Unit()

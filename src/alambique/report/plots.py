@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from alambique.report.details import ConfidenceBin, Curve
 from alambique.report.model_report import ModelReport
-from alambique.report.names import model_role
+from alambique.report.names import model_role, unit_of
 from alambique.report.svg import inline_svg, showable
 from alambique.report.verdict_report import Gain
 
@@ -151,17 +151,18 @@ def token_lengths(lengths: Sequence[int], cut_off: int) -> str:
 
 def gain(figures: Gain) -> str:
     """Draw the verdict's gain with its interval, against no difference; with several seeds, a tick per seed."""
+    unit = unit_of(figures.metric)
     with canvas(3.8, 1.25) as (figure, axes):
         colour = SHAPES["student"][0]
         axes.axvline(0, color=INK, linewidth=1)
         if figures.low is not None and figures.high is not None:
-            axes.plot([100 * figures.low, 100 * figures.high], [0, 0], color=colour, linewidth=5, alpha=0.45,
+            axes.plot([unit.scale * figures.low, unit.scale * figures.high], [0, 0], color=colour, linewidth=5, alpha=0.45,
                       solid_capstyle="round")  # fmt: skip
-        seeds = [100 * value for value in figures.per_seed]
+        seeds = [unit.scale * value for value in figures.per_seed]
         if len(seeds) > 1:
             axes.plot(seeds, [0.6] * len(seeds), color=INK, marker="|", linestyle="none")
-        axes.plot(100 * figures.mean, 0, color=colour, marker="o", markersize=9)
-        axes.set(ylim=(-0.8, 1.1), yticks=[], xlabel="points gained over the undistilled student")
+        axes.plot(unit.scale * figures.mean, 0, color=colour, marker="o", markersize=9)
+        axes.set(ylim=(-0.8, 1.1), yticks=[], xlabel=f"{unit.name} gained over the undistilled student")
         axes.margins(x=0.12)
         axes.spines["left"].set_visible(False)
         return svg_element(figure, "gain", "The gain with its interval, beside the line of no difference")

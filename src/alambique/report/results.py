@@ -6,7 +6,7 @@ from typing import Any
 from alambique.artefacts.predictions import Scored, read_seeds, read_students
 from alambique.artefacts.splits import Splits, run_data
 from alambique.evaluation.task import Task
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.tasks import task_of
 from alambique.evaluation.verdict import best_seed, stronger_twin
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
@@ -47,7 +47,7 @@ def read_results(run: RunFolder) -> RunResults:
     """
     recipe = run.recipe()
     splits, findings = run_data(run)
-    seeds, task = read_seeds(run, recipe, splits), TASKS[splits.task]
+    seeds, task = read_seeds(run, recipe, splits), task_of(splits, recipe.verdict)
     trainings = read_students(run, recipe, splits, seeds)
     return RunResults(
         run, recipe, splits, findings, seeds, trainings, task, best_seed(seeds, splits, task),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from alambique.report.names import metric_title
+from alambique.report.names import metric_title, unit_of
 from alambique.report.numbers import grouped, interval, number, percent
 from alambique.report.schema import Report
 from alambique.report.verdict_report import Gain, Verdict
@@ -79,7 +79,9 @@ def verdict_words(report: Report) -> VerdictWords:
     if gain is None:
         caveat = ONE_STUDENT if verdict.counts == "rows only" else ""
         return VerdictWords(BADGES[verdict.helped], f"{NO_TWIN}. {_kept(verdict)}", caveat, claims=CLAIMS)
-    points = f"{number(gain.mean, 100, sign='+')} points of {metric_title(gain.metric)} on test"
+    unit = unit_of(gain.metric)
+    gained = number(gain.mean, unit.scale, unit.digits, sign="+")
+    points = f"{gained} {unit.before} {metric_title(gain.metric)} on test"
     return VerdictWords(
         BADGES[verdict.helped],
         f"{points} compared with {TWIN}{_bracketed(verdict, gain)}.",
@@ -99,6 +101,8 @@ def _scores(report: Report) -> str:
 def _kept(verdict: Verdict) -> str:
     """What the student keeps of the teacher, which is known without labels of train."""
     retention = verdict.retention
+    if retention is not None and retention.metric == "mean_absolute_error":
+        return "Of the mean absolute error, of which less is better, no share is kept: compare the figures on test."
     if retention is None or retention.mean is None:
         return "What the student keeps of the teacher is not known either: the teacher's own figure on test is 0."
     ends, over = interval(retention), f" over {verdict.counts}" if verdict.counts else ""
@@ -111,7 +115,8 @@ def _kept(verdict: Verdict) -> str:
 
 def _bracketed(verdict: Verdict, gain: Gain) -> str:
     """The interval, over what, and why it shows nothing; empty if it is not computed."""
-    ends = interval(gain, sign="+")
+    unit = unit_of(gain.metric)
+    ends = interval(gain, unit.scale, unit.digits, sign="+")
     if not ends:
         return ""
     over = f" over {verdict.counts}" if verdict.counts else ""
@@ -124,10 +129,12 @@ def _second(verdict: Verdict, gain: Gain) -> str:
     if not verdict.other_gains:
         return ""
     (other,) = verdict.other_gains
-    ends, points = interval(other, sign="+"), number(other.mean, 100, sign="+")
+    unit = unit_of(other.metric)
+    ends = interval(other, unit.scale, unit.digits, sign="+")
+    points = f"{number(other.mean, unit.scale, unit.digits, sign='+')} {unit.name}"
     return (
         f"That undistilled student makes {_STEPS[gain.over]}, and is the better of two on valid; compared with one "
-        f"of {_STEPS[other.over]} the gain is {points} points{f' ({ends})' if ends else ''}."
+        f"of {_STEPS[other.over]} the gain is {points}{f' ({ends})' if ends else ''}."
     )
 
 
@@ -137,10 +144,11 @@ def _limit(verdict: Verdict, gain: Gain) -> str:
     if resolution is None or verdict.helped != "not shown":
         return ""
     student, twin = (grouped(wrong) for wrong in (resolution.student_wrong, resolution.undistilled_wrong))
-    mean = "" if len(gain.per_seed) == 1 else "in the mean "
+    mean, unit = "" if len(gain.per_seed) == 1 else "in the mean ", unit_of(gain.metric)
+    difference = f"{number(resolution.difference, unit.scale, unit.digits)} {unit.name}"
     return (
         f"Of {grouped(resolution.rows)} rows of test the student gets {mean}{student} wrong, the same model without a "
-        f"teacher {twin}: no difference smaller than {number(resolution.difference, 100)} points can be seen."
+        f"teacher {twin}: no difference smaller than {difference} can be seen."
     )
 
 

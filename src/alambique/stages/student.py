@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alambique.artefacts.contradicted import Trust
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import RecipeError
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
 from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.models.from_pretrained import KEY, FromPretrained
 from alambique.models.from_scratch import FromScratch
@@ -27,6 +29,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import STUDENT
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.class_weights import class_weights, row_weights
 from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import HARD_ONLY, fit
 from alambique.training.rows import TrainingRows, View
@@ -141,7 +144,7 @@ class StudentInputs(Inputs):
     valid: Split = keyed("inputs", "valid", value=lambda split: split.digest)
     label_names: tuple[str, ...] = keyed("inputs", "labels")
     label_order: tuple[int, ...] | None = keyed(value=_order_key)
-    task: str = keyed(value=lambda task: TASKS[task].key())
+    task: Task = keyed(value=lambda task: task.key())
     seed: int = keyed("seed")
     stop_after: int | None = keyed(value=_after_key)
     epoch_rows: int | None = keyed(value=_epoch_rows_key)
@@ -165,10 +168,10 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
     mixed = labels is not None and len(labels.ids) > len(inputs.train)  # its rows are in the order of the tokens
     logits = None if labels is None else labels.logits if mixed else labels.for_rows(inputs.train.ids)
     rows = TrainingRows(
-        inputs.train, inputs.valid, inputs.tokens, logits, task=TASKS[inputs.task], label_order=inputs.label_order,
+        inputs.train, inputs.valid, inputs.tokens, logits, task=inputs.task, label_order=inputs.label_order,
         features=inputs.features, mixed_ids=labels.ids if mixed and labels is not None else None,
         epoch_rows=inputs.epoch_rows,
-        views=_views(inputs), hard_label_weights=None if inputs.trust is None else inputs.trust.weights(inputs.train.ids),
+        views=_views(inputs), hard_label_weights=_hard_label_weights(inputs),
     )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(
@@ -176,6 +179,16 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
             seed=inputs.seed, work=work, step=step, distillation=inputs.distillation or HARD_ONLY,
             stop_after=inputs.stop_after,
         )  # fmt: skip
+
+
+def _hard_label_weights(inputs: StudentInputs) -> np.ndarray | None:
+    """(rows of train,) float32: of the class of each row, times how far its label is trusted; None: 1 for all."""
+    labels = inputs.train.labels
+    by_class = row_weights(class_weights(inputs.settings.class_weights, labels, inputs.label_names), labels)
+    if inputs.trust is None:
+        return by_class
+    trusted = inputs.trust.weights(inputs.train.ids)
+    return trusted if by_class is None else trusted * by_class
 
 
 def _views(inputs: StudentInputs) -> tuple[View, ...]:
@@ -193,7 +206,7 @@ def twin_settings(section: Student, student: Artefact) -> tuple[Student, int | N
 
 def make_student(
     run: RunFolder, name: str, start: StudentStart, section: Student, splits: Splits, tokens: Mapping[str, Tokens],
-    compute: Compute, *, distillation: Distillation | None, soft_labels: SoftLabels | None,
+    compute: Compute, *, task: Task, distillation: Distillation | None, soft_labels: SoftLabels | None,
     features: FeatureSource | None, max_length: int, seed: int, reporter: Reporter, twin_of: Artefact | None = None,
     epoch_rows: int | None = None,
     trust: Trust | None = None, views: tuple[Split, ...] = (), view_labels: tuple[SoftLabels, ...] = (),
@@ -211,6 +224,7 @@ def make_student(
         splits: the rows.
         tokens: of train and valid, by the student's tokenizer.
         compute: precision and speed-ups.
+        task: how epochs are chosen.
         distillation: loss, temperature, mixture; None for the twin.
         soft_labels: of train, or of train and the unlabelled rows behind it; None for the twin.
         features: the teacher of a feature loss; None for the twin, and where there is none.
@@ -228,7 +242,7 @@ def make_student(
     inputs = StudentInputs(
         start=start, settings=settings, distillation=distillation, compute=compute, max_length=max_length,
         soft_labels=soft_labels, train=splits.train, valid=splits.valid, label_names=splits.label_names,
-        label_order=tuple(range(len(splits.label_names))) if ordered else None, task=splits.task, seed=seed,
+        label_order=tuple(range(len(splits.label_names))) if ordered else None, task=task, seed=seed,
         stop_after=stop_after, epoch_rows=epoch_rows, features=features, trust=trust, views=views,
         view_labels=view_labels, tokens=tokens,
     )  # fmt: skip

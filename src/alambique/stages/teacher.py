@@ -14,6 +14,7 @@ from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.data.folds import assign_folds
 from alambique.errors import ModelError, RecipeError, UserInputError, WeakTeacherError
+from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import most_frequent, usefulness
 from alambique.inference.answering import AnswerSource
@@ -43,6 +44,7 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import TEACHER, TEACHERS, teacher_folder
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.class_weights import class_weights, row_weights
 from alambique.training.fit import fit
 from alambique.training.rows import TrainingRows
 
@@ -247,7 +249,7 @@ class FineTuneInputs(Inputs):
     label_names: tuple[str, ...] = keyed("inputs", "labels")
     train: Split = keyed("inputs", "train", value=lambda split: split.digest)
     valid: Split = keyed("inputs", "valid", value=lambda split: split.digest)
-    task: str = keyed(value=lambda task: TASKS[task].key())
+    task: Task = keyed(value=lambda task: task.key())
     seed: int = keyed("seed")
     tokenizer: PreTrainedTokenizerBase | None = derived("checkpoint", "train", "settings")
     tokens: Mapping[str, Tokens] = derived("tokenizer", "train", "valid", "max_length")  # of all rows of both splits
@@ -291,7 +293,11 @@ def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: 
     tokens = dict(inputs.tokens)
     if inputs.learnt is not None:
         tokens["train"] = tokens["train"].take(inputs.learnt)
-    rows = TrainingRows(inputs.train, inputs.valid, tokens, task=TASKS[inputs.task])
+    weights = class_weights(inputs.settings.class_weights, inputs.train.labels, inputs.label_names)
+    rows = TrainingRows(
+        inputs.train, inputs.valid, tokens, task=inputs.task,
+        hard_label_weights=row_weights(weights, inputs.train.labels),
+    )  # fmt: skip
     with reporter.stage(f"{name} (seed {inputs.seed})") as step:
         fit(model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
             seed=inputs.seed, work=work, step=step, section=section)  # fmt: skip
@@ -306,7 +312,7 @@ def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter, *, ke
 
 def make_teacher(
     run: RunFolder, init: TeacherInit, splits: Splits, tokens: Mapping[str, Tokens], compute: Compute, *,
-    max_length: int, seed: int, reporter: Reporter,
+    task: Task, max_length: int, seed: int, reporter: Reporter,
 ) -> Artefact:  # fmt: skip
     """Fine-tune a teacher, or take a finished one as it is with its classes in the data's order."""
     if not init.settings.fine_tune:
@@ -316,7 +322,7 @@ def make_teacher(
     inputs = FineTuneInputs(
         settings=init.settings, compute=compute, max_length=max_length, checkpoint=init.checkpoint,
         label_names=splits.label_names, train=splits.train if learnt is None else splits.train.take(learnt),
-        valid=splits.valid, task=splits.task, seed=(seed + SEEDS_APART * init.member) % 2**32,
+        valid=splits.valid, task=task, seed=(seed + SEEDS_APART * init.member) % 2**32,
         tokenizer=init.tokenizer, tokens=tokens, learnt=learnt,
     )  # fmt: skip
     return Stage(init.name, partial(_fine_tune, name=init.name, section=init.section)).run(run, inputs, reporter)

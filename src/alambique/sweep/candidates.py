@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from alambique.artefacts.splits import Splits
 from alambique.data.load import load_splits, locate
-from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.errors import RecipeError
-from alambique.preparation import surroundings, views_model
+from alambique.preparation import check_against_data, surroundings, views_model
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Data, Training
-from alambique.stages.student import check_loss, resolve_student
+from alambique.recipe.verdict import MeanAbsoluteError
+from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, resolve_teachers
 from alambique.sweep.space import Range, Space, Values
 
@@ -44,6 +44,7 @@ class Candidates:
         space = Space.parse(over, sets)
         loaded = cls(name, tuple(sets), space, Recipe.load(name, tuple(sets)))
         loaded._refuse_unfit()
+        loaded._refuse_incomparable()
         return loaded
 
     def recipe(self, values: Values) -> Recipe:
@@ -62,6 +63,19 @@ class Candidates:
             messages = list(problems.values())
             more = [f"and {len(messages) - _LISTED} more"] if len(messages) > _LISTED else []
             raise RecipeError("\n".join([*messages[:_LISTED], *more]))
+
+    def _refuse_incomparable(self) -> None:
+        """Trials are compared by one figure, of which more is better."""
+        key = next((key for key in self.space.keys if f"{key}.".startswith("verdict.metric.")), None)
+        if key is not None:
+            raise RecipeError(f"--over {key}: trials are compared by this figure. Leave the key out of --over.")
+        for name in ("metric", "for_best_epoch"):
+            if isinstance(getattr(self.base.verdict, name), MeanAbsoluteError):
+                chosen = "metric" if name == "metric" else "metric_for_best_epoch"
+                raise RecipeError(
+                    f"A sweep compares figures of which more is better, and verdict.{chosen} is mean_absolute_error. Sweep "
+                    f"with --set verdict.{chosen}=quadratic_weighted_kappa."
+                )
 
     def _alone(self) -> Iterator[str]:
         for dimension in self.space.dimensions:
@@ -93,13 +107,12 @@ class Candidates:
             data = recipe.data.model_dump_json()
             if data not in splits:
                 splits[data] = _splits(recipe.data)
-            check_unlabelled_train(recipe, splits[data])
+            check_against_data(recipe, splits[data])
             forms = [*map(_form, recipe.teachers)]
             made_from = f"{data}{forms}{recipe.soft_labels.model_dump_json()}"
             if made_from not in teachers:
                 teachers[made_from] = resolve_teachers(recipe, splits[data])
                 views_model(recipe)
-            check_loss(recipe.distillation, recipe.student, splits[data])
             pupil = f"{made_from}{_form(recipe.student)}"
             if pupil not in students:
                 resolve_student(recipe.student, surroundings(recipe, splits[data], teachers[made_from][0]))

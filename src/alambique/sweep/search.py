@@ -12,8 +12,8 @@ from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import Splits, run_data
 from alambique.errors import AlambiqueError, ModelError, NonFiniteError, RecipeError, SweepError, WeakTeacherError
 from alambique.evaluation.intervals import Interval, interval_over
-from alambique.evaluation.task import ScoredRows
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import ScoredRows, Task
+from alambique.evaluation.tasks import task_of
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.report import parts
@@ -180,7 +180,10 @@ class _Sweep:
             splits, _ = run_data(run)
             places = [each.student(n) for each in run.seeds_of(run.recipe()).values() for n in range(self._students)]
             return _Kept(
-                splits, tuple(read_scored(each, STUDENT, splits).logits["valid"] for each in places), self._students
+                splits,
+                task_of(splits, run.recipe().verdict),
+                tuple(read_scored(each, STUDENT, splits).logits["valid"] for each in places),
+                self._students,
             )
         except (AlambiqueError, OSError):
             return None
@@ -195,6 +198,7 @@ class _Kept:
     """The logits of a trial's students on valid."""
 
     splits: Splits
+    task: Task
     logits: tuple[np.ndarray, ...]
     students: int
 
@@ -202,19 +206,25 @@ class _Kept:
         """The metric of these less that of the other's, with its interval over the same rows."""
         if self.splits.valid.ids != other.splits.valid.ids or len(self.logits) != len(other.logits):
             return None
-        task, labels = TASKS[self.splits.task], self.splits.valid.labels
+        task, labels = self.task, self.splits.valid.labels
         pairs = zip(self.logits, other.logits, strict=True)
-        return _part(interval_over([task.gain(mine, theirs, labels) for mine, theirs in pairs], self.students), -1.0)
+        return _part(
+            interval_over([task.gain(mine, theirs, labels) for mine, theirs in pairs], self.students), -task.reach
+        )
 
 
 def _facts(scored: Scored) -> dict[str, Any]:
     """What the journal keeps of a finished trial beside its value."""
-    task, labels = TASKS[scored.task], scored.valid.labels
+    task, labels = scored.task, scored.valid.labels
     contributions = task.metrics[task.verdict_metric].contributions
     rows = [ScoredRows(each, labels, each) for each in scored.logits]
     over = None if contributions is None else interval_over([contributions(each) for each in rows], scored.students)
     mean = float(np.mean(scored.values))
-    valid = parts.Interval(mean=mean, low=None, high=None) if over is None else _part(over, 0.0)
+    valid = (
+        parts.Interval(mean=mean, low=None, high=None)
+        if over is None
+        else _part(over, task.metrics[task.verdict_metric].least)
+    )
     return {
         "valid": valid.model_dump(), "epochs": list(scored.epochs), "metric": task.verdict_metric, "rows": len(labels),
     }  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import Split
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
 from alambique.pipeline import begun, train_seed
 from alambique.progress import Reporter, Step
 from alambique.recipe.recipe import Recipe
@@ -30,23 +30,22 @@ class Scored:
 
     Attributes:
         valid: the rows.
-        task: a name in :data:`alambique.evaluation.tasks.TASKS`.
+        task: how they are scored.
         logits: of each training, (rows, C).
         epochs: that each training made.
         students: trainings per teacher.
     """
 
     valid: Split
-    task: str
+    task: Task
     logits: tuple[np.ndarray, ...]
     epochs: tuple[int, ...]
     students: int
 
     @property
     def values(self) -> tuple[float, ...]:
-        """The metric that epochs are chosen by, of each training."""
-        task = TASKS[self.task]
-        return tuple(task.score(task.verdict_metric, each, self.valid.labels) for each in self.logits)
+        """The metric of the verdict, of each training."""
+        return tuple(self.task.score(self.task.verdict_metric, each, self.valid.labels) for each in self.logits)
 
 
 def run_trial(recipe: Recipe, folder: Path, siblings: tuple[Path, ...], reporter: Reporter, watch: Watch) -> Scored:
@@ -83,7 +82,7 @@ def run_trial(recipe: Recipe, folder: Path, siblings: tuple[Path, ...], reporter
                 raise
             logits += [read_scored(place, STUDENT, job.splits).logits["valid"] for place in places]
             epochs += [epochs_made(place.path / STUDENT) or 0 for place in places]
-        return Scored(job.splits.valid, job.splits.task, tuple(logits), tuple(epochs), recipe.student.seeds)
+        return Scored(job.splits.valid, job.task, tuple(logits), tuple(epochs), recipe.student.seeds)
 
 
 class _Watched(Reporter):

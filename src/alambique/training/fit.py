@@ -68,7 +68,7 @@ def fit(
 ) -> None:
     """Train a copy of ``model`` and save it, its tokenizer and the course of training into ``work``.
 
-    After each epoch it is scored on valid; the epoch with the best verdict metric is the one saved. Checkpoints of an
+    After each epoch it is scored on valid; the epoch with the best metric of the task is the one saved. Checkpoints of an
     interrupted attempt in ``work/scratch`` are continued, and left there; those of a version that trained in another order
     of rows are removed. Ctrl-C and SIGTERM save one more.
 
@@ -181,19 +181,26 @@ def prepare(
             checkpoints,
             seed,
             rows=rows.epoch_rows or len(rows.row_ids),
-            metric=rows.task.verdict_metric,
+            metric=rows.task.epoch_metric,
+            greater_is_better=rows.task.greater_is_better[1],
         ),
         train_dataset=_train_dataset(rows, model, term),
         eval_dataset=TokenDataset(rows.tokens["valid"], rows.valid.labels, model),
         processing_class=tokenizer,
         data_collator=identity_collator,
         compute_metrics=partial(_metrics, rows.task),
-        callbacks=[_ProgressCallback(step, rows.task.verdict_metric, section)],
+        callbacks=[_ProgressCallback(step, rows.task.epoch_metric, section)],
         row_ids=rows.row_ids,
         labelled=len(rows.train),
         epoch_rows=rows.epoch_rows,
         section=section,
-        stopping=Stopping(rows.task.verdict_metric, settings.patience, stop_after, distillation.features_first),
+        stopping=Stopping(
+            rows.task.epoch_metric,
+            settings.patience,
+            stop_after,
+            distillation.features_first,
+            greater_is_better=rows.task.greater_is_better[1],
+        ),
         split_by_length=speedups is not None and not speedups.real_tokens,
         task=rows.task,
         loss=distillation.loss,
@@ -248,7 +255,14 @@ def _distinct(ids: np.ndarray, chunk: int = 2**22) -> np.ndarray:
 
 
 def training_arguments(
-    settings: Training, compute: Compute, folder: Path, seed: int, *, rows: int, metric: str
+    settings: Training,
+    compute: Compute,
+    folder: Path,
+    seed: int,
+    *,
+    rows: int,
+    metric: str,
+    greater_is_better: bool = True,
 ) -> TrainingArguments:
     """Trainer's arguments for one device, without bars.
 
@@ -259,6 +273,7 @@ def training_arguments(
         seed: of order and dropout.
         rows: of train.
         metric: that the best epoch is chosen by.
+        greater_is_better: whether more of it is better.
     """
     steps = max(1, rows // (settings.batch_size * settings.gradient_accumulation)) * settings.epochs
     arguments = TrainingArguments(
@@ -278,7 +293,7 @@ def training_arguments(
         save_strategy="epoch",
         load_best_model_at_end=True,
         metric_for_best_model=metric,
-        greater_is_better=True,
+        greater_is_better=greater_is_better,
         logging_steps=max(1, steps // 100),
         logging_nan_inf_filter=False,
         dataloader_pin_memory=torch.cuda.is_available(),

@@ -19,10 +19,11 @@ class Stopping:
     """A rule that follows from the recorded epochs alone, so that a resumed training stops where an uninterrupted one does.
 
     Attributes:
-        metric: of valid; larger is better.
+        metric: of valid.
         patience: epochs in a row without a better value than before; None for no such limit.
         after: epochs in all; None for as many as planned.
         labelless: epochs at the beginning that learn from no label: patience begins after them.
+        greater_is_better: whether a larger value is better.
 
     Example:
         >>> from alambique.training.stopping import Stopping
@@ -35,6 +36,7 @@ class Stopping:
     patience: int | None = None
     after: int | None = None
     labelless: int = 0
+    greater_is_better: bool = True
 
     def is_due(self, log: Sequence[dict[str, Any]]) -> bool:
         """Whether to stop now.
@@ -48,7 +50,7 @@ class Stopping:
         counted = values[self.labelless :]
         if self.patience is None or not counted:
             return False
-        return len(counted) - 1 - counted.index(max(counted)) >= self.patience
+        return len(counted) - 1 - counted.index((max if self.greater_is_better else min)(counted)) >= self.patience
 
 
 def scored_epochs(log: Sequence[dict[str, Any]]) -> int:

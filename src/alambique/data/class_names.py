@@ -1,0 +1,54 @@
+"""Keys of a recipe that name labels of the data, compared with the labels there are."""
+
+from collections.abc import Iterator
+
+from alambique.artefacts.splits import Splits
+from alambique.errors import RecipeError, closest
+from alambique.recipe.recipe import Recipe
+from alambique.recipe.teacher_list import section_of
+from alambique.recipe.verdict import OF_A_CLASS, OF_ORDERED_LABELS
+
+
+def check_class_names(recipe: Recipe, splits: Splits) -> None:
+    """Refuse a key that names a label which no row has, or that weighs labels where train has none.
+
+    Raises:
+        RecipeError: names the key and the label, and the label that was probably meant.
+    """
+    for key, name in _named(recipe):
+        if name not in splits.label_names:
+            meant = closest(repr(name), map(repr, splits.label_names)) or "."
+            raise RecipeError(f"{key} names {name!r}, which is not a label of the data{meant} {_labels(splits)}")
+    for key, metric in (
+        ("metric", recipe.verdict.metric),
+        ("metric_for_best_epoch", recipe.verdict.metric_for_best_epoch),
+    ):
+        if isinstance(metric, OF_ORDERED_LABELS) and not splits.ordinal:
+            raise RecipeError(
+                f"verdict.{key} is {metric.name}, which needs labels in order: give data.label_order, the lowest first."
+            )
+    if recipe.student.class_weights is not None and not splits.labelled_train:
+        raise RecipeError(
+            "student.class_weights weighs the labels of train, and train has none. Set student.class_weights to null."
+        )
+
+
+def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Each key that names labels, with each label it names."""
+    trained = [(section_of(n, len(recipe.teachers)), teacher) for n, teacher in enumerate(recipe.teachers)]
+    for section, settings in (*trained, ("student", recipe.student)):
+        weights = settings.class_weights
+        for name in weights if isinstance(weights, dict) else ():
+            yield f"{section}.class_weights", name
+
+    for key, metric in (
+        ("metric", recipe.verdict.metric),
+        ("metric_for_best_epoch", recipe.verdict.metric_for_best_epoch),
+    ):
+        if isinstance(metric, OF_A_CLASS):
+            yield f"verdict.{key}.class", metric.label
+
+
+def _labels(splits: Splits) -> str:
+    names, most = splits.label_names, 12
+    return f"The labels are {', '.join(names[:most])}{f' and {len(names) - most} more' if len(names) > most else ''}."
