@@ -5,7 +5,7 @@
 A student of one layer, 64 wide, is distilled in a minute from a teacher of one layer and exported, so that the path around
 the model is measured. Each size is a Parquet file of generated rows. In a new process each, sizes and ways taking turns, it
 is classified by the command's own function (`files`), and by a loop that reads batches and runs the model on them (`bare`).
-Peak memory is that of the process (getrusage). The last line of the output is one JSON object.
+Peak memory is that of the process. The last line of the output is one JSON object.
 """
 
 import json
@@ -137,8 +137,11 @@ def summary(size: int, files: list[dict[str, Any]], bare: list[dict[str, Any]]) 
 
 
 def peak() -> float:
-    """Peak memory of this process in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak memory of this program in megabytes; on Linux getrusage's figure would begin with the parent's."""
+    status = Path("/proc/self/status")
+    lines = status.read_text("ascii").splitlines() if status.is_file() else []
+    kilobytes = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
+    return (kilobytes or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
 
 
 if __name__ == "__main__":

@@ -82,7 +82,9 @@ OutputFolder = Annotated[
     Path | None,
     typer.Option("--output", metavar="DIR", callback=refuse_bytes, help="The folder for what --input gives."),
 ]
-EngineName = Annotated[str, typer.Option("--engine", help="With --input, who classifies: local (all cores) or ray.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="With --input, who classifies: local (all cores); ray is still to come.")
+]
 TextColumns = Annotated[
     list[str] | None,
     typer.Option("--text", metavar="COLUMN", callback=refuse_bytes,

@@ -13,6 +13,10 @@ def test_an_engine_without_its_package_names_the_extra(monkeypatch):
     assert str(refused.value) == (
         "--engine ray needs ray, which is not installed. To have it: pip install 'alambique[ray]'"
     )
+    monkeypatch.setattr(engines, "find_spec", lambda name: name)
+    with pytest.raises(UserInputError) as refused:
+        check_engine("ray")
+    assert str(refused.value) == "--engine ray: files are classified by --engine local alone in this version."
     with pytest.raises(UserInputError) as refused:
         check_engine("spark")
     assert str(refused.value) == "--engine: 'spark' is not an engine; it is local or ray."

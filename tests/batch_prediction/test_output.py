@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alambique.batch_prediction.layout import BEFORE, MANIFEST, MARK
+from alambique.batch_prediction.layout import BEFORE, MANIFEST, MARK, RECORDS
 from alambique.batch_prediction.output import OutputFolder
 from alambique.batch_prediction.records import ShardRecord, keep_record
 from alambique.errors import DataError, DiskError, RunFolderError
@@ -76,6 +76,27 @@ def test_a_folder_that_is_someone_elses_is_refused(tmp_path, content):
         "folder with --output."
     )
     assert names(tmp_path / "out") == before
+
+
+def test_a_link_is_not_written_through(tmp_path):
+    with OutputFolder.create(tmp_path / "out") as folder:
+        folder.begin()
+    (tmp_path / "mine").mkdir()
+    (folder.path / RECORDS).symlink_to(tmp_path / "mine")
+    with pytest.raises(RunFolderError) as refused, OutputFolder.create(folder.path):
+        pass
+    assert str(refused.value) == (
+        f"{folder.path}/.records is a link: writing through it could change files elsewhere. Remove it, or choose another "
+        "folder with --output."
+    )
+
+
+def test_files_of_the_user_stay(tmp_path):
+    with OutputFolder.create(tmp_path / "out") as folder:
+        folder.begin()
+        (folder.path / "part-000000-mine.parquet").write_bytes(b"mine")
+        folder.finish({"key": {}}, [shard(folder.path)])
+    assert names(folder.path) == [MARK, MANIFEST, NAME, "part-000000-mine.parquet"]
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -114,6 +114,7 @@ def test_records_by_line_and_in_a_list(tmp_path):
         ('{"text": "a"}\n[1]\n', ', line 2: each row must be an object, as in {"text": …}, not a list.'),
         ('{"text": "a"}\n"b"\n', ', line 2: each row must be an object, as in {"text": …}, not text.'),
         ('{"text": "a"}\n{"text": \n', ", line 2: not valid JSON (Expecting value: line 2 column 1 (char 10))."),
+        ('{"text": "a"}\n{"text": "b", "text": "c"}\n', ", line 2: not valid JSON (the key 'text' stands twice)."),
         ("[1, 2\n", ": not valid JSON (Expecting ',' delimiter: line 2 column 1 (char 6))."),
     ],
 )

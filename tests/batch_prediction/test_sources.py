@@ -58,9 +58,11 @@ def test_output_is_never_input(files, tmp_path):
     (other / "part-0.parquet").write_bytes(b"")
     (files / "out").mkdir()
     (files / "out" / "part-0.parquet").write_bytes(b"")
-    for name in (str(files), f"{files}/**/*.[cpg]*"):
-        found = find_inputs([name], output=files / "out")
-        assert "out/part-0.parquet" not in names(found, files)
+    (tmp_path / "link").symlink_to(files)
+    for name in (str(files), f"{files}/**/*.[cpg]*", f"{files}/../link/*/*.parquet", str(tmp_path / "link")):
+        found = find_inputs([name], output=files / "sub" / ".." / "out")
+        assert found
+        assert not [file.path for file in found if file.path.endswith("/out/part-0.parquet")]
     assert "other/part-0.parquet" not in names(find_inputs([str(files)], output=files / "out"), files)
 
 

@@ -1,12 +1,16 @@
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from alambique.batch_prediction.columns import AddedColumns
+from alambique.batch_prediction.shards import cut
 from alambique.batch_prediction.sources import find_inputs
 from alambique.batch_prediction.survey import survey
+from alambique.batch_prediction.worker import Worker
 from alambique.errors import DataError
+from alambique.inference.classifier import Classifier
 from alambique.recipe.recipe import Recipe
 
 DATA = Recipe.from_dict({"data": {"source": "x.csv", "label": "label", "text": "text"}}).data
@@ -111,3 +115,29 @@ def test_files_elsewhere_are_read_as_those_here(tmp_path):
         ("c", "3"),
     ]
     storage.store.clear()
+
+
+def test_columns_of_every_kind_stay_as_they_are(tmp_path):
+    table = pa.table({
+        "text": pa.array(["a", "b", "a"]).dictionary_encode(),
+        "vector": pa.array([[1.0, 2.0], None, [3.0, 4.0]], pa.list_(pa.float32(), 2)),
+        "of": pa.array([{"x": 1}, None, {"x": 2}]),
+        "pairs": pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int32())),
+        "sum": pa.array([1, None, 2], pa.decimal128(10, 2)),
+        "raw": pa.array([b"\0", None, b""], pa.large_binary()),
+        "at": pa.array([0, 1, None], pa.timestamp("ns", tz="UTC")),
+    }).replace_schema_metadata({"kept": "too"})  # fmt: skip
+    pq.write_table(table, tmp_path / "in.parquet")
+    found = look(tmp_path, "in.parquet")
+    classifier = Classifier(
+        "torch", ("x",), pairs=False, max_length=8, logits=lambda texts: np.zeros((len(texts), 1)), fit_temperature=float
+    )  # fmt: skip
+    (shard,) = cut(found.tables(), 10, {})
+    stored = Worker(classifier, found.data, AddedColumns(), calibrated=False, folder=tmp_path).classified(
+        shard.table, lambda _: None
+    )
+    pq.write_table(stored, tmp_path / "out.parquet")
+    back = pq.read_table(tmp_path / "out.parquet")
+    assert back.select(table.column_names).equals(table)
+    assert back.schema.metadata == {b"kept": b"too"}
+    assert back["label"].to_pylist() == ["x"] * 3

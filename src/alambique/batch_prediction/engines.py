@@ -16,12 +16,14 @@ def check_engine(name: str) -> None:
     """Refuse an engine that there is not, or whose package is not installed.
 
     Raises:
-        UserInputError: the message names what to install.
+        UserInputError: it is none, needs a package, which the message names, or classifies no files yet.
     """
     if name not in ENGINES:
         raise UserInputError(f"--engine: {name!r} is not an engine; it is {LOCAL} or {RAY}.")
     if name == RAY and find_spec("ray") is None:
         raise missing_extra("--engine ray", "ray", "ray")
+    if name == RAY:
+        raise UserInputError("--engine ray: files are classified by --engine local alone in this version.")
 
 
 def in_this_process(

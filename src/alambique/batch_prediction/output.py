@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from alambique.batch_prediction.layout import BEFORE, MANIFEST, MARK, SHARDS, UNFINISHED
+from alambique.batch_prediction.layout import BEFORE, MANIFEST, MARK, RECORDS, SHARD_NAME, UNFINISHED
 from alambique.batch_prediction.records import ShardRecord, drop_records
 from alambique.errors import RunFolderError
 from alambique.run.integrity import digest_of, escapes, file_hash, read_json, sync, write_text
@@ -59,7 +59,7 @@ class OutputFolder:
                     left.unlink()
                 yield folder
             except BaseException as error:
-                if fresh and not any(folder.path.glob(SHARDS)):
+                if fresh and not folder.shards():
                     remove_new(folder.path, above)
                 explained = explain_system_error(error, folder.path) if isinstance(error, Exception) else None
                 if explained is None:
@@ -81,6 +81,15 @@ class OutputFolder:
                 f"{self.path} holds other files and no {MARK} of alambique predict, so nothing is written there. Choose "
                 f"another folder with {_OPTION}."
             )
+        if (self.path / RECORDS).is_symlink():
+            raise RunFolderError(
+                f"{self.path / RECORDS} is a link: writing through it could change files elsewhere. Remove it, or choose "
+                f"another folder with {_OPTION}."
+            )
+
+    def shards(self) -> list[Path]:
+        """The files of shards that are there, of whatever they were made."""
+        return [path for path in self.path.iterdir() if SHARD_NAME.fullmatch(path.name)]
 
     def manifest(self) -> dict[str, Any] | None:
         """What the manifest says; None if there is none, or it is not what was written."""
@@ -115,7 +124,7 @@ class OutputFolder:
             shards: all of them, in order.
         """
         names = {shard.file for shard in shards}
-        for path in self.path.glob(SHARDS):
+        for path in self.shards():
             if path.name not in names:
                 path.unlink()
         sync(self.path)

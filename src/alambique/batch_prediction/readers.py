@@ -3,7 +3,6 @@
 Each table ends in a column of reasons: why a row cannot be classified, where its reader knows, and null elsewhere.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from alambique.batch_prediction.columns import kind_of_value
 from alambique.batch_prediction.json_types import ColumnKinds, as_column
 from alambique.batch_prediction.sources import InputFile
 from alambique.data.formats.delimited import stream_delimited
+from alambique.data.formats.records import parse_json
 from alambique.data.streaming import count_line_ends, open_text, usual_delimiter
 from alambique.errors import DataError, first_line
 from alambique.recipe.sections import Data
@@ -103,7 +103,7 @@ def _parsed(where: str, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
             yield from enumerate(_list(where, line + "".join(lines)), start=1)
             return
         try:
-            yield number, json.loads(line)
+            yield number, parse_json(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where}, line {number}: not valid JSON ({first_line(error)}).") from error
 
@@ -111,7 +111,7 @@ def _parsed(where: str, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
 def _list(where: str, text: str) -> list[Any]:
     """The records of a file that is one list, which is read whole."""
     try:
-        return list(json.loads(text))
+        return list(parse_json(text))
     except (ValueError, RecursionError, TypeError) as error:
         raise DataError(f"{where}: not valid JSON ({first_line(error)}).") from error
 

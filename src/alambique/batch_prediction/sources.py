@@ -97,7 +97,7 @@ def find_inputs(names: Sequence[str], *, output: Path) -> list[InputFile]:
         DataError: there is no such file, or it has not the ending of a form that is read.
         UserInputError: the package for an address is not installed.
     """
-    found = [file for name in names for file in (_remote(name) if "://" in name else _local(name, output))]
+    found = [file for name in names for file in (_remote(name) if "://" in name else _local(name, output.resolve()))]
     files = list({(id(file.storage), file.path): file for file in found}.values())
     for file in files:
         if kind_of(PurePosixPath(file.path).name) not in FORMS:
@@ -110,14 +110,14 @@ def _local(name: str, output: Path) -> list[InputFile]:
     if path.is_dir():
         _refuse_unfinished(path)
         paths = [entry.path for entry in walk(path) if is_table(entry) and _is_data(entry.relative)]
-        paths = [found for found in paths if not _is_output(found, path) and output not in found.absolute().parents]
+        paths = [found for found in paths if not _is_output(found, path) and output not in found.resolve().parents]
         if not paths:
             raise DataError(f"{name}: there is no file to classify in this folder. One ends in {READABLE}.")
     elif path.exists():
         paths = [path]
     elif glob.has_magic(name):
         paths = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute ones too
-        paths = [match for match in paths if match.is_file() and output not in match.absolute().parents]
+        paths = [match for match in paths if match.is_file() and output not in match.resolve().parents]
         if not paths:
             raise DataError(f"--input: no file matches {name}.")
     else:

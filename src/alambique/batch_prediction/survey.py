@@ -54,7 +54,7 @@ class Survey:
                     raise DataError(
                         f"{file.name}: its columns differ from one row to another ({listed(list(columns))})."
                     )
-                yield pa.table([columns[field.name].cast(field.type) for field in whole], schema=whole)
+                yield pa.table([_of_type(columns[field.name], field.type) for field in whole], schema=whole)
 
     def _tables_of(self, file: InputFile) -> Iterator[pa.Table]:
         if file.form == "parquet":
@@ -101,6 +101,11 @@ def survey(files: Sequence[InputFile], data: Data, chosen: Sequence[str], added:
     whole = _one_schema(typed)
     added.check(whole.names)
     return Survey(tuple(files), here, whole, rows, reading, kinds)
+
+
+def _of_type(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column as it is; one without values, which has no type of its own, with that of the other files."""
+    return column if column.type == kind else column.cast(kind)
 
 
 def _of_parquet(file: InputFile) -> tuple[int, pa.Schema]:
