@@ -22,7 +22,7 @@ from alambique.serve.requests import parse
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = (
     "epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "last_layer", "order",
-    "exports", "interval_coverage", "class_figure_coverage", "features",
+    "exports", "interval_coverage", "class_figure_coverage", "features", "scale",
 )  # fmt: skip
 
 

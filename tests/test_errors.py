@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from alambique import errors
-from alambique.errors import AlambiqueError, DataError, closest, first_line
+from alambique.errors import AlambiqueError, DataError, closest, first_line, missing_extra
 
 INPUT_AT_FAULT = {
     "UserInputError",
@@ -46,3 +46,9 @@ def test_the_first_line_of_an_error(error, line):
 )
 def test_the_closest_name_ends_a_message(name, hint):
     assert closest(name, iter(("liar", "liar-three", "quickstart"))) == hint
+
+
+def test_an_extra_that_is_missing_is_named():
+    assert str(missing_extra("alambique serve", "uvicorn", "serve")) == (
+        "alambique serve needs uvicorn, which is not installed. To have it: pip install 'alambique[serve]'"
+    )

@@ -39,10 +39,35 @@ def test_bars_tell_stage_step_and_figures():
         assert part in shown
 
 
+def test_what_need_not_be_done_is_no_part_of_the_time_left(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 0.0, 30.0, 31.0])  # stage, step, start, advance, end
+    monkeypatch.setattr("alambique.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("alambique.progress.time.strftime", lambda _: "12:00:00")
+    with Lines().stage("predict") as step:
+        step.start(1000)
+        step.skip(400)
+        step.metrics(rows_per_second=12345.6)
+        step.advance(100)
+    assert capsys.readouterr().err.splitlines() == [
+        "12:00:00 predict: begins",
+        "12:00:00 predict: 100/600, rows per second 12,346, about 150 s left",
+        "12:00:00 predict: done in 31.0 s, rows per second 12,346",
+    ]
+    bars = Bars()
+    bars.console = Console(file=io.StringIO(), force_terminal=True, width=140)
+    with bars.stage("predict") as step:
+        step.skip(400)
+        step.start(1000)
+        step.skip(400)
+        step.advance(600)
+    assert "600/600" in bars.console.file.getvalue()
+
+
 def test_quiet_shows_nothing(capsys):
     reporter = make_reporter(quiet=True)
     with reporter.stage("x") as step:
         step.start(1)
+        step.skip(1)
         step.advance()
         step.metrics(loss=1.0)
         step.say("x")

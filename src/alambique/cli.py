@@ -9,8 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import alambique
-from alambique.errors import AlambiqueError, UserInputError
-from alambique.options import Model, Out, Quiet, RecipeName, Run, Set, refuse_bytes
+from alambique.errors import AlambiqueError, UserInputError, missing_extra
+from alambique.options import (
+    Calibrated,
+    EngineName,
+    InputFiles,
+    Model,
+    Out,
+    OutputFolder,
+    Prefix,
+    Quiet,
+    RecipeName,
+    Run,
+    Scores,
+    Set,
+    ShardRows,
+    TextColumns,
+    Texts,
+    refuse_bytes,
+)
 from alambique.progress import make_reporter, quiet_libraries
 from alambique.signals import install_handlers, restore_handlers
 from alambique.streams import decode_arguments, standard_streams
@@ -127,7 +144,7 @@ def sweep(
     try:
         from alambique.sweep.search import sweep as run_sweep  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise _missing_extra("sweep", error) from error
+        raise missing_extra("alambique sweep", error.name, "sweep") from error
     from alambique.sweep.words import command, trials_table  # noqa: PLC0415
 
     result = run_sweep(candidates, folder, trials=trials, prune=not no_prune, reporter=make_reporter(quiet=quiet))
@@ -247,29 +264,32 @@ def export(
 @app.command()
 def predict(
     run: Run,
-    texts: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; without any, lines of standard "
-                     "input. A tab parts the two texts of a pair.", callback=refuse_bytes)] = None,
+    texts: Texts = None,
     model: Model = None,
+    inputs: InputFiles = None,
+    output: OutputFolder = None,
+    engine: EngineName = "local",
+    text: TextColumns = None,
+    prefix: Prefix = "",
+    shard_rows: ShardRows = 131072,
     *,
-    calibrated: Annotated[bool, typer.Option("--calibrated", help="Scale probabilities as fitted on valid.")] = False,
+    scores: Scores = False,
+    calibrated: Calibrated = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line, with all scores.")] = False,
-) -> None:  # fmt: skip
-    """Classify texts with the student."""
-    from alambique.inference.predict import (  # noqa: PLC0415
-        CHUNK,
-        chunked,
-        waiting_lines,
-    )
-    from alambique.inference.predict import predict as classify  # noqa: PLC0415
+    quiet: Quiet = False,
+) -> None:
+    """Classify texts with the student, or files of any size; a command that was stopped goes on where it was."""
+    from alambique import predict_command as command  # noqa: PLC0415
 
-    _check_model(model)
-    _require_output()
-    if not texts and sys.stdin is None:
-        raise UserInputError("Standard input is closed. Give texts as arguments, or lines from a file or a pipe.")
-    chunks = chunked(texts) if texts else waiting_lines(sys.stdin.buffer, CHUNK)
-    for answer in classify(run, chunks, model=model, calibrated=calibrated):
-        print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
-              else f"{answer['label']}\t{answer['probability']:.4f}", flush=True)  # fmt: skip
+    if inputs or output is not None:
+        job = command.job_of(
+            run, inputs or [], output, texts or [], text=text or [], model=model, calibrated=calibrated, as_json=as_json,
+            prefix=prefix, scores=scores, engine=engine, shard_rows=shard_rows,
+        )  # fmt: skip
+        command.write_predictions(job, quiet=quiet)
+    else:
+        _require_output()
+        command.print_predictions(run, texts or [], model=model, calibrated=calibrated, as_json=as_json)
 
 
 @app.command()
@@ -282,11 +302,10 @@ def serve(
     no_teacher: Annotated[bool, typer.Option("--no-teacher", help="Do not offer the teacher.")] = False,
 ) -> None:  # fmt: skip
     """Serve the student over HTTP, with a page to try it; ends at Ctrl-C or SIGTERM, when all is answered."""
-    _check_model(model)
     try:
         from alambique.serve.server import serve as run_server  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise _missing_extra("serve", error) from error
+        raise missing_extra("alambique serve", error.name, "serve") from error
 
     def listening(address: str) -> None:
         print(f"alambique: serving {run} on {address} (a page to try it; the API is at {address}/docs). "  # noqa: T201
@@ -321,23 +340,10 @@ def report(run: Run) -> None:
     _print_comparison(rewrite_report(run))
 
 
-def _missing_extra(extra: str, error: ModuleNotFoundError) -> UserInputError:
-    return UserInputError(
-        f"alambique {extra} needs {error.name}, which is not installed. To have it: pip install 'alambique[{extra}]'"
-    )
-
-
 def _require_output() -> None:
     """For commands whose only result is what they print."""
     if sys.__stdout__ is None:
         raise UserInputError("Standard output is closed: there is nowhere to write the results to.")
-
-
-def _check_model(model: str | None) -> None:
-    from alambique.inference.classifier import MODELS  # noqa: PLC0415
-
-    if model is not None and model not in MODELS:
-        raise typer.BadParameter(f"must be {', '.join(MODELS)}", param_hint="--model")
 
 
 def _print_comparison(report: "Report") -> None:
@@ -385,6 +391,6 @@ def _exit_interrupted() -> None:
 
 
 def _how_to_go_on(arguments: list[str]) -> str:
-    if arguments[:1] not in (["distill"], ["sweep"]):
+    if arguments[:1] not in (["distill"], ["sweep"]) and not (arguments[:1] == ["predict"] and "--input" in arguments):
         return ""
     return f"; what is done is kept. To go on from there: {shlex.join(['alambique', *arguments])}"

@@ -109,6 +109,13 @@ class OutputError(AlambiqueError):
     """Standard output cannot be written: the disk of the file that it goes to is full, for example."""
 
 
+def missing_extra(what: str, package: str | None, extra: str) -> UserInputError:
+    """The error of a command or option whose package is not installed, and comes with an extra of Alambique."""
+    return UserInputError(
+        f"{what} needs {package}, which is not installed. To have it: pip install 'alambique[{extra}]'"
+    )
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or the name of its type where it has none; 300 characters at most."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

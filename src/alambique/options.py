@@ -54,8 +54,45 @@ def _model_names() -> list[str]:
     return list(MODELS)
 
 
+def _check_model(model: str | None) -> str | None:
+    if model is not None and model not in _model_names():
+        raise typer.BadParameter(f"must be {', '.join(_model_names())}")
+    return model
+
+
 Model = Annotated[
     str | None,
     typer.Option("--model", help="int8, onnx or torch; the first of these that is there by default.",
-                 autocompletion=_model_names),
+                 autocompletion=_model_names, callback=_check_model),
 ]  # fmt: skip
+Texts = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TEXT]...", callback=refuse_bytes,
+                   help="Texts; without any, lines of standard input. A tab parts the two texts of a pair."),
+]  # fmt: skip
+Calibrated = Annotated[bool, typer.Option("--calibrated", help="Scale probabilities as fitted on valid.")]
+
+InputFiles = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="FILES", callback=refuse_bytes,
+                 help="Classify files instead: Parquet, JSON Lines, CSV or TSV; a folder, a pattern, s3:// and the like; "
+                      "repeats."),
+]  # fmt: skip
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="DIR", callback=refuse_bytes, help="The folder for what --input gives."),
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="With --input, who classifies: local (all cores); ray is still to come.")
+]
+TextColumns = Annotated[
+    list[str] | None,
+    typer.Option("--text", metavar="COLUMN", callback=refuse_bytes,
+                 help="With --input, the column of text, by default as in training; twice for pairs."),
+]  # fmt: skip
+Scores = Annotated[bool, typer.Option("--scores", help="With --input, add the probability of each label.")]
+Prefix = Annotated[
+    str,
+    typer.Option("--prefix", callback=refuse_bytes, help="With --input, put this before the names of added columns."),
+]
+ShardRows = Annotated[int, typer.Option("--shard-rows", min=1, help="With --input, rows per file of the output.")]

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 _SECONDS_BETWEEN_LINES = 20.0
+_LARGE = 1000  # figures from here on, as rows per second are, have no decimals
 
 
 class Step:
@@ -20,6 +21,9 @@ class Step:
 
     def advance(self, count: int = 1) -> None:
         """So many more are done."""
+
+    def skip(self, count: int) -> None:
+        """So many of those that were said at the start need not be done: the time left is that of the others."""
 
     def metrics(self, **figures: float) -> None:
         """Show the latest loss or metric, by name."""
@@ -80,6 +84,10 @@ class _BarStep(Step):
     def advance(self, count: int = 1) -> None:
         self.progress.advance(self.task, count)
 
+    def skip(self, count: int) -> None:
+        total = self.progress.tasks[self.task].total
+        self.progress.update(self.task, total=None if total is None else total - count)
+
     def metrics(self, **figures: float) -> None:
         self.figures |= figures
         self.progress.update(self.task, figures=_figures(self.figures))
@@ -123,6 +131,9 @@ class _LineStep(Step):
             left = (now - self.begun) / self.done * (self.total - self.done)
             self.lines.say(f"{self.name}: {self.done}/{self.total}{self.shown()}, about {left:.0f} s left")
 
+    def skip(self, count: int) -> None:
+        self.total -= count
+
     def metrics(self, **figures: float) -> None:
         self.figures |= figures
 
@@ -134,7 +145,11 @@ class _LineStep(Step):
 
 
 def _figures(figures: dict[str, float]) -> str:
-    return " ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items())
+    return " ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in figures.items())
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < _LARGE else f"{value:,.0f}"
 
 
 def make_reporter(*, quiet: bool) -> Reporter:

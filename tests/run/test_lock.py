@@ -46,6 +46,12 @@ def test_a_second_process_is_told_who_has_the_folder(holder, tmp_path):
     assert (tmp_path / LOCK).is_file()
 
 
+def test_the_message_names_the_option_of_the_command(holder, tmp_path):
+    with pytest.raises(RunFolderError) as refused, hold(tmp_path, option="--output"):
+        pass
+    assert str(refused.value).endswith("stop it, or choose another folder with --output.")
+
+
 def test_a_killed_process_has_it_no_longer(holder, tmp_path):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()

@@ -184,6 +184,12 @@ def _hub_snapshot(name: str, data: Data, key: str) -> Snapshot:
 
 def split_of_table(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:
     """The rows of a table as those of a split; ``liar``: by LIAR's spoken names of its columns."""
+    split = unnumbered_split(name, table, data, labels, liar=liar)
+    return replace(split, ids=row_ids(name, split.segments()))
+
+
+def unnumbered_split(name: str, table: Table, data: Data, labels: np.ndarray, *, liar: bool) -> Split:
+    """As :func:`split_of_table`, but for the ids, which are empty."""
     texts, *more = (tuple(cell or "" for cell in table.columns[column]) for column in data.text)
     metadata = None
     if data.metadata:
@@ -192,5 +198,4 @@ def split_of_table(name: str, table: Table, data: Data, labels: np.ndarray, *, l
             "; ".join(f"{spoken[c]}: {table.columns[c][i]}" for c in data.metadata if table.columns[c][i])
             for i in range(len(table))
         )
-    split = Split(name, ("",) * len(table), texts, more[0] if more else None, labels, metadata)
-    return replace(split, ids=row_ids(name, split.segments()))
+    return Split(name, ("",) * len(table), texts, more[0] if more else None, labels, metadata)

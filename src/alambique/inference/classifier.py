@@ -16,9 +16,9 @@ from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
 from alambique.run.folder import RunFolder
-from alambique.run.integrity import read_json
+from alambique.run.integrity import digest_of, read_json
 from alambique.run.layout import DATA, EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, SPLITS, STUDENT, TEACHER
-from alambique.run.manifest import file_damage, recorded_digest
+from alambique.run.manifest import file_damage, recorded_digest, recorded_hash
 
 TORCH = "torch"
 MODELS = ("int8", "onnx", TORCH)  # from the fastest
@@ -38,6 +38,7 @@ class Classifier:
         logits: function from one or two segments per text to (texts, classes) float32, in the order of the texts.
         fit_temperature: function that returns the temperature; :attr:`temperature` calls it once.
         task: how logits become probabilities and decisions.
+        digest: SHA-256 of all files and settings that the logits follow from; empty where nobody needs it.
 
     Example:
         >>> import numpy as np
@@ -59,6 +60,7 @@ class Classifier:
     logits: Callable[[Segments], np.ndarray]
     fit_temperature: Callable[[], float]
     task: Task = SINGLE_LABEL
+    digest: str = ""
 
     @cached_property
     def temperature(self) -> float:
@@ -176,10 +178,13 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any)
     folder = run.path / ONNX
     for name in (ONNX_FILES[chosen], TOKENIZER):
         _refuse_damage(run, name)
-    loaded = OnnxModel(folder / ONNX_FILES[chosen], folder / TOKENIZER, ModelInputs.recorded(facts), **session)
+    inputs = ModelInputs.recorded(facts)
+    loaded = OnnxModel(folder / ONNX_FILES[chosen], folder / TOKENIZER, inputs, **session)
+    files = {name: recorded_hash(folder, name) for name in (ONNX_FILES[chosen], TOKENIZER)}
+    digest = digest_of([chosen, files, inputs.as_dict(), facts["label_names"], facts["pairs"]])
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
-        lambda: float(facts["temperature"]), TASKS[facts.get("task", SINGLE_LABEL.name)],
+        lambda: float(facts["temperature"]), TASKS[facts.get("task", SINGLE_LABEL.name)], digest,
     )  # fmt: skip
 
 
@@ -203,7 +208,8 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
 
     pairs = len(data.text) > 1 or bool(data.metadata)
     names = tuple(label_names_of(network))
-    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role, task), task)
+    digest = digest_of([TORCH, recorded_digest(folder), data.max_length, pairs])
+    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role, task), task, digest)
 
 
 def _temperature(run: RunFolder, role: str, task: Task) -> float:

@@ -22,15 +22,19 @@ _NO_LINK = 0 if sys.platform == "win32" else os.O_NOFOLLOW
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, *, option: str = "--out") -> Iterator[None]:
     """Lock the folder while the block runs. Where the system or file system has no locks, nothing is locked.
+
+    Args:
+        folder: an existing one.
+        option: of the command line, by which another folder is chosen.
 
     Raises:
         RunFolderError: another process has it; the message says which, where and since when.
         OSError: the folder cannot be written.
     """
     path = folder / LOCK
-    descriptor = _take(path)
+    descriptor = _take(path, option)
     try:
         os.ftruncate(descriptor, 0)
         since = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -46,11 +50,11 @@ def hold(folder: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _take(path: Path) -> int:
+def _take(path: Path, option: str) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o644)
         try:
-            if _locked(descriptor, path):
+            if _locked(descriptor, path, option):
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -58,7 +62,7 @@ def _take(path: Path) -> int:
         os.close(descriptor)
 
 
-def _locked(descriptor: int, path: Path) -> bool:
+def _locked(descriptor: int, path: Path, option: str) -> bool:
     """Lock the open file; False if its last holder has removed it in the meantime."""
     try:
         free = lock_descriptor(descriptor, blocking=False)
@@ -67,7 +71,7 @@ def _locked(descriptor: int, path: Path) -> bool:
     if not free:
         raise RunFolderError(
             f"{path.parent} is in use by {_holder(descriptor)}. Wait until it is done, stop it, or choose another folder "
-            "with --out."
+            f"with {option}."
         )
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -86,6 +86,12 @@ def recorded_digest(folder: Path) -> str | None:
     return digest_of(manifest["files"]) if isinstance(manifest, dict) and "files" in manifest else None
 
 
+def recorded_hash(folder: Path, name: str) -> str | None:
+    """SHA-256 that a file of an artefact had when it was made; None if its manifest does not name it."""
+    manifest = read_json(folder / MANIFEST)
+    return manifest["files"].get(name) if isinstance(manifest, dict) and "files" in manifest else None
+
+
 def file_damage(folder: Path, name: str) -> str | None:
     """What is wrong with one file of an artefact, by the hash in its manifest; None if nothing is."""
     wrong = _manifest_damage(folder)

@@ -30,7 +30,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _TAR = (257, b"ustar")
 _PIECE = 2**20
 MOST_BYTES = 4 * 2**30  # of a file once it is unpacked; a small archive can hold any number of zeros
-_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException, zipfile.BadZipFile, RuntimeError,
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException, zipfile.BadZipFile, RuntimeError,
             NotImplementedError)  # fmt: skip
 _SHOWN = 3
 
@@ -95,7 +95,7 @@ def _unpacked(path: Path, raw: bytes, compression: str) -> tuple[str, bytes]:
             return _from_zip(path, raw)
         with _opened(raw, compression) as stream:
             return plain_name(path.name), _all_of(path, stream)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(f"{path}: this {compression} file is damaged or cut short ({reason}).") from error
 
@@ -126,17 +126,27 @@ def _all_of(path: Path, stream: IO[bytes]) -> bytes:
 
 def _from_zip(path: Path, raw: bytes) -> tuple[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-        if "[Content_Types].xml" in names or any(name == "mimetype" or name.startswith("xl/") for name in names):
-            raise DataError(_workbook(path))
-        # what macOS adds beside each file
-        names = [n for n in names if not n.startswith("__MACOSX/") and not n.rsplit("/", 1)[-1].startswith(".")]
-        if len(names) != 1:
-            shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-            held = f"holds {len(names)} files ({shown})" if names else "holds no file"
-            raise DataError(f"{path}: this zip archive {held}. Unpack it and give the file or the folder.")
-        with archive.open(names[0]) as stream:
-            return plain_name(names[0].rsplit("/", 1)[-1]), _all_of(path, stream)
+        name = sole_member(path, archive)
+        with archive.open(name) as stream:
+            return plain_name(name.rsplit("/", 1)[-1]), _all_of(path, stream)
+
+
+def sole_member(path: Path, archive: zipfile.ZipFile) -> str:
+    """The name of the only file of an archive.
+
+    Raises:
+        DataError: there are several, or none, or it is a workbook.
+    """
+    names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    if "[Content_Types].xml" in names or any(name == "mimetype" or name.startswith("xl/") for name in names):
+        raise DataError(_workbook(path))
+    # what macOS adds beside each file
+    names = [n for n in names if not n.startswith("__MACOSX/") and not n.rsplit("/", 1)[-1].startswith(".")]
+    if len(names) != 1:
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        held = f"holds {len(names)} files ({shown})" if names else "holds no file"
+        raise DataError(f"{path}: this zip archive {held}. Unpack it and give the file or the folder.")
+    return names[0]
 
 
 @dataclass(frozen=True)

@@ -39,14 +39,14 @@ def read_delimited(
 def stream_delimited(
     head: Text, lines: Iterable[str], *, usual: str | None, columns: tuple[str, ...], wanted: tuple[str, ...], rows: int
 ) -> Iterator[Table]:
-    """Read a delimited file so many rows at a time.
+    """Read all columns of a delimited file, so many rows at a time.
 
     Args:
         head: its beginning, which decides the delimiter and whether cells are in quotes.
         lines: all of it.
         usual: as for :func:`read_delimited`, like ``columns`` and ``wanted``.
         columns: names of the columns, where it has no header row.
-        wanted: the columns that will be used.
+        wanted: the columns that will be used; they help to tell the delimiter.
         rows: of a table.
 
     Raises:
@@ -60,8 +60,7 @@ def stream_delimited(
             if not numbers:
                 return
             known = names if len(cells) == len(names) else (ROW_NAMES, *names) if any(cells[-1]) else (*names, "")
-            table = Table(str(path), dict(zip(known, cells, strict=False)), numbers, reading=Reading("csv"))
-            yield narrowed(table, wanted)
+            yield Table(str(path), dict(zip(known, cells, strict=False)), numbers, reading=Reading("csv"))
     except RowError as error:
         raise DataError(f"{path}, line {error.line}: not valid CSV ({error}). Is a quote not closed?") from error
 

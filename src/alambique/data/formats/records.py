@@ -51,7 +51,7 @@ def _rows(text: Text) -> Numbered:
     first = next(line for line in text.lines() if line.strip())
     if first.lstrip().startswith("[") and not _is_row(first, text):
         try:
-            yield from enumerate(_parsed(text.all()), start=1)
+            yield from enumerate(parse_json(text.all()), start=1)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: not valid JSON ({_problem(error)}).") from error
         return
@@ -59,7 +59,7 @@ def _rows(text: Text) -> Numbered:
     for number, line in enumerate(text.lines(), start=1):
         if line.strip():
             try:
-                row = _parsed(line.rstrip("\r\n"))
+                row = parse_json(line.rstrip("\r\n"))
             except (ValueError, RecursionError) as error:
                 objects = _objects(text) if line == first and line.lstrip().startswith("{") else None
                 if objects is None:
@@ -72,13 +72,14 @@ def _rows(text: Text) -> Numbered:
 def _is_row(first: str, text: Text) -> bool:
     """Whether a list is the first of several lines, each of which is one, and not the list of all rows."""
     try:
-        _parsed(first)
+        parse_json(first)
     except (ValueError, RecursionError):
         return False
     return sum(1 for line in text.lines() if line.strip()) > 1
 
 
-def _parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
+    """JSON in which no key of an object stands twice, or else a ValueError says so."""
     return json.loads(text, object_pairs_hook=_once_each)
 
 

@@ -1,0 +1,110 @@
+"""One shard from rows to a file with predictions; the model stays loaded from shard to shard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alambique.batch_prediction.columns import LABEL, PROBABILITY, SCORES, AddedColumns, segments_of
+from alambique.batch_prediction.records import ShardRecord, keep_record
+from alambique.batch_prediction.shards import Shard
+from alambique.inference.classifier import Classifier
+from alambique.recipe.sections import Data
+from alambique.run.integrity import file_hash, sync
+
+TEXTS = 8192  # that are tokenised and classified together: bounds memory
+_COMPRESSION = "zstd"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Classifies shards. What a shard's file holds follows from the shard alone.
+
+    Attributes:
+        classifier: the model.
+        data: as :func:`~alambique.batch_prediction.columns.text_of` gives it.
+        added: the columns that are added.
+        calibrated: divide logits by the temperature fitted on valid.
+        folder: where files go.
+    """
+
+    classifier: Classifier
+    data: Data
+    added: AddedColumns
+    calibrated: bool
+    folder: Path
+
+    def make(self, shard: Shard, advance: Callable[[int], None]) -> ShardRecord:
+        """Classify a shard and write its file, whole or not at all.
+
+        Args:
+            shard: the rows.
+            advance: called with the number of rows that are done, now and then.
+        """
+        table = self.classified(shard.table, advance)
+        aside = self.folder / f".{shard.name}"
+        try:
+            pq.write_table(table, aside, compression=_COMPRESSION)
+            sync(aside)
+            without = table.num_rows - table[self.added.not_classified].null_count
+            record = ShardRecord(shard.name, table.num_rows, without, aside.stat().st_size, file_hash(aside))
+            keep_record(self.folder, record)
+            aside.replace(self.folder / shard.name)
+        finally:
+            aside.unlink(missing_ok=True)
+        sync(self.folder)
+        return record
+
+    def classified(self, table: pa.Table, advance: Callable[[int], None]) -> pa.Table:
+        """The rows with their predictions, in their order.
+
+        Each distinct text is computed once, in batches of texts of similar length. Which texts are in a batch follows from
+        those of the table, so that a model whose results depend on the batch (int8) gives the same every time.
+        """
+        segments, reasons = segments_of(table, self.data, self.added.not_classified)
+        distinct: dict[tuple[str, ...], int] = {}
+        places = np.array(
+            [
+                -1 if told else distinct.setdefault(row, len(distinct))
+                for row, told in zip(segments, reasons, strict=True)
+            ],
+            dtype=np.int64,
+        )
+        texts = list(distinct)
+        order = np.argsort([sum(map(len, text)) for text in texts], kind="stable")
+        repeats = np.bincount(places[places >= 0], minlength=len(texts))
+        best = np.zeros(len(texts), dtype=np.int64)
+        probability = np.zeros(len(texts), dtype=np.float32)
+        scores = np.zeros((len(texts) if self.added.scores else 0, len(self.classifier.label_names)), dtype=np.float32)
+        for start in range(0, len(texts), TEXTS):
+            rows = order[start : start + TEXTS]
+            found = self.classifier.probabilities([texts[row] for row in rows], calibrated=self.calibrated)
+            best[rows] = self.classifier.task.decide(found)
+            probability[rows] = found[np.arange(len(rows)), best[rows]]
+            if self.added.scores:
+                scores[rows] = found
+            advance(int(repeats[rows].sum()))
+        advance(int((places < 0).sum()))
+        made = {LABEL: self._labels(best), PROBABILITY: pa.array(probability), SCORES: self._scores(scores)}
+        return self._joined(table, made, pa.array(np.where(places < 0, 0, places), mask=places < 0), reasons)
+
+    def _joined(self, table: pa.Table, made: dict[str, Any], places: pa.Array, reasons: list[str | None]) -> pa.Table:
+        table = table.drop_columns([self.added.not_classified])
+        for name, kind in self.added.types(self.classifier.label_names).items():
+            short = name.removeprefix(self.added.prefix)
+            values = made[short].take(places) if short in made else pa.array(reasons, pa.string())
+            table = table.append_column(pa.field(name, kind), values.cast(kind))
+        return table
+
+    def _labels(self, best: np.ndarray) -> pa.Array:
+        return pa.array(self.classifier.label_names, pa.string()).take(pa.array(best))
+
+    def _scores(self, scores: np.ndarray) -> pa.Array | None:
+        if not self.added.scores:
+            return None
+        names = list(self.classifier.label_names)
+        return pa.StructArray.from_arrays([pa.array(np.ascontiguousarray(column)) for column in scores.T], names=names)
