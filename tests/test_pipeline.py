@@ -118,9 +118,10 @@ def test_the_report_is_as_pinned(tiny_recipe, tmp_path):
             figures = model[split.name]
             assert set(figures) == {
                 "accuracy", "macro_f1", "agreement_with_teacher", "expected_calibration_error", "kl_to_teacher",
-                "mean_absolute_error",
+                "mean_absolute_error", "quadratic_weighted_kappa",
             }  # fmt: skip
-            assert figures["mean_absolute_error"] is None  # these labels have no order
+            in_order = figures["mean_absolute_error"], figures["quadratic_weighted_kappa"]
+            assert in_order == (None, None)  # these labels have no order
             logits = read_predictions(tmp_path / "run" / "predictions" / name / f"{split.name}.parquet", split.ids)
             accuracy = float((logits.argmax(-1) == split.labels).mean())
             # 48 rows and two pseudo-rows of either kind

@@ -118,7 +118,7 @@ def test_the_doctor_examines_and_times_each(recipe):
 
 def test_the_doctor_says_which_teachers_have_a_fault(recipe, monkeypatch):
     fault = Finding("head-not-trained", "teacher", "It has not learnt this task.", "Fine-tune it first.")
-    monkeypatch.setattr("alambique.doctor.diagnose.examine", lambda *_, **__: [fault])
+    monkeypatch.setattr("alambique.doctor.examine.examine", lambda *_, **__: [fault])
     findings = diagnose(recipe, teachers=two_teachers).findings
     assert [f.where for f in findings if f.code == fault.code] == ["teacher", "teachers/second"]
 

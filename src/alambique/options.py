@@ -56,7 +56,7 @@ def _model_names() -> list[str]:
 
 def _check_model(model: str | None) -> str | None:
     if model is not None and model not in _model_names():
-        raise typer.BadParameter(f"must be {', '.join(_model_names())}")
+        raise typer.BadParameter(f"must be {', '.join(_model_names())}", param_hint="--model")
     return model
 
 

@@ -252,16 +252,8 @@ def train_teacher(run: RunFolder, job: Job, init: TeacherInit, seed: int, report
     else:
         tokens = job.tokens[init.name]
         teacher = make_teacher(
-            run,
-            init,
-            splits,
-            tokens,
-            recipe.compute,
-            task=job.task,
-            max_length=max_length,
-            seed=seed,
-            reporter=reporter,
-        )
+            run, init, splits, tokens, recipe.compute, task=job.task, max_length=max_length, seed=seed, reporter=reporter,
+        )  # fmt: skip
         evaluate(run, init.name, teacher, splits, tokens, max_length=max_length, reporter=reporter)
     valid = read_scored(run, init.name, splits).logits["valid"]
     refuse_weak(init.settings, splits, valid, teacher.folder, section=init.section)

@@ -747,9 +747,9 @@ def test_views_are_a_number_or_a_mapping(views, plain):
         ({**LEAST, "student": {"vocabulary": 9000}, "distillation": {"features": "hidden"}},
          "distillation: features compare the tokens of student and teacher, and a student.vocabulary of 9000 reads some "
          "texts in other tokens; set student.vocabulary to auto."),
-        ({**LEAST, "student": {"vocabulary": 0}}, "student.vocabulary: must be auto, null or a whole number from 1, not 0."),
+        ({**LEAST, "student": {"vocabulary": 0}}, "student.vocabulary: must be auto, null or a whole number from 1."),
         ({**LEAST, "student": {"vocabulary": True}},
-         "student.vocabulary: must be auto, null or a whole number from 1, not true."),
+         "student.vocabulary: must be auto, null or a whole number from 1."),
         ({**LEAST, "seeds": []}, "seeds: must have at least 1 item, not 0."),
         ({**LEAST, "seeds": [4, 4]}, "seeds: names a seed twice."),
         ({**LEAST, "seeds": 3}, "seeds: must be a list, not 3."),

@@ -62,3 +62,28 @@ class Distillation(Section):
             unused.add("features_first")
         # the rows of an epoch, a key of their own, follow from the ratio
         return self.model_dump(mode="json", exclude={"feature_cache", "unlabelled_ratio", *unused})
+
+
+def check_compared(distillation: Distillation, *, views: int, vocabulary: int | str | None) -> None:
+    """Refuse a feature loss whose student and teacher would not read the same tokens of the same text.
+
+    Args:
+        distillation: section of the recipe.
+        views: versions of each row, ``soft_labels.views``.
+        vocabulary: of the student.
+
+    Raises:
+        ValueError: says what differs.
+    """
+    if distillation.features is None:
+        return
+    if views > 1:
+        raise ValueError(
+            "features are those of the rows themselves, and soft_labels.views makes further versions of them; set "
+            "soft_labels.views to 1, or distillation.features to null"
+        )
+    if not distillation.features.first_only and isinstance(vocabulary, int):
+        raise ValueError(
+            f"features compare the tokens of student and teacher, and a student.vocabulary of {vocabulary} reads some "
+            "texts in other tokens; set student.vocabulary to auto"
+        )

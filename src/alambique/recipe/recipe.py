@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from alambique.errors import RecipeError
-from alambique.recipe.distillation import Distillation
+from alambique.recipe.distillation import Distillation, check_compared
 from alambique.recipe.overrides import override
 from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.schedules import ends_of
@@ -168,26 +168,10 @@ class Recipe(Section):
 
     @field_validator("distillation")
     @classmethod
-    def _features_of_one_view(cls, value: Distillation, info: ValidationInfo) -> Distillation:
-        labelling = info.data.get("soft_labels")
-        if value.features is not None and isinstance(labelling, SoftLabelling) and labelling.views.count > 1:
-            raise ValueError(
-                "features are those of the rows themselves, and soft_labels.views makes further versions of them; set "
-                "soft_labels.views to 1, or distillation.features to null"
-            )
-        return value
-
-    @field_validator("distillation")
-    @classmethod
-    def _features_of_the_same_tokens(cls, value: Distillation, info: ValidationInfo) -> Distillation:
-        student, loss = info.data.get("student"), value.features
-        if loss is not None and not loss.first_only and isinstance(student, Student):
-            size = student.vocabulary
-            if size not in (None, "auto"):
-                raise ValueError(
-                    f"features compare the tokens of student and teacher, and a student.vocabulary of {size} reads some "
-                    "texts in other tokens; set student.vocabulary to auto"
-                )
+    def _features_that_compare(cls, value: Distillation, info: ValidationInfo) -> Distillation:
+        labelling, student = info.data.get("soft_labels"), info.data.get("student")
+        views = labelling.views.count if isinstance(labelling, SoftLabelling) else 1
+        check_compared(value, views=views, vocabulary=student.vocabulary if isinstance(student, Student) else None)
         return value
 
     def student_seeds(self, seed: int) -> tuple[int, ...]:
