@@ -1,10 +1,12 @@
 """What a body asks, and what is said of one that asks nothing."""
 
+import asyncio
+
 import pytest
 
 from alambique.serve.limits import Limits, RequestProblem
 from alambique.serve.ranking import Ranking
-from alambique.serve.requests import Asked, parse
+from alambique.serve.requests import Asked, BodyReader, parse
 
 LIMITS = Limits(texts=3, characters=10)
 EITHER = "Send either text or texts, or inputs for an answer in Hugging Face's form."
@@ -121,3 +123,22 @@ def test_what_is_wrong_with_pairs(body, message):
     with pytest.raises(RequestProblem) as caught:
         parse(body, LIMITS, pairs=True)
     assert (caught.value.status, caught.value.message) == (422, message)
+
+
+@pytest.mark.parametrize(("sent", "read"), [(7, 7), (100, 71)])
+def test_a_body_that_is_too_large_is_read_to_its_end_within_bounds(sent, read):
+    """A client hears the answer only when it has sent all: 1 MiB at a time, of which 64 MiB are read and not kept."""
+    taken = []
+
+    async def body():
+        for number in range(sent):
+            taken.append(number)
+            yield b" " * 2**20
+
+    reader = BodyReader(Limits(body_bytes=5 * 2**20))
+    with pytest.raises(RequestProblem) as caught:
+        asyncio.run(reader.read({"content-type": "application/json"}, body()))
+    assert (caught.value.status, caught.value.message) == (
+        413, "The body has more than 5,242,880 bytes. Send fewer texts per request.",
+    )  # fmt: skip
+    assert (len(taken), reader.held) == (read, 0)

@@ -22,6 +22,7 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+_DISCARDED = 2**26  # bytes of a body that is too large; a client that sends more finds the connection closed
 _SHOWN = 40  # characters of what was sent, in a message
 _SEGMENTS = 2  # of a pair
 
@@ -66,6 +67,9 @@ class BodyReader:
                     body += chunk
                     self.held += len(chunk)
                     if len(body) > self.limits.body_bytes:
+                        self.held -= len(body)
+                        body.clear()
+                        await _discard(stream)
                         raise RequestProblem(
                             413,
                             f"The body has more than {self.limits.body_bytes:,} bytes. Send fewer texts per request.",
@@ -80,6 +84,15 @@ class BodyReader:
         finally:
             self.held -= len(body)
         return bytes(body)
+
+
+async def _discard(stream: AsyncIterator[bytes]) -> None:
+    """Read what else is sent, within bounds, and keep none of it: a client that still sends would not hear an answer."""
+    left = _DISCARDED
+    async for chunk in stream:
+        left -= len(chunk)
+        if left < 0:
+            return
 
 
 def _check_type(headers: Any) -> None:
