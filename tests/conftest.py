@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import sys
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -86,6 +87,18 @@ def _no_hub(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """Import scripts of benchmarks/ by name; they are forgotten afterwards, since one is called as a package is."""
+    folder = Path(__file__).resolve().parents[1] / "benchmarks"
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == folder:
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The parts of the benchmarks that measure nothing: counts, weights, reading."""
 
 import argparse
-import importlib
 import json
 import random
 import re
@@ -24,16 +23,6 @@ SCRIPTS = (
     "epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "last_layer", "order",
     "exports", "interval_coverage", "class_figure_coverage", "features", "scale",
 )  # fmt: skip
-
-
-@pytest.fixture
-def bench(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if name in (*SCRIPTS, "common", "service", "services", "liar_time"):
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -1,10 +1,7 @@
 """The comparison of ways to make a student: what is stored, what is trained again, and the figures."""
 
 import argparse
-import importlib
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,18 +11,6 @@ from torch import nn
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.recipe.sections import Training
-
-FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
-
-
-@pytest.fixture
-def bench(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if name in ("common", "peers", "quality", "textbrewer"):
-            del sys.modules[name]
 
 
 @pytest.fixture

@@ -32,22 +32,23 @@ def recipe_of(tiny_recipe, **student):
     return Recipe.from_dict(tiny_recipe(teacher=teacher, student=LAYERS | student))
 
 
+def trained_by(teacher, tiny_recipe, folder, **student):
+    """Reports of two runs with a finished teacher: of a student with all tokens, and of one with those that it meets."""
+    section = {"from_scratch": None, "model": str(teacher), "fine_tune": False, "allow_weak": True}
+    reports = {}
+    for name, size in (("whole", None), ("cut", "auto")):
+        raw = tiny_recipe(teacher=section, student=LAYERS | {"vocabulary": size} | student)
+        reports[name] = distill(Recipe.from_dict(raw), folder / name)
+    return reports
+
+
 def test_a_student_with_fewer_tokens_learns_and_says_the_same(tiny_recipe, data_folder, tmp_path):
     # a teacher that knows more words than the student meets: it is trained on rows that are then left out
     further = [row | {"text": f"x{n} y{n}"} for n, row in enumerate(rows(60, 4))]
     write_jsonl(data_folder / "train.jsonl", rows(160, 1) + further)
     distill(recipe_of(tiny_recipe), tmp_path / "teacher")
     write_jsonl(data_folder / "train.jsonl", rows(160, 1))
-    teacher = {
-        "from_scratch": None,
-        "model": str(tmp_path / "teacher" / "teacher"),
-        "fine_tune": False,
-        "allow_weak": True,
-    }
-    reports = {}
-    for name, size in (("whole", None), ("cut", "auto")):
-        recipe = Recipe.from_dict(tiny_recipe(teacher=teacher, student=LAYERS | {"vocabulary": size}))
-        reports[name] = distill(recipe, tmp_path / name)
+    reports = trained_by(tmp_path / "teacher" / "teacher", tiny_recipe, tmp_path)
     whole, cut = (student_of(tmp_path / name) for name in ("whole", "cut"))
     for split in ("valid", "test"):
         assert np.abs(whole.logits[split] - cut.logits[split]).max() < 1e-5
@@ -110,16 +111,7 @@ def test_unlabelled_text_counts_and_valid_and_test_do_not(tiny_recipe, data_fold
 def test_with_all_tokens_it_is_the_student_that_was_trained_with_them(tiny_recipe, data_folder, tmp_path):
     distill(recipe_of(tiny_recipe), tmp_path / "first")
     write_jsonl(data_folder / "train.jsonl", [row for row in rows(160, 1) if "lamp" not in row["text"]])
-    teacher = {
-        "from_scratch": None,
-        "model": str(tmp_path / "first" / "teacher"),
-        "fine_tune": False,
-        "allow_weak": True,
-    }
-    reports = {}
-    for name, size in (("whole", None), ("cut", "auto")):
-        raw = tiny_recipe(teacher=teacher, student=LAYERS | {"vocabulary": size, "weight_decay": 0.0})
-        reports[name] = distill(Recipe.from_dict(raw), tmp_path / name)
+    reports = trained_by(tmp_path / "first" / "teacher", tiny_recipe, tmp_path, weight_decay=0.0)
     trained_with_all = reports["whole"]["models"]["student"]["valid"]["macro_f1"]["mean"]
     assert facts_of(tmp_path / "cut", "vocabulary")["valid_rows_unchanged"] < 1
     assert facts_of(tmp_path / "cut", "vocabulary_parity")["macro_f1"][0] == pytest.approx(trained_with_all)

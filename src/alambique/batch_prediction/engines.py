@@ -16,7 +16,7 @@ def check_engine(name: str) -> None:
     """Refuse an engine that there is not, or whose package is not installed.
 
     Raises:
-        UserInputError: it is none, needs a package, which the message names, or classifies no files yet.
+        UserInputError: it is not an engine, needs a package, which the message names, or classifies no files yet.
     """
     if name not in ENGINES:
         raise UserInputError(f"--engine: {name!r} is not an engine; it is {LOCAL} or {RAY}.")

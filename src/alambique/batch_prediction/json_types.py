@@ -10,7 +10,7 @@ import pyarrow as pa
 from alambique.data.table import as_text
 
 _TEXT, _TRUTH, _WHOLE, _FRACTION, _OTHER = "text", "truth", "whole", "fraction", "other"
-_LONGEST = 2**63  # whole numbers from here on are no int64
+_LONGEST = 2**63  # whole numbers from here on do not fit an int64
 _EXACT = 2**53  # whole numbers up to here are exact among fractions
 _TYPES = {
     frozenset({_TRUTH}): pa.bool_(), frozenset({_WHOLE}): pa.int64(), frozenset({_FRACTION}): pa.float64(),

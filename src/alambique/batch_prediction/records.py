@@ -67,6 +67,6 @@ def drop_records(folder: Path) -> None:
 
 
 def _records(listed: Iterable[Any]) -> list[ShardRecord]:
-    """The records among JSON values; what is none is passed over."""
+    """The records among JSON values; what is not a record is passed over."""
     fields = set(ShardRecord.__dataclass_fields__)
     return [ShardRecord(**each) for each in listed if isinstance(each, dict) and set(each) == fields]

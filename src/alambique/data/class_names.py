@@ -6,7 +6,7 @@ from alambique.artefacts.splits import Splits
 from alambique.errors import RecipeError, closest
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.teacher_list import section_of
-from alambique.recipe.verdict import OF_A_CLASS, OF_ORDERED_LABELS
+from alambique.recipe.verdict import OF_A_CLASS, OF_ORDERED_LABELS, Metric
 
 
 def check_class_names(recipe: Recipe, splits: Splits) -> None:
@@ -19,10 +19,7 @@ def check_class_names(recipe: Recipe, splits: Splits) -> None:
         if name not in splits.label_names:
             meant = closest(repr(name), map(repr, splits.label_names)) or "."
             raise RecipeError(f"{key} names {name!r}, which is not a label of the data{meant} {_labels(splits)}")
-    for key, metric in (
-        ("metric", recipe.verdict.metric),
-        ("metric_for_best_epoch", recipe.verdict.metric_for_best_epoch),
-    ):
+    for key, metric in _metrics(recipe):
         if isinstance(metric, OF_ORDERED_LABELS) and not splits.ordinal:
             raise RecipeError(
                 f"verdict.{key} is {metric.name}, which needs labels in order: give data.label_order, the lowest first."
@@ -33,6 +30,12 @@ def check_class_names(recipe: Recipe, splits: Splits) -> None:
         )
 
 
+def _metrics(recipe: Recipe) -> Iterator[tuple[str, Metric | None]]:
+    """The figures of the verdict's section, by their keys."""
+    yield "metric", recipe.verdict.metric
+    yield "metric_for_best_epoch", recipe.verdict.metric_for_best_epoch
+
+
 def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Each key that names labels, with each label it names."""
     trained = [(section_of(n, len(recipe.teachers)), teacher) for n, teacher in enumerate(recipe.teachers)]
@@ -41,10 +44,7 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
         for name in weights if isinstance(weights, dict) else ():
             yield f"{section}.class_weights", name
 
-    for key, metric in (
-        ("metric", recipe.verdict.metric),
-        ("metric_for_best_epoch", recipe.verdict.metric_for_best_epoch),
-    ):
+    for key, metric in _metrics(recipe):
         if isinstance(metric, OF_A_CLASS):
             yield f"verdict.{key}.class", metric.label
 

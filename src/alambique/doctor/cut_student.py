@@ -8,7 +8,7 @@ from alambique.artefacts.tokens import tokenize_rows
 from alambique.doctor.batches import IDS, sample
 from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.models.student_form import StudentForm
-from alambique.models.vocabulary import count_tokens, kept_tokens
+from alambique.models.vocabulary import choose_tokens
 from alambique.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -28,6 +28,5 @@ def cut_form(recipe: Recipe, form: StudentForm, tokenizer: "PreTrainedTokenizerB
         return form
     segments = sample(splits.train, _ROWS).segments()
     tokens = tokenize_rows(tokenizer, segments, max_length=recipe.data.max_length)
-    whole = max(tokenizer.get_vocab().values()) + 1
-    kept = kept_tokens(tokenizer, count_tokens([tokens.columns[IDS]], whole), None if size == "auto" else size)
+    kept, whole = choose_tokens(tokenizer, [tokens.columns[IDS]], size)
     return CutVocabulary(form, "", KeptVocabulary(kept, whole, 1.0), tokenizer)

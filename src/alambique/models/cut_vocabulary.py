@@ -73,7 +73,7 @@ def cut_embeddings(model: PreTrainedModel, kept: np.ndarray) -> PreTrainedModel:
         the model that reads the new ids; for texts of kept tokens its logits are those of ``model``.
 
     Raises:
-        ModelError: its embeddings are no plain table, or belong to another part too.
+        ModelError: its embeddings are not a plain table, or belong to another part too.
     """
     if not can_shrink_vocabulary(model):
         raise _cannot(model, "its embeddings are not a table of their own")

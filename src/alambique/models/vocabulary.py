@@ -17,7 +17,7 @@ import copy
 import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -30,6 +30,23 @@ KEY = "student.vocabulary"
 _BYTES = frozenset(f"<0x{value:02X}>" for value in range(256))
 _SPACE = "\u2581"  # Unigram's mark of a space
 _SPECIALS_OF_PROCESSORS = ("sep", "cls")
+
+
+def choose_tokens(
+    tokenizer: PreTrainedTokenizerBase, arrays: Iterable[np.ndarray], size: Literal["auto"] | int
+) -> tuple[np.ndarray, int]:
+    """The tokens that stay where texts hold these, and how many there are in all.
+
+    Args:
+        tokenizer: a fast one.
+        arrays: token ids of the texts that count.
+        size: ``auto``: every token that occurs stays; a number: at most so many.
+
+    Raises:
+        ModelError: as :func:`kept_tokens`.
+    """
+    whole = max(tokenizer.get_vocab().values()) + 1
+    return kept_tokens(tokenizer, count_tokens(arrays, whole), None if size == "auto" else size), whole
 
 
 def kept_tokens(tokenizer: PreTrainedTokenizerBase, counts: np.ndarray, most: int | None) -> np.ndarray:

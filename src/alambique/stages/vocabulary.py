@@ -16,7 +16,7 @@ from alambique.artefacts.tokens import MIXED, Tokens
 from alambique.artefacts.unlabelled import Unlabelled
 from alambique.errors import ModelError
 from alambique.models.tokenizer import tokenizer_key
-from alambique.models.vocabulary import KEY, count_tokens, cut_tokenizer, kept_tokens, share_unchanged
+from alambique.models.vocabulary import KEY, choose_tokens, cut_tokenizer, share_unchanged
 from alambique.progress import Reporter
 from alambique.run.folder import RunFolder
 from alambique.run.layout import VOCABULARY
@@ -47,8 +47,7 @@ def _make(inputs: VocabularyInputs, work: Path, reporter: Reporter) -> None:
     first = MIXED if inputs.unlabelled is not None else inputs.train.name  # train is a part of mixed
     read = [first, *(view.name for view in inputs.views)]
     arrays = (inputs.tokens[name].columns["input_ids"] for name in read)
-    whole = max(tokenizer.get_vocab().values()) + 1
-    kept = kept_tokens(tokenizer, count_tokens(arrays, whole), None if inputs.size == "auto" else inputs.size)
+    kept, whole = choose_tokens(tokenizer, arrays, inputs.size)
     cut = cut_tokenizer(tokenizer, kept)
     if inputs.size == "auto":
         rows = inputs.train.take(range(min(_CHECKED, len(inputs.train)))).segments()

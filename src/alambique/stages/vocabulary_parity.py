@@ -62,7 +62,7 @@ def _make(inputs: VocabularyParityInputs, work: Path, reporter: Reporter) -> Non
     facts = {
         "macro_f1": [task.score("macro_f1", logits, labels) for logits in (before, after)],
         "drop": {"mean": drop.mean, "low": drop.low, "high": drop.high},
-        "agreement": float(np.mean(before.argmax(axis=1) == after.argmax(axis=1))),
+        "agreement": float(np.mean(task.decide(before) == task.decide(after))),
     }
     write_text(work / VOCABULARY_FACTS, json.dumps(facts, indent=1))
 
