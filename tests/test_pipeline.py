@@ -11,6 +11,7 @@ from alambique.artefacts.predictions import read_predictions
 from alambique.artefacts.soft_labels import read_soft_labels
 from alambique.artefacts.splits import read_splits
 from alambique.data.sampling import split_off_by_order
+from alambique.doctor.diagnose import diagnose
 from alambique.errors import DataError, ModelError, WeakTeacherError
 from alambique.findings import Finding
 from alambique.run.layout import MODELS
@@ -250,6 +251,20 @@ def test_a_finished_teacher_is_taken_as_it_is_in_the_datas_order(tiny_recipe, tm
     mine = read_predictions(tmp_path / "run" / "predictions" / "teacher" / "test.parquet", ids)
     theirs = read_predictions(finished / "predictions" / "teacher" / "test.parquet", ids)
     np.testing.assert_allclose(mine, theirs[:, [1, 2, 0]], atol=1e-5)
+
+
+def test_a_finished_teacher_needs_no_labels_of_train(tiny_recipe, data_folder, tmp_path, finished):
+    train = data_folder / "train.jsonl"
+    texts = [json.loads(line)["text"] for line in train.read_text().splitlines()]
+    train.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    teacher = {"from_scratch": None, "model": str(finished / "teacher"), "fine_tune": False}
+    raw = tiny_recipe(teacher=teacher, student={"from_scratch": None, "from_teacher": {"layers": 1}})
+    stages = {estimate.stage for estimate in diagnose(Recipe.from_dict(raw)).estimates}
+    assert not stages & {"teacher", "undistilled"}
+    report, begun = run(raw, tmp_path / "run")
+    assert (list(report["models"]), report["verdict"]["helped"]) == (["teacher", "student"], "not measured")
+    assert {stage for stage in begun if "(seed" in stage} == {"student (seed 0)"}
+    assert report["verdict"]["retention"]["mean"] > 0.5
 
 
 def test_a_finished_teacher_with_other_labels_leaves_nothing(tiny_recipe, tmp_path, finished):

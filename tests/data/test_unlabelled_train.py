@@ -108,8 +108,10 @@ def test_a_teacher_that_must_be_trained(folder):
         check_unlabelled_train(recipe(), splits)
     assert str(refused.value) == (
         "train has no labels (column 'label', which data.label names), and a teacher can learn nothing from it. Give train "
-        "labels, or a teacher that answers without them: teacher.probabilities, teacher.zero_shot or teacher.endpoint."
+        "labels, or a teacher that needs none: a finished one (teacher.fine_tune: false), teacher.probabilities, "
+        "teacher.zero_shot or teacher.endpoint."
     )
+    check_unlabelled_train(recipe(teacher={"model": "finished", "fine_tune": False}), splits)
 
 
 def answered(**distillation):

@@ -56,16 +56,20 @@ def test_a_finished_teacher_takes_no_training(tiny_recipe):
     assert [each.stage for each in _estimates(recipe, splits_of(8, 8, 8), teachers_of(recipe), STUDENT, 0)] == [
         "soft labels", "student", "undistilled", "scoring",
     ]  # fmt: skip
-    assert (
-        _disk(recipe, teachers_of(recipe), STUDENT) == (100 + 2 * 50) + 3 * 3 * 50
-    )  # checkpoints of the student alone
+    # checkpoints of the student alone
+    assert _disk(recipe, splits_of(8, 8, 8), teachers_of(recipe), STUDENT) == (100 + 2 * 50) + 3 * 3 * 50
 
 
 @pytest.mark.parametrize(("seeds", "copies"), [([0], 1), ([0, 1], 3)])  # the best of several is copied
 def test_disk_at_the_peak(tiny_recipe, seeds, copies):
     recipe = Recipe.from_dict(tiny_recipe(seeds=seeds))
     # teacher, student and undistilled; three checkpoints of the teacher, with Adam's two moments
-    assert _disk(recipe, teachers_of(recipe), STUDENT) == copies * (100 + 2 * 50) + 3 * 3 * 100
+    checkpoints, teachers = 3 * 3 * 100, teachers_of(recipe)
+    assert _disk(recipe, splits_of(8, 8, 8), teachers, STUDENT) == copies * (100 + 2 * 50) + checkpoints
+    without_labels = Splits(split_of("train", ["lamp"], [-100]), *list(splits_of(8, 8, 8))[1:], LABELS)
+    assert _disk(recipe, without_labels, teachers, STUDENT) == copies * (100 + 50) + checkpoints
+    unlabelled = Recipe.from_dict(tiny_recipe(seeds=seeds, data={"unlabelled": "more.csv"}))
+    assert _disk(unlabelled, splits_of(8, 8, 8), teachers, STUDENT) == copies * (100 + 3 * 50) + checkpoints
 
 
 @pytest.mark.parametrize(("seeds", "pairs"), [([0], 2), ([0, 1], 4)])
@@ -80,8 +84,8 @@ def test_further_students_are_trained_scored_and_stored(tiny_recipe, seeds, pair
     assert after["undistilled"] == pytest.approx(3 * before["undistilled"])
     assert after["teacher"] == before["teacher"]
     assert after["scoring"] - before["scoring"] == pytest.approx(len(seeds) * 50 * 4 * STUDENT.row)
-    further = _disk(several, teachers_of(several), STUDENT) - _disk(alone, teachers_of(alone), STUDENT)
-    assert further == pairs * 2 * 50
+    first, all_of_them = (_disk(recipe, splits, teachers_of(recipe), STUDENT) for recipe in (alone, several))
+    assert all_of_them - first == pairs * 2 * 50
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_several_teachers_are_each_trained_scored_and_stored(tiny_recipe):
     assert stages["teachers/b"].seconds == pytest.approx(4 * 20 * 0.5 + 2)
     assert stages["soft labels"].seconds == pytest.approx(160 * 2 * 0.01 + 2)
     assert stages["scoring"].seconds == pytest.approx(50 * (2 * 0.01 + 2 * 0.005) + 2)
-    assert _disk(recipe, teachers, STUDENT) == (2 * 100 + 2 * 50) + 3 * 3 * 100
+    assert _disk(recipe, splits_of(8, 8, 8), teachers, STUDENT) == (2 * 100 + 2 * 50) + 3 * 3 * 100
 
 
 ESTIMATES = [Estimate("teacher", 1.0, 3_200_000_000), Estimate("student", 1.0, 2_000_000_000)]

@@ -35,16 +35,16 @@ def check_unlabelled_train(recipe: Recipe, splits: Splits) -> None:
     """Refuse a recipe that needs the labels of train where train has none.
 
     Raises:
-        DataError: the teacher is not one that is known by its answers.
+        DataError: a teacher would be trained.
         RecipeError: the student would learn from labels alone.
     """
     if splits.labelled_train:
         return
-    if any(settings.answering is None for settings in recipe.teachers):
+    if any(settings.is_trained for settings in recipe.teachers):
         raise DataError(
             f"train has no labels (column {recipe.data.label!r}, which data.label names), and a teacher can learn nothing "
-            "from it. Give train labels, or a teacher that answers without them: teacher.probabilities, teacher.zero_shot "
-            "or teacher.endpoint."
+            "from it. Give train labels, or a teacher that needs none: a finished one (teacher.fine_tune: false), "
+            "teacher.probabilities, teacher.zero_shot or teacher.endpoint."
         )
     if min(ends_of(recipe.distillation.hard_label_weight)) == 1:
         raise RecipeError(

@@ -164,7 +164,7 @@ def diagnose(
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
-        disk, free_memory = _disk(recipe, costs, students, features), available(device)
+        disk, free_memory = _disk(recipe, splits, costs, students, features), available(device)
         free = shutil.disk_usage(Path.cwd()).free
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
@@ -330,11 +330,14 @@ def _try_export(
     return [Estimate("export", time.perf_counter() - begun + _OVERHEAD, memory)], []
 
 
-def _disk(recipe: Recipe, teachers: dict[str, TeacherCost], student: Cost, features: FeatureCost | None = None) -> int:
+def _disk(
+    recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, features: FeatureCost | None = None
+) -> int:
+    pupils = 1 + len(twins(recipe, splits))
     copies = len(recipe.seeds) + (1 if len(recipe.seeds) > 1 else 0)  # the best seed's models are copied
     trained = [student.weights, *(each.cost.weights for each in teachers.values() if each.settings is not None)]
-    stored = sum(each.cost.weights for each in teachers.values()) + 2 * student.weights
-    further = len(recipe.seeds) * (recipe.student.seeds - 1) * 2 * student.weights
+    stored = sum(each.cost.weights for each in teachers.values()) + pupils * student.weights
+    further = len(recipe.seeds) * (recipe.student.seeds - 1) * pupils * student.weights
     read = len(recipe.seeds) * features.stored if features is not None and features.cached else 0
     return copies * stored + further + _CHECKPOINTS * 3 * max(trained) + read
 
