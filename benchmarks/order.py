@@ -1,6 +1,7 @@
 """Compare the quality of models that were trained with their rows in different orders.
 
     python benchmarks/order.py [--start scratch packaged] [--rows 300 900 3000] [--seeds 12] [--orders ours uniform pools]
+        [--out FILE]
     python benchmarks/order.py --full
 
 The data are made here so that length tells the class, where an order by length does harm: six classes, words per text
@@ -13,10 +14,12 @@ weights, three times:
 
 The figure is the best macro-F1 on valid over the epochs. Differences are paired by seed (of data, weights, order and
 dropout), with their 95 % interval by Student's t. The last line of the output is one JSON object. `--full` has all starts
-and sizes. `--independent` gives `uniform` shuffles of its own, so that the difference has the noise of two trainings.
+and sizes. `--independent` gives `uniform` shuffles of its own, so that the difference has the noise of two trainings. With
+`--out`, each result is a line of that file, and the same command goes on where it was stopped.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -99,6 +102,7 @@ def main() -> None:
     parser.add_argument("--orders", nargs="+", choices=ORDERS)
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--independent", action="store_true", help="uniform order with shuffles of its own")
+    parser.add_argument("--out", type=Path, help="a file of results, made or continued")
     options = parser.parse_args()
     with quiet_libraries():
         tokenizer = load_tokenizer(encoder(), key="teacher.model")
@@ -118,7 +122,12 @@ def compare(options: argparse.Namespace, tokenizer: PreTrainedTokenizerBase, sta
         train, valid = make_split("train", rows, seed), make_split("valid", VALID, seed + 10_000)
         for order in orders:
             shuffle = seed + (1_000_000 if options.independent and order == "uniform" else 0)
-            reached[order].append(train_once(start, tokenizer, train, valid, order=order, seed=seed, shuffle=shuffle))
+            key = [start, rows, seed, order, shuffle, torch.__version__, repr(SETTINGS[start])]
+            result = read_result(options.out, key)
+            if result is None:
+                result = train_once(start, tokenizer, train, valid, order=order, seed=seed, shuffle=shuffle)
+                store_result(options.out, key, result)
+            reached[order].append(result)
         shown = ", ".join(f"{order} {results[-1].macro_f1:.3f}" for order, results in reached.items())
         print(f"{start}, {rows} rows, seed {seed}: {shown}", file=sys.stderr, flush=True)
     scores = {order: [result.macro_f1 for result in results] for order, results in reached.items()}
@@ -139,6 +148,25 @@ def compare(options: argparse.Namespace, tokenizer: PreTrainedTokenizerBase, sta
     ]
     print(f"{start}, {rows} rows, {options.seeds} seeds: {'; '.join([shown, *gaps])}", flush=True)
     return case
+
+
+def read_result(file: Path | None, key: list[Any]) -> Result | None:
+    """What a training with this key reached, if it is stored; the line of a write that was cut off counts as none."""
+    if file is None or not file.exists():
+        return None
+    for line in file.read_text("utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            stored = json.loads(line)
+            if stored["key"] == key:
+                return Result(stored["macro_f1"], stored["seconds"])
+    return None
+
+
+def store_result(file: Path | None, key: list[Any], result: Result) -> None:
+    """Add a line to the file of results."""
+    if file is not None:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write("\n" + json.dumps({"key": key, **result._asdict()}))
 
 
 def difference(first: Sequence[float], second: Sequence[float]) -> dict[str, float]:

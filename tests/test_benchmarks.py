@@ -51,6 +51,18 @@ def test_each_architecture_of_the_last_layer_is_one_that_it_is_made_faster_for(b
     assert all(milliseconds > 0 for milliseconds in script.times(model, script.example(), 1))
 
 
+def test_the_order_goes_on_where_it_was_stopped(bench, tmp_path):
+    script, file = bench("order"), tmp_path / "results.jsonl"
+    first, second = (["scratch", 300, seed, "ours", seed, "2.13", "settings"] for seed in (0, 1))
+    assert script.read_result(file, first) is None
+    script.store_result(file, first, script.Result(0.5, 1.25))
+    file.write_text(file.read_text() + '\n{"key": ["scratch", 300, 1', "utf-8")  # a write that was cut off
+    script.store_result(file, second, script.Result(0.75, 2.5))
+    assert script.read_result(file, first) == (0.5, 1.25)
+    assert script.read_result(file, second) == (0.75, 2.5)
+    assert script.read_result(file, [*first[:-1], "others"]) is None
+
+
 def test_flops_of_a_tiny_row_worked_out_by_hand(bench):
     count = bench("efficiency").training_flops
     # 3 tokens, width 4, feed-forward 8, 2 heads, 2 classes; multiply-adds:
