@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -45,7 +44,7 @@ def vector_cost(
     if source is None:
         return None
     model = to_device(load_teacher() if source.encoder is None else load_named_encoder(source))
-    entries = vocabulary_size(cast("PreTrainedTokenizerBase", source.tokenizer or tokenizer))
+    entries = vocabulary_size(tokenizer)
     timed = min(_SAMPLE, entries)
     encode_vocabulary(model, tokenizer, size=1)
     begun = time.perf_counter()

@@ -1,7 +1,7 @@
-"""A run's student, opened to classify: a static one by numpy; another's int8 file if there is one, else fp32 ONNX, else
-PyTorch; and the teacher.
+"""A run's student, opened to classify, and its teacher.
 
-What imports this imports neither torch nor transformers, unless the model is opened in PyTorch.
+A static student is run by numpy; of another the int8 file if there is one, else fp32 ONNX, else PyTorch. What imports
+this imports neither torch nor transformers, unless the model is opened in PyTorch.
 """
 
 from collections.abc import Callable, Sequence

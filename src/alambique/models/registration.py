@@ -1,7 +1,7 @@
 """Makes the architectures of this package known to Transformers, whichever of the two is imported first.
 
-``import alambique`` calls :func:`register_when_imported`, which imports nothing: Transformers and torch take seconds, and what
-only classifies needs neither.
+``import alambique`` calls :func:`register_when_imported`, which imports nothing: Transformers and torch take seconds, and
+what only classifies needs neither.
 """
 
 import sys

@@ -17,7 +17,7 @@ class StaticConfig(PreTrainedConfig):
         dropout: of the mean vector, in training.
         ngrams: the longest runs of tokens that have a vector too, by their hash; 1: none have.
         buckets: vectors that these share.
-        storage: ``float32``, as it is trained; ``int8``: each vector in whole numbers from −127 to 127, with a step of its own.
+        storage: ``float32``, as it is trained; ``int8``: each vector in whole numbers up to 127, with a step of its own.
 
     Example:
         >>> from alambique.models.static_config import StaticConfig

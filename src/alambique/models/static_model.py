@@ -1,11 +1,11 @@
-"""A static classifier: a vector per token, their mean, a small head. No attention, so a text costs microseconds.
+r"""A static classifier: a vector per token, their mean, a small head. No attention, so a text costs microseconds.
 
 The vectors begin as those of Model2Vec (Tulkens and van Dongen 2024, "Model2Vec: Fast State-of-the-Art Static Embeddings",
 doi:10.5281/zenodo.17270888; :mod:`alambique.models.token_vectors` makes them) and are trained with the head. Runs of tokens
 may have vectors too, found by a hash, as in fastText (Joulin et al. 2017, "Bag of Tricks for Efficient Text Classification",
 §2.2).
 
-.. math:: \\text{logits} = \\text{head}\\Big(\\tfrac1n \\sum_t \\big(E_{x_t} + \\sum_{k=2}^{K} G_{h(x_{t-k+1} … x_t)}\\big)\\Big)
+.. math:: \text{logits} = \text{head}\Big(\tfrac1n \sum_t \big(E_{x_t} + \sum_{k=2}^K G_{h(x_{t-k+1}, …, x_t)}\big)\Big)
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ class StaticForSequenceClassification(PreTrainedModel):
         self.ngram_embeddings = table(config.buckets, config.hidden_size) if config.ngrams > 1 else None
         self.dropout = nn.Dropout(config.dropout)
         self.dense = nn.Linear(config.hidden_size, config.head_size) if config.head_size else None
-        self.classifier = nn.Linear(config.head_size or config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.head_size or config.hidden_size, int(config.num_labels or 0))
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -58,7 +58,7 @@ class StaticForSequenceClassification(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None, **_: Any
     ) -> SequenceClassifierOutput:
-        """Logits of token ids: (B, T) int64 and a mask of the real ones → (B, C); with labels (B,) their cross-entropy too."""
+        """Logits of token ids: (B, T) int64 and a mask of the real ones → (B, C); with labels (B,) the loss too."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         real = mask.to(self.classifier.weight.dtype)
         total = (self.embeddings(input_ids) * real.unsqueeze(-1)).sum(1)
@@ -79,7 +79,7 @@ class StaticForSequenceClassification(PreTrainedModel):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
         elif module is self.ngram_embeddings:
-            nn.init.zeros_(cast("Tensor", module.weight))  # a run that was never met adds nothing
+            nn.init.zeros_(module.weight)  # a run that was never met adds nothing
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=self.config.initializer_range)
 
@@ -138,7 +138,7 @@ def _in_int8(rows: Tensor) -> dict[str, Tensor]:
 def _stored(
     model: StaticForSequenceClassification, storage: str, parts: Callable[[Tensor], dict[str, Tensor]]
 ) -> StaticForSequenceClassification:
-    config = type(model.config).from_dict(model.config.to_dict() | {"storage": storage})
+    config = cast("StaticConfig", StaticConfig.from_dict(model.config.to_dict() | {"storage": storage}))
     with torch.random.fork_rng():
         made = type(model)(config)
     tables = {"embeddings": model.embeddings, "ngram_embeddings": model.ngram_embeddings}
@@ -148,4 +148,5 @@ def _stored(
             rows = table(torch.arange(table.num_embeddings, device=model.device)).detach()
             state |= {f"{name}.{part}": values for part, values in parts(rows).items()}
     made.load_state_dict(state)
-    return made.to(model.device).train(model.training)
+    cast("nn.Module", made).to(model.device)
+    return made.train(model.training)

@@ -326,6 +326,16 @@ class Student(Training):
     `student/`; the others have the seeds s + 1000, s + 2000 and so on, under `students/2/`, `students/3/`. The verdict
     counts how they vary."""
 
+    @field_validator("vocabulary")
+    @classmethod
+    def _without_runs(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
+        static = info.data.get(STATIC)
+        if value is not None and isinstance(static, Static) and static.ngrams > 1:
+            raise ValueError(
+                "cannot be cut where student.static.ngrams is above 1: runs of tokens are found by their ids"
+            )
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _default_form(cls, raw: Any) -> Any:
