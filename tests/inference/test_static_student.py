@@ -36,7 +36,9 @@ def saved(tokenizer, tmp_path):
     return save
 
 
-@pytest.mark.parametrize("config", [{}, {"whole": True}, {"head_size": 5}, {"ngrams": 3}, {"ngrams": 2, "head_size": 4}])
+@pytest.mark.parametrize(
+    "config", [{}, {"whole": True}, {"head_size": 5}, {"ngrams": 3}, {"ngrams": 2, "head_size": 4}]
+)
 def test_logits_are_those_of_pytorch(saved, config):
     folder = saved(**config)
     model = StaticForSequenceClassification.from_pretrained(folder)

@@ -11,7 +11,9 @@ from alambique.models.static_model import StaticForSequenceClassification, ngram
 
 def model_of(**config):
     torch.manual_seed(3)
-    made = StaticForSequenceClassification(StaticConfig(**{"vocab_size": 6, "hidden_size": 2, "num_labels": 2} | config))
+    made = StaticForSequenceClassification(
+        StaticConfig(**{"vocab_size": 6, "hidden_size": 2, "num_labels": 2} | config)
+    )
     if made.ngram_embeddings is not None:
         torch.nn.init.normal_(made.ngram_embeddings.weight)
     return made.eval()
@@ -55,7 +57,9 @@ def test_buckets_of_runs():
 
 def test_runs_count_and_begin_at_zero():
     plain = model_of()
-    fresh = StaticForSequenceClassification(StaticConfig(vocab_size=6, hidden_size=2, num_labels=2, ngrams=2, buckets=16))
+    fresh = StaticForSequenceClassification(
+        StaticConfig(vocab_size=6, hidden_size=2, num_labels=2, ngrams=2, buckets=16)
+    )
     assert not fresh.ngram_embeddings.weight.any()
     model = model_of(ngrams=2, buckets=16)
     with torch.no_grad():

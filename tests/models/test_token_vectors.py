@@ -30,7 +30,9 @@ def test_special_tokens(tokenizer):
 
 def test_rarity_by_hand():
     # one more than was counted: 4, 1, 1 of 6
-    assert rarity(np.array([3, 0, 0]), 0.5) == pytest.approx([0.5 / (0.5 + 4 / 6), 0.5 / (0.5 + 1 / 6), 0.5 / (0.5 + 1 / 6)])
+    assert rarity(np.array([3, 0, 0]), 0.5) == pytest.approx(
+        [0.5 / (0.5 + 4 / 6), 0.5 / (0.5 + 1 / 6), 0.5 / (0.5 + 1 / 6)]
+    )
 
 
 def test_components_are_centred_and_the_strongest_first():

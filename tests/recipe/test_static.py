@@ -54,6 +54,10 @@ def test_another_form_in_the_place_of_a_static_one_is_trained_as_others_are(tmp_
             "ids.",
         ),
         (
+            {"static": {}}, {"distillation": {"features": "hidden"}},
+            "distillation: features are those of layers, and student.static has none; set distillation.features to null.",
+        ),
+        (
             {"static": {}}, {"teacher": {"probabilities": "p.csv"}},
             "student.static: begins with a teacher's outputs for each token, and teacher.probabilities has none. Name a "
             "model for them: student.static.encoder.",

@@ -31,7 +31,12 @@ def recipe_in(folder, **sections):
     return Recipe.from_dict(
         {
             "data": {"source": str(folder / "data"), "text": "text", "label": "label", "max_length": 24},
-            "teacher": {"from_scratch": {**SIZE, "vocabulary": 300}, "epochs": 4, "batch_size": 8, "learning_rate": 5e-3},
+            "teacher": {
+                "from_scratch": {**SIZE, "vocabulary": 300},
+                "epochs": 4,
+                "batch_size": 8,
+                "learning_rate": 5e-3,
+            },
             "student": STATIC,
             "export": {"formats": []},
         }
@@ -139,9 +144,7 @@ def test_a_named_encoder_with_runs_of_tokens_and_two_seeds(static, tmp_path):
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "student")
     assert loaded.ngram_embeddings.steps.any()
     rewrite_report(tmp_path / "run")
-    one, two = (
-        np.load(tmp_path / "run" / "seeds" / seed / "token_vectors" / "vectors.npy") for seed in ("0", "1")
-    )
+    one, two = (np.load(tmp_path / "run" / "seeds" / seed / "token_vectors" / "vectors.npy") for seed in ("0", "1"))
     assert np.array_equal(one, two)
 
 

@@ -171,7 +171,7 @@ class Recipe(Section):
     def _features_that_compare(cls, value: Distillation, info: ValidationInfo) -> Distillation:
         labelling, student = info.data.get("soft_labels"), info.data.get("student")
         views = labelling.views.count if isinstance(labelling, SoftLabelling) else 1
-        check_compared(value, views=views, vocabulary=student.vocabulary if isinstance(student, Student) else None)
+        check_compared(value, views=views, student=student if isinstance(student, Student) else None)
         return value
 
     def student_seeds(self, seed: int) -> tuple[int, ...]:
