@@ -57,6 +57,6 @@ def test_an_architecture_that_gives_no_output_per_token_is_refused(tokenizer):
     with pytest.raises(ModelError) as refused:
         encode_vocabulary(FunnelForSequenceClassification(config), tokenizer, size=2)
     assert str(refused.value).startswith(
-        "student.static: a FunnelForSequenceClassification does not give an output for each token (the shape of its outputs is"
+        "student.static: a FunnelForSequenceClassification does not give an output for each token (the shape of its outputs "
     )
     assert str(refused.value).endswith("). Name another model: student.static.encoder.")

@@ -26,7 +26,8 @@ class WordPieces:
     def __init__(self, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
         """See :meth:`of`."""
         self.tokenizer, self.lowercase = tokenizer, bool(state["normalizer"]["lowercase"])
-        self.special = re.compile("|".join(re.escape(each["content"]) for each in state["added_tokens"]) or "$^", re.I)
+        added = "|".join(re.escape(each["content"]) for each in state["added_tokens"])
+        self.special = re.compile(added or "(?!)", re.IGNORECASE)
         self.known: dict[str, list[int]] = {}
         encoded = tokenizer.encode("a")
         marks = encoded.special_tokens_mask
