@@ -1,11 +1,12 @@
 """Measure the cost of running a student: against PyTorch, against its teacher, and behind HTTP.
 
     python benchmarks/inference.py [--data DIR] [--full]
-    python benchmarks/inference.py --runs RUN RUN2
+    python benchmarks/inference.py --runs RUN RUN2 --static RUN3
+    python benchmarks/inference.py --static-only [--static RUN3]
 
-The runs are runs of `liar-small`: one with its own student of three layers, one with a student of two. By default they are
-made here, on some rows for one epoch, since speed does not depend on what was learnt; `--full` makes them as the recipes
-say. The file that is timed is the int8 export that passed the parity gate of its run, on LIAR's test texts, from text to
+The runs are runs of `liar-small`: one with its own student of three layers, one with a student of two, one with a static
+student. By default they are made here, on some rows for one epoch, since speed does not depend on what was learnt; `--full`
+makes them as the recipes say. The file that is timed is the int8 export that passed the parity gate of its run, on LIAR's test texts, from text to
 logits.
 
 1. Throughput at batch 32: the student in int8 and fp32 ONNX and in PyTorch (padded to 128 tokens, as in the usual script,
@@ -14,6 +15,8 @@ logits.
    HTTP; blocks in turn.
 3. 200 clients at once for 30 seconds: answers other than 200 and 503, and the service's memory.
 4. 10,000 malformed bodies: answers other than 4xx.
+5. The static student from text to label: texts per second in chunks as `predict` reads them, in one process and in one per
+   core; its bytes; and the start of `alambique predict` with one text.
 
 The last line of the output is one JSON object.
 """
@@ -26,6 +29,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +41,9 @@ from common import arguments, machine, rates_now
 from service import latency, load, malformed, serving
 
 from alambique.artefacts.splits import run_data
+from alambique.cpu import available_cores
 from alambique.inference.classifier import open_classifier
+from alambique.inference.predict import chunked
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import quiet_libraries
@@ -47,6 +55,8 @@ from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES, RECIPE, STUDENT
 BATCH, PADDED, ROUNDS = 32, 128, 5
 SHORT = ("data.max_rows=600", "teacher.epochs=1", "student.epochs=1", "teacher.allow_weak=true")
 TARGETS = {"padded": 6.5, "onnx": 1.3, "chain": 4.0, "chain_two_layers": 7.0, "serve": 1.5}
+STATIC_TARGETS = {"texts_per_s": 25000, "start_s": 0.5, "bytes": 10_000_000}
+STATIC_PARTS, STATIC_PASSES = 8, 8
 Forward = Callable[[list[str]], Any]
 
 
@@ -56,18 +66,25 @@ def main() -> None:
     parser.add_argument(
         "--runs", nargs=2, type=Path, metavar="RUN", help="finished runs with students of three and of two layers"
     )
+    parser.add_argument("--static", type=Path, metavar="RUN", help="a finished run with a static student")
+    parser.add_argument("--static-only", action="store_true", help="leave out all but the static student")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        static = options.static or Path(folder) / "static"
+        if options.static is None:
+            distil(static, options, "student.static={width: 256}")
+        if options.static_only:
+            print(json.dumps({"benchmark": "inference", "static": static_student(static)} | machine(rates_now())))
+            return
         three, two = options.runs or (Path(folder) / "three", Path(folder) / "two")
         if options.runs is None:
-            distil(three, options, 3)
-            distil(two, options, 2)
-        print(json.dumps(measure(three, two)))
+            for run, layers in ((three, 3), (two, 2)):
+                distil(run, options, f"student.from_teacher={{architecture: distilbert, layers: {layers}}}")
+        print(json.dumps(measure(three, two) | {"static": static_student(static)}))
 
 
-def distil(run: Path, options: argparse.Namespace, layers: int) -> None:
-    """Make a run of `liar-small` with a student of the given number of layers."""
-    student = f"student.from_teacher={{architecture: distilbert, layers: {layers}}}"
+def distil(run: Path, options: argparse.Namespace, student: str) -> None:
+    """Make a run of `liar-small` with a student of this form."""
     sets = [f"data.source={json.dumps(str(options.data.resolve()))}", student, *(() if options.full else SHORT)]
     command = [sys.executable, "-m", "alambique", "distill", "liar-small", "--out", str(run), "--quiet"]
     done = subprocess.run(
@@ -100,6 +117,51 @@ def measure(three: Path, two: Path) -> dict[str, Any]:
         "parity": {"three_layers": parity(three), "two_layers": parity(two)},
     }  # fmt: skip
     return found | machine(rates)
+
+
+def static_student(run: Path) -> dict[str, Any]:
+    """Texts per second of a static student from text to label, its bytes, and the seconds of a start with one text."""
+    texts = [row[0] for row in run_data(RunFolder.existing(run))[0].test.segments()]
+    with ProcessPoolExecutor(available_cores(), mp_context=get_context("spawn")) as pool:
+        list(pool.map(labelled, [run] * available_cores(), [texts] * available_cores()))  # opens it in each process
+        begun = time.perf_counter()
+        done = list(pool.map(labelled, [run] * STATIC_PARTS, [texts * STATIC_PASSES] * STATIC_PARTS))
+        by_cores = sum(count for count, _ in done) / (time.perf_counter() - begun)
+    alone = statistics.median(count / seconds for count, seconds in done)
+    starts = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "alambique", "predict", str(run), texts[0]], capture_output=True, check=True
+        )
+        starts.append(time.perf_counter() - begun)
+    size = (run / STUDENT / "model.safetensors").stat().st_size
+    found = {
+        "texts_per_s": by_cores,
+        "texts_per_s_per_process": alone,
+        "start_s": statistics.median(starts),
+        "bytes": size,
+    }
+    met = {"texts_per_s": by_cores >= STATIC_TARGETS["texts_per_s"], "start_s": found["start_s"] < STATIC_TARGETS["start_s"],
+           "bytes": size <= STATIC_TARGETS["bytes"]}  # fmt: skip
+    print(f"static student: {by_cores:.0f} texts/s in {available_cores()} processes, {alone:.0f} in one; a start takes "
+          f"{found['start_s']:.2f} s; {size / 1e6:.1f} MB")  # fmt: skip
+    return rounded(found) | {"targets": STATIC_TARGETS, "met": met}
+
+
+@cache
+def opened(run: Path) -> Any:
+    """The run's student, opened once per process."""
+    return open_classifier(run)
+
+
+def labelled(run: Path, texts: list[str]) -> tuple[int, float]:
+    """Label texts in chunks as `predict` reads them: how many, and the seconds it took."""
+    classifier, begun, names = opened(run), time.perf_counter(), set()
+    for chunk in chunked(texts):
+        segments = [classifier.segments(text) for text in chunk]
+        names |= {classifier.answer(row)["label"] for row in classifier.probabilities(segments)}
+    return len(texts), time.perf_counter() - begun
 
 
 def models(run: Path) -> dict[str, Forward]:

@@ -8,7 +8,8 @@ Used by quality.py. Each is configured as its own documents say, and its best ep
   cross-entropy, learning rate 1e-4, no warm-up);
 - `torchdistill dist`: its DISTLoss with its own defaults, added to cross-entropy, in the same loop;
 - `setfit`: pairs of rows with equal or different labels, then logistic regression, on the same start;
-- `model2vec`: static vectors of the encoder that the teacher began from, fine-tuned on the hard labels with its defaults.
+- `model2vec`: static vectors of the encoder that the teacher began from, fine-tuned on the hard labels with its defaults;
+- `model2vec same start`: the same with the vectors that our static student begins with, of the teacher itself.
 """
 
 import copy
@@ -32,9 +33,12 @@ from alambique.artefacts.splits import Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.evaluation.tasks import TASKS
 from alambique.inference.torch_model import predict_tokens, to_device
+from alambique.models.token_vectors import begin, encode_vocabulary, vocabulary_size
 from alambique.models.tokenizer import load_tokenizer
+from alambique.models.vocabulary import count_tokens
 from alambique.progress import quiet_libraries
 from alambique.recipe.sections import Training
+from alambique.recipe.static import Static
 
 THEIR_RATE = 1e-4  # the learning rate in the documents of TextBrewer and in torchdistill's samples
 Logits = dict[str, np.ndarray]  # (rows, C) by split: valid and test
@@ -202,14 +206,28 @@ def setfit(job: Job) -> Logits:
 
 def model2vec(job: Job) -> Logits:
     """Model2Vec's classifier, from the encoder that the teacher began from."""
-    from model2vec.distill import distill_from_model  # noqa: PLC0415 - optional, as the next
-    from model2vec.train import StaticModelForClassification  # noqa: PLC0415
+    from model2vec.distill import distill_from_model  # noqa: PLC0415 - optional
 
-    train, valid = job.splits.train, job.splits.valid
     with quiet_libraries():
         static = distill_from_model(
             AutoModel.from_pretrained(encoder()), load_tokenizer(encoder(), key="teacher.model"), device="cpu"
         )
+    return _model2vec_trained(job, static)
+
+
+def model2vec_same_start(job: Job) -> Logits:
+    """Model2Vec's classifier, from the vectors that our static student begins with."""
+    from model2vec import StaticModel  # noqa: PLC0415 - optional
+
+    counts = count_tokens([job.tokens["train"].columns["input_ids"]], vocabulary_size(job.tokenizer))
+    vectors = begin(encode_vocabulary(job.teacher, job.tokenizer), counts, width=Static().width, a=Static().frequency)
+    return _model2vec_trained(job, StaticModel(vectors, job.tokenizer.backend_tokenizer))
+
+
+def _model2vec_trained(job: Job, static: Any) -> Logits:
+    from model2vec.train import StaticModelForClassification  # noqa: PLC0415 - optional
+
+    train, valid = job.splits.train, job.splits.valid
     model = StaticModelForClassification.from_static_model(model=static)
     labels = [str(label) for label in range(len(job.splits.label_names))]
     model.fit(
@@ -246,11 +264,13 @@ def _batch(job: Job, rows: list[int]) -> dict[str, torch.Tensor]:
 
 logging.getLogger("Distillation").setLevel(logging.WARNING)
 _TORCHDISTILL = "torchdistill is not installed: pip install --no-deps torchdistill"
+# without its dependencies, since its extra asks for transformers below 5.4
+_MODEL2VEC = "Model2Vec is not installed: pip install --no-deps model2vec skeletoken"
 WAYS = {
     "textbrewer": Way(textbrewer, "textbrewer", TEXTBREWER),
     "torchdistill kd": Way(torchdistill_kd, "torchdistill", _TORCHDISTILL),
     "torchdistill dist": Way(torchdistill_dist, "torchdistill", _TORCHDISTILL),
     "setfit": Way(setfit, "setfit", "SetFit is not installed: pip install --no-deps setfit evaluate"),
-    # without its dependencies, since its extra asks for transformers below 5.4
-    "model2vec": Way(model2vec, "model2vec", "Model2Vec is not installed: pip install --no-deps model2vec skeletoken"),
+    "model2vec": Way(model2vec, "model2vec", _MODEL2VEC),
+    "model2vec same start": Way(model2vec_same_start, "model2vec", _MODEL2VEC),
 }

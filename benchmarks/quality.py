@@ -1,16 +1,19 @@
 """The quality of a student by Alambique's defaults, and of those that other ways and libraries make of the same teacher.
 
     python benchmarks/quality.py DATA [DATA ...] [--rows N] [--seeds 5] [--ways NAME ...] [--split test] [--out DIR]
+    python benchmarks/quality.py DATA [DATA ...] --reference static --ways static "static twin" tfidf "model2vec same start"
 
 DATA is a folder of data, such as ../shared/data/liar, which `alambique init` would understand. Teacher and student are those
 of the recipe liar-small: an encoder of six layers that a package carries, and three of its layers. The ways are `ours`, the
 recipe's own keys; `twin`, the same student on hard labels alone; `classic`, KL at a temperature of 2, half and half, with
-labels of the teacher on its own train rows; and those of peers.py. Every way has the same teachers, rows, start and number
+labels of the teacher on its own train rows; `static` and `static twin`, a static student on soft and on hard labels;
+`tfidf`, a logistic regression; and those of peers.py. Every way has the same teachers, rows, start and number
 of steps, unless peers.py says otherwise; each trains once for each seed, and its best epoch on valid is kept.
 
-The table has the mean macro-F1 of each way, what it keeps of its teacher, and `ours` minus the way, paired by row and seed,
-with a 95 % interval over both. `--split` is valid by default: test is for the figures that are published. A result is stored
-in DIR as soon as it is there, so that a command that was stopped goes on. The last line of the output is one JSON object.
+The table has the mean macro-F1 of each way, what it keeps of its teacher, and `ours` (or the way that `--reference` names)
+minus the way, paired by row and seed, with a 95 % interval over both. `--split` is valid by default: test is for the figures
+that are published. A result is stored in DIR as soon as it is there, so that a command that was stopped goes on. The last
+line of the output is one JSON object.
 """
 
 import argparse
@@ -26,7 +29,7 @@ import numpy as np
 import yaml
 from peers import WAYS, Job, Logits
 
-from alambique.artefacts.predictions import Predictions, read_seeds
+from alambique.artefacts.predictions import Predictions, read_scored, read_seeds
 from alambique.artefacts.splits import Splits, run_data
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.data.inspect import inspect
@@ -39,12 +42,17 @@ from alambique.pipeline import distill
 from alambique.progress import make_reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
-from alambique.run.layout import STUDENT, TEACHER, UNDISTILLED
+from alambique.run.layout import STUDENT, TEACHER, TFIDF, UNDISTILLED
 from alambique.stages import benchmark
 
 RECIPE = "liar-small"
-OURS, TWIN, CLASSIC = "ours", "twin", "classic"
-ALL_WAYS = (OURS, TWIN, CLASSIC, *WAYS)
+OURS, TWIN, CLASSIC, STATIC, STATIC_TWIN = "ours", "twin", "classic", "static", "static twin"
+OF_RUNS = {  # by the recipe that is run: the ways that it gives, and what they are called in the run
+    OURS: {TEACHER: TEACHER, OURS: STUDENT, TWIN: UNDISTILLED, TFIDF: TFIDF},
+    STATIC: {TEACHER: TEACHER, STATIC: STUDENT, STATIC_TWIN: UNDISTILLED, TFIDF: TFIDF},
+    CLASSIC: {CLASSIC: STUDENT},
+}
+ALL_WAYS = (OURS, TWIN, CLASSIC, STATIC, STATIC_TWIN, TFIDF, *WAYS)
 # the recipe of the usual tutorial, whatever the defaults are
 CLASSIC_KEYS: dict[str, dict[str, Any]] = {
     "distillation": {"loss": "kl", "temperature": 2.0, "hard_label_weight": 0.5},
@@ -99,6 +107,7 @@ def main() -> None:
     parser.add_argument(
         "--ways", nargs="+", choices=ALL_WAYS, default=ALL_WAYS, metavar="WAY", help=", ".join(ALL_WAYS)
     )
+    parser.add_argument("--reference", choices=(OURS, STATIC), default=OURS, help="what the others are compared with")
     parser.add_argument("--split", choices=("valid", "test"), default="valid")
     parser.add_argument("--out", type=Path, help="where results are stored; a temporary folder by default")
     options = parser.parse_args()
@@ -132,39 +141,45 @@ def case_of(data: str, options: argparse.Namespace, out: Path) -> Case:
     raw["student"] |= {"epochs": options.epochs} if options.epochs else {}
     raw |= {"seeds": list(range(options.seeds)), "export": {"formats": []}}
     name = Path(data).resolve().name
-    recipes = {OURS: Recipe.from_dict(raw), CLASSIC: Recipe.from_dict(raw | CLASSIC_KEYS)}
+    static = {"student": {"static": {"width": 256}} | ({"epochs": options.epochs} if options.epochs else {})}
+    recipes = {
+        OURS: Recipe.from_dict(raw), CLASSIC: Recipe.from_dict(raw | CLASSIC_KEYS), STATIC: Recipe.from_dict(raw | static),
+    }  # fmt: skip
     return Case(name, recipes, out / name)
 
 
 def measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """Make what is missing of a data set, print its table, and give its figures."""
-    cells = Cells(case.folder)
-    logits = of_a_run(case, cells, OURS)
+    cells, reference = Cells(case.folder), options.reference
+    logits = of_a_run(case, cells, reference)
     for way in (way for way in options.ways if way in WAYS):
-        logits |= of_a_peer(case, cells, way)
-    if CLASSIC in options.ways:  # last: it leaves its own student in the run
-        logits |= of_a_run(case, cells, CLASSIC)
+        logits |= of_a_peer(case, cells, way, reference)
+    for recipe, ways in OF_RUNS.items():  # last: each leaves its own student in the run
+        if recipe != reference and not set(options.ways).isdisjoint(ways.keys() - {TEACHER, TFIDF}):
+            logits |= of_a_run(case, cells, recipe)
     splits = run_data(RunFolder.existing(case.folder / "run"))[0]
     print(f"\n{case.name}: {len(splits.train):,} rows of train, {len(case.recipes[OURS].seeds)} seeds, "
           f"{options.split}; in percent")  # fmt: skip
-    print(f"{'way':18} {'macro-F1':>9} {'accuracy':>9} {'kept':>7} {'ours minus it':>26}")
+    print(f"{'way':18} {'macro-F1':>9} {'accuracy':>9} {'kept':>7} {f'{reference} minus it':>26}")
     found = {}
     for way in (TEACHER, *options.ways):
         if way in logits:
-            found[way] = figures(way, logits, splits, options.split)
-            print(row(way, found[way]), flush=True)
+            found[way] = figures(way, logits, splits, options.split, reference)
+            print(row(way, found[way], reference), flush=True)
     return {"rows": len(splits.train), "ways": found}
 
 
-def row(way: str, found: dict[str, Any]) -> str:
+def row(way: str, found: dict[str, Any], reference: str = OURS) -> str:
     """A way's line of the table."""
-    ahead = found.get("ours_minus")
+    ahead = found.get(f"{reference}_minus")
     shown = "" if ahead is None else f"{ahead['mean']:+.2f} ({ahead['low']:+.2f} to {ahead['high']:+.2f})"
     return f"{way:18} {found['macro_f1']:9.2f} {found['accuracy']:9.2f} {found['kept']:7.1f} {shown:>26}".rstrip()
 
 
-def figures(way: str, logits: dict[str, list[Logits]], splits: Splits, split: str) -> dict[str, Any]:
-    """Mean macro-F1 and accuracy, what is kept of the teacher, and ours minus it with its interval; in percent."""
+def figures(
+    way: str, logits: dict[str, list[Logits]], splits: Splits, split: str, reference: str = OURS
+) -> dict[str, Any]:
+    """Mean macro-F1 and accuracy, what is kept of the teacher, and the reference minus it with its interval; in percent."""
     rows, task = getattr(splits, split), TASKS["single_label"]
 
     def mean(of: str, metric: str) -> float:
@@ -172,30 +187,31 @@ def figures(way: str, logits: dict[str, list[Logits]], splits: Splits, split: st
 
     found: dict[str, Any] = {name: round(mean(way, name), 2) for name in ("macro_f1", "accuracy")}
     found["kept"] = round(100 * mean(way, "macro_f1") / mean(TEACHER, "macro_f1"), 1)
-    if way not in (OURS, TEACHER):
-        compared = {TEACHER: logits[TEACHER], STUDENT: logits[OURS], UNDISTILLED: logits[way]}
+    if way not in (reference, TEACHER):
+        compared = {TEACHER: logits[TEACHER], STUDENT: logits[reference], UNDISTILLED: logits[way]}
         scored = {
             seed: {name: Predictions(name, each[seed], None, None) for name, each in compared.items()}
             for seed in range(len(logits[way]))
         }
         gain = verdict(scored, rows, task)["gain"]
-        found["ours_minus"] = {end: round(100 * gain[end], 2) for end in ("mean", "low", "high")}
+        found[f"{reference}_minus"] = {end: round(100 * gain[end], 2) for end in ("mean", "low", "high")}
     return found
 
 
 def of_a_run(case: Case, cells: Cells, way: str) -> dict[str, list[Logits]]:
-    """What a run of ours gives, for each seed: the logits of teacher, student and twin, or of the classic student."""
-    recipe = case.recipes[way]
-    models = {CLASSIC: STUDENT} if way == CLASSIC else {TEACHER: TEACHER, OURS: STUDENT, TWIN: UNDISTILLED}
+    """What a run of ours gives, for each seed: the logits of the ways that :data:`OF_RUNS` names for it."""
+    recipe, models = case.recipes[way], OF_RUNS[way]
     key = key_of(recipe)
     stored = {name: [cells.read(name, seed, key) for seed in recipe.seeds] for name in models}
     made = {name: [each for each in found if each is not None] for name, found in stored.items()}
     if all(len(found) == len(recipe.seeds) for found in made.values()):
         return made
     run = trained(case, recipe)
-    for seed, scored in read_seeds(run, recipe, run_data(run)[0]).items():
+    splits = run_data(run)[0]
+    for seed, scored in read_seeds(run, recipe, splits).items():
         for name, model in models.items():
-            cells.write(name, seed, key, scored[model].logits)
+            predictions = read_scored(run, TFIDF, splits) if model == TFIDF else scored[model]
+            cells.write(name, seed, key, predictions.logits)
     return of_a_run(case, cells, way)
 
 
@@ -206,9 +222,9 @@ def trained(case: Case, recipe: Recipe) -> RunFolder:
     return RunFolder.existing(case.folder / "run")
 
 
-def of_a_peer(case: Case, cells: Cells, way: str) -> dict[str, list[Logits]]:
+def of_a_peer(case: Case, cells: Cells, way: str, reference: str = OURS) -> dict[str, list[Logits]]:
     """The logits of another library's students; nothing where it is not installed."""
-    recipe, version = case.recipes[OURS], WAYS[way].version()
+    recipe, version = case.recipes[reference], WAYS[way].version()
     if version is None:
         print(WAYS[way].install, file=sys.stderr, flush=True)
         return {}
@@ -229,14 +245,15 @@ def job_of(case: Case, recipe: Recipe, seed: int) -> Job:
     folder = run.seeds_of(recipe)[seed].path / TEACHER
     with quiet_libraries():
         teacher, tokenizer = load_finished(folder, key="teacher"), load_tokenizer(folder, key="teacher")
-    form = recipe.student.from_teacher
+    settings = case.recipes[OURS].student
+    form = settings.from_teacher
     if form is None:
         raise SystemExit(f"{RECIPE} has no student that is made from its teacher")
     student = student_from_teacher(teacher, form, splits.label_names, seed=seed)
     tokens = {
         part.name: tokenize_rows(tokenizer, part.segments(), max_length=recipe.data.max_length) for part in splits
     }
-    return Job(splits, tokenizer, tokens, teacher, student, recipe.student, seed)
+    return Job(splits, tokenizer, tokens, teacher, student, settings, seed)
 
 
 def key_of(recipe: Recipe, *further: str) -> str:

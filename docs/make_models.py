@@ -57,6 +57,12 @@ student:
 - Not possible where layers share their weights (ALBERT), where the config gives no number of layers (Funnel), and for
   an encoder with a decoder (BART, T5).
 
+## A static student
+
+`student.static` has no architecture of the table above: its vectors begin with the outputs of any teacher, or named
+encoder, that gives one for each token, as nearly all do (Funnel does not). It reads with that model's tokenizer
+([static.md](static.md)).
+
 ## A tokenizer
 
 Any that `AutoTokenizer` loads from files, without code from the folder. Both sides of padding and of cutting, pairs

@@ -21,7 +21,7 @@ def settings(tiny_recipe, tmp_path):
     recipe.write_text(json.dumps(tiny_recipe(student=student)), "utf-8")
 
     def options(*ways, **further):
-        given = {"ways": ways, "seeds": 2, "rows": None, "epochs": 1, "split": "valid"} | further
+        given = {"ways": ways, "seeds": 2, "rows": None, "epochs": 1, "split": "valid", "reference": "ours"} | further
         return argparse.Namespace(**given)
 
     return recipe, options

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from alambique.models.registration import register_when_imported
+
 if TYPE_CHECKING:
     from alambique.losses.mixture import distillation_loss
     from alambique.pipeline import distill
@@ -18,6 +20,8 @@ _HOMES = {
     "DistillationTrainer": "alambique.training.distillation_trainer",
     "distillation_loss": "alambique.losses.mixture",
 }
+
+register_when_imported()  # AutoModelForSequenceClassification then loads a static student
 
 
 def __getattr__(name: str) -> Any:

@@ -62,7 +62,7 @@ def _check_model(model: str | None) -> str | None:
 
 Model = Annotated[
     str | None,
-    typer.Option("--model", help="int8, onnx or torch; the first of these that is there by default.",
+    typer.Option("--model", help="numpy (static students), int8, onnx or torch; by default the first that is there.",
                  autocompletion=_model_names, callback=_check_model),
 ]  # fmt: skip
 Texts = Annotated[

@@ -51,6 +51,7 @@ from alambique.stages.teacher import (
     refuse_weak,
     resolve_teachers,
 )
+from alambique.stages.token_vectors import make_token_vectors
 from alambique.stages.vocabulary_parity import VocabularyParityInputs, compare_vocabularies
 from alambique.training.feature_source import FeatureSource
 from alambique.training.fit import refuse_several_processes
@@ -205,7 +206,7 @@ def train_seed(
     trust = None if doubted is None or weight is None else Trust(weight, doubted)
     soft_labels = label_unlabelled(run, job, soft_labels, teachers, reporter)
     features = feature_source(run, job, teacher, soft_labels, reporter)
-    start = StudentStart(job.student, teacher)
+    start = StudentStart(job.student, teacher, make_token_vectors(run, job.vector_inputs(teacher), reporter))
     for number, student_seed in enumerate(job.recipe.student_seeds(seed)):
         names = (STUDENT, *twins(job.recipe, job.splits)) if watch is None else (STUDENT,)
         progress = reporter if watch is None else watch(number)
@@ -233,8 +234,9 @@ def train_students(
         evaluate(run, name, model, splits, tokens, max_length=max_length, reporter=reporter)
         if taught and isinstance(start.form, CutVocabulary):
             whole = VocabularyParityInputs(
-                model, splits.valid, max_length, start.form, start.teacher, splits.label_names, seed, splits.task
-            )
+                model, splits.valid, max_length, start.form, start.teacher, splits.label_names, seed, splits.task,
+                start.token_vectors,
+            )  # fmt: skip
             compare_vocabularies(run, whole, reporter)
         student = student or model
 

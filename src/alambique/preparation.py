@@ -24,15 +24,18 @@ from alambique.models.masked_lm import KEY as VIEWS_MODEL
 from alambique.models.masked_lm import find_masked_lm
 from alambique.models.pretrained import PretrainedFolder, load_config, recorded_pretrained
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings
+from alambique.models.token_vectors import encode_vocabulary
 from alambique.models.tokenizer import no_tokenizer_json
 from alambique.progress import Reporter
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
 from alambique.run.layout import DATA, STUDENT, TEACHER, VIEW_TEXTS
+from alambique.run.manifest import Artefact
 from alambique.stages import data
 from alambique.stages.features import check_features
 from alambique.stages.student import check_loss, resolve_student
 from alambique.stages.teacher import TeacherInit, first_model
+from alambique.stages.token_vectors import TokenVectorInputs, load_named_encoder
 from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.stages.unlabelled import MixedTokenInputs, store_unlabelled, tokenize_mixed
 from alambique.stages.view_texts import ViewTextInputs, make_view_texts
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
 WHOLE = "whole"  # the tokens of a student's own tokenizer before its vocabulary is cut
 _TRIED = 64  # rows that tokenizers are compared on
+_TOKENS_TRIED = 8  # for first vectors
 SMALL = 20_000_000  # bytes of weights, below which an export takes seconds
 
 
@@ -91,6 +95,17 @@ class Job:
         tokens = self.tokens.get(role, {})  # a teacher that answers reads none
         return {**tokens, "train": tokens[view.name]} if view.name in tokens else tokens
 
+    def vector_inputs(self, teacher: Artefact) -> TokenVectorInputs | None:
+        """What the first vectors of a static student are made from; None for other forms."""
+        source, cut = self.student.vector_source, self.student if isinstance(self.student, CutVocabulary) else None
+        if source is None:
+            return None
+        return TokenVectorInputs(
+            source=source, teacher=teacher if source.encoder is None else None, max_length=self.recipe.data.max_length,
+            train=self.splits.train, unlabelled=self.unlabelled, vocabulary=None if cut is None else cut.digest,
+            kept=None if cut is None else cut.kept, tokens=self.mixed_tokens(STUDENT),
+        )  # fmt: skip
+
 
 def epoch_rows(recipe: Recipe, splits: Splits, unlabelled: int) -> int:
     """Rows of an epoch, where there are so many unlabelled ones."""
@@ -113,6 +128,7 @@ def prepare(
     check_against_data(recipe, splits)
     inits = teachers(recipe, splits)
     student = resolve_student(recipe.student, surroundings(recipe, splits, inits[0]))
+    check_vectors(splits, inits[0], student, seed=recipe.seeds[0])
     layers = feature_layers(recipe, splits, inits[0], student)
     replacer = views_model(recipe)
     run.write_recipe(recipe)
@@ -184,6 +200,23 @@ def surroundings(recipe: Recipe, splits: Splits, teacher: TeacherInit) -> Surrou
     pairs = splits.train.second_segments() is not None
     texts = None if teacher.answers is None else splits.train
     return Surroundings(splits.label_names, recipe.data.max_length, teacher.config, pairs=pairs, train=texts)
+
+
+def check_vectors(splits: Splits, teacher: TeacherInit, form: StudentForm, *, seed: int) -> None:
+    """Take the first vectors of a static student from a few tokens; nothing is done for other forms.
+
+    Raises:
+        ModelError: the encoder cannot be loaded, or gives no output for each token.
+    """
+    source = form.vector_source
+    if source is None:
+        return
+    with torch.random.fork_rng():
+        if source.encoder is None:
+            model, tokenizer = first_model(teacher, splits.label_names, seed=seed), teacher.tokenizer
+        else:
+            model, tokenizer = load_named_encoder(source), source.tokenizer
+        encode_vocabulary(model, cast("PreTrainedTokenizerBase", tokenizer), size=_TOKENS_TRIED)
 
 
 def feature_layers(recipe: Recipe, splits: Splits, teacher: TeacherInit, form: StudentForm) -> dict[int, int]:

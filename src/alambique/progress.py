@@ -5,9 +5,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _SECONDS_BETWEEN_LINES = 20.0
 _LARGE = 1000  # figures from here on, as rows per second are, have no decimals
@@ -56,11 +57,21 @@ class Bars(Reporter):
 
     def __init__(self) -> None:
         """Draw on standard error."""
+        from rich.console import Console  # noqa: PLC0415 - a tenth of a second, and only a terminal shows bars
+
         self.console = Console(stderr=True)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Step]:
         """One bar, which stays when the stage is done."""
+        from rich.progress import (  # noqa: PLC0415 - as above
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             TextColumn("{task.description:<22}"), BarColumn(bar_width=24), MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"), TimeRemainingColumn(elapsed_when_finished=True),
@@ -74,7 +85,7 @@ class Bars(Reporter):
 
 
 class _BarStep(Step):
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, progress: "Progress", task: "TaskID") -> None:
         self.progress, self.task = progress, task
         self.figures: dict[str, float] = {}
 

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from alambique.errors import RunFolderError
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.run.folder import RunFolder
 from alambique.run.layout import (
     DATA,
@@ -169,8 +167,11 @@ def row_ids(split: str, segments: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 def write_splits(splits: Splits, folder: Path) -> None:
     """Write ``train|valid|test.parquet`` and ``splits.json``."""
+    import pyarrow as pa  # noqa: PLC0415 - what classifies texts needs none of it
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     for split in splits:
-        columns: dict[str, pa.Array] = {"id": pa.array(split.ids), "text": pa.array(split.texts)}
+        columns: dict[str, Any] = {"id": pa.array(split.ids), "text": pa.array(split.texts)}
         if split.pairs is not None:
             columns["pair"] = pa.array(split.pairs)
         if split.metadata is not None:
@@ -200,6 +201,8 @@ def read_splits(folder: Path) -> Splits:
         >>> splits.valid.ids, splits.label_names
         (('valid-1',), ('positive', 'negative'))
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
     facts = json.loads((folder / SPLITS).read_text("utf-8"))
     read = []
     for name in SPLIT_NAMES:

@@ -14,7 +14,7 @@ from alambique.data.liar import HUB_NAMES, is_liar
 from alambique.data.load import unnumbered_split
 from alambique.data.table import Table, as_text, listed
 from alambique.errors import DataError, UserInputError, closest
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.sections import Data
 
 LABEL, PROBABILITY, SCORES, NOT_CLASSIFIED = "label", "probability", "scores", "not_classified"

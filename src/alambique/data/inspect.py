@@ -24,7 +24,7 @@ from alambique.data.spelling import look_alikes
 from alambique.data.table import Reading
 from alambique.errors import DataError
 from alambique.hub import is_id
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.sections import Data
 
 _NONE = "\0"  # a column that no file has: all columns are read then

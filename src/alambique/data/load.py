@@ -29,7 +29,7 @@ from alambique.data.sources import Found, files_of, find_splits, listed
 from alambique.data.unlabelled_train import NOTE, check_labelled_splits
 from alambique.errors import DataError
 from alambique.hub import NoNetworkError, NotOnHubError, Snapshot, is_id, snapshot
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.sections import Data
 
 _PACKED = ["*.csv.*", "*.tsv.*", "*.json.*", "*.jsonl.*"]

@@ -20,7 +20,7 @@ from alambique.data.streaming import ROWS, stream_table
 from alambique.data.table import Table
 from alambique.errors import DataError
 from alambique.hub import is_id
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.sections import Data
 from alambique.run.integrity import file_hash
 

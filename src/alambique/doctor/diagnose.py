@@ -26,6 +26,7 @@ from alambique.doctor.cut_student import cut_form
 from alambique.doctor.examine import examine_teachers
 from alambique.doctor.feature_cost import FeatureCost, feature_cost, term_of_step
 from alambique.doctor.teacher_cost import TeacherCost, with_copies
+from alambique.doctor.vector_cost import VectorCost, vector_cost
 from alambique.doctor.view_cost import view_cost
 from alambique.errors import MisfitError
 from alambique.evaluation.tasks import TASKS
@@ -133,13 +134,14 @@ def diagnose(
         process = resident()
         further = [init for init in inits if init.is_copy]  # they differ from another by rows and seed alone
         answering = [init for init in inits if init.answers is not None]
-        reads = read_with(form, inits[0])
+        first, reads = inits[0], read_with(form, inits[0])
         inits = tuple(init for init in inits if not init.is_copy and init.answers is None)
         models = [first_model(init, splits.label_names, seed=recipe.seeds[0]).eval() for init in inits]
         tokenizers = [cast("PreTrainedTokenizerBase", init.tokenizer) for init in inits]
         student, student_tokenizer = form.build(
             BuildContext(lambda: models[0], reads, splits.label_names, recipe.seeds[0])
         )
+        vectors = vector_cost(whole, lambda: models[0], read_with(whole, first))
         segments = sample(splits.train, _TRIED).segments()
         term = None
         if recipe.distillation.features is not None:
@@ -159,8 +161,9 @@ def diagnose(
         taught = students if term is None else _cost(student, tokens, recipe.student, recipe, splits.task, term)
         on_cpu = process if device.type == "cpu" else 0
         estimates = _replacing(replacer, recipe, splits, on_cpu) + _estimates(
-            recipe, splits, costs, students, on_cpu, taught=taught, features=features, unlabelled=unlabelled
-        )
+            recipe, splits, costs, students, on_cpu, taught=taught, features=features, unlabelled=unlabelled,
+            vectors=vectors,
+        )  # fmt: skip
         exported, refused = _try_export(student, student_tokenizer, splits, recipe, process, reporter)
         estimates += exported
         findings += refused
@@ -250,7 +253,7 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, splits: Splits) 
 
 def _estimates(
     recipe: Recipe, splits: Splits, teachers: dict[str, TeacherCost], student: Cost, process: int, *,
-    taught: Cost | None = None, features: FeatureCost | None = None, unlabelled: int = 0,
+    taught: Cost | None = None, features: FeatureCost | None = None, unlabelled: int = 0, vectors: VectorCost | None = None,
 ) -> list[Estimate]:  # fmt: skip
     """Each stage's seconds, over all seeds, and its peak of memory; ``taught`` is the student with a feature loss."""
     mixed = epoch_rows(recipe, splits, unlabelled) if unlabelled else len(splits.train)
@@ -285,6 +288,7 @@ def _estimates(
     ]
     stages += [
         ("soft labels", labelling, scoring_memory),
+        *([("token vectors", vectors.seconds, process + vectors.memory)] if vectors is not None else []),
         *([("features", features.once, scoring_memory)] if features is not None and features.cached else []),
         *([("soft labels of unlabelled text", unlabelled * labellers, scoring_memory)] if unlabelled else []),
         ("student", students * (training(taught or student, recipe.student, mixed) + beside), memory),

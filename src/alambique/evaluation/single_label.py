@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alambique.evaluation.task import Metric, ScoredRows, Task
-from alambique.losses.contract import NO_LABEL
-from alambique.recipe import verdict as sections
-from alambique.recipe.verdict import Verdict
+from alambique.losses.no_label import NO_LABEL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from alambique.evaluation.contributions import Contributions
     from alambique.evaluation.verdict_metrics import VerdictMetric
+    from alambique.recipe import verdict as sections
+    from alambique.recipe.verdict import Verdict
 
 
 class SingleLabel(Task):
@@ -33,15 +33,15 @@ class SingleLabel(Task):
         "kl_to_teacher", "expected_calibration_error",
     )  # fmt: skip
 
-    def __init__(self, chosen: Verdict | None = None, label_names: tuple[str, ...] = ()) -> None:
+    def __init__(self, chosen: "Verdict | None" = None, label_names: tuple[str, ...] = ()) -> None:
         """Take the figures of the verdict and of the best epoch from a recipe.
 
         Args:
             chosen: section of the recipe; None: macro-F1.
             label_names: of the data; without a section they are not needed.
         """
-        self._chosen, self._label_names = chosen or Verdict(), label_names
-        if self._chosen != Verdict():
+        self._given, self._label_names = chosen, label_names
+        if chosen is not None and chosen != self._default():
             of_verdict, of_epoch = self._of_verdict, self._of_epoch
             self.verdict_metric, self.epoch_metric = of_verdict.key, of_epoch.logged
             self.epoch_title = of_epoch.key
@@ -49,6 +49,16 @@ class SingleLabel(Task):
             self.reach = of_verdict.reach
             if of_verdict.key not in self.columns:
                 self.columns = (of_verdict.key, *self.columns)
+
+    @staticmethod
+    def _default() -> "Verdict":
+        from alambique.recipe.verdict import Verdict  # noqa: PLC0415 - pydantic, which predict does not need
+
+        return Verdict()
+
+    @property
+    def _chosen(self) -> "Verdict":
+        return self._given or self._default()
 
     @cached_property
     def _of_verdict(self) -> "VerdictMetric":
@@ -58,13 +68,15 @@ class SingleLabel(Task):
     def _of_epoch(self) -> "VerdictMetric":
         return self._metric(self._chosen.for_best_epoch)
 
-    def _metric(self, section: sections.Metric) -> "VerdictMetric":
+    def _metric(self, section: "sections.Metric") -> "VerdictMetric":
         from alambique.evaluation.verdict_metrics import verdict_metric  # noqa: PLC0415 - scikit-learn takes a second
 
         return verdict_metric(section, self._label_names, self)
 
     def key(self) -> dict[str, Any]:
         """How epochs are chosen; empty where it is by macro-F1, so that keys of earlier runs stay valid."""
+        from alambique.recipe import verdict as sections  # noqa: PLC0415 - as above
+
         chosen = self._chosen.for_best_epoch
         return {} if isinstance(chosen, sections.MacroF1) else {"best_epoch": sections.name_or_mapping(chosen)}
 
@@ -116,6 +128,7 @@ class SingleLabel(Task):
     def metrics(self) -> Mapping[str, Metric]:
         """Those of any verdict, agreement with the teacher and KL, calibration error, and those of labels in order."""
         from alambique.evaluation import contributions, metrics  # noqa: PLC0415 - scikit-learn takes a second
+        from alambique.recipe import verdict as sections  # noqa: PLC0415
 
         def decisions(scored: ScoredRows) -> tuple[np.ndarray, np.ndarray]:
             return self.decide(scored.logits), scored.labels

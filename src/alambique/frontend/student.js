@@ -1,6 +1,6 @@
 // The exported student, run here: from texts to probabilities, as Python gives them from the same file at batch 1.
 
-import { AutoModelForSequenceClassification, AutoTokenizer, env, Tensor } from "./lib/transformers.min.js";
+import { AutoModelForSequenceClassification, AutoTokenizer, env, PreTrainedModel, Tensor } from "./lib/transformers.min.js";
 import { cut, fill } from "./cut.js";
 
 const here = new URL("./", import.meta.url).href;
@@ -15,6 +15,12 @@ env.backends.onnx.wasm.wasmPaths = {
   wasm: `${here}lib/ort-wasm-simd-threaded.wasm`,
 };
 
+// Of an architecture that transformers.js does not know, such as the static student's, the graph is run as it is.
+async function kind() {
+  const { model_type } = await (await fetch(`${here}model/config.json`)).json();
+  return AutoModelForSequenceClassification.supports(model_type) ? AutoModelForSequenceClassification : PreTrainedModel;
+}
+
 export async function openStudent() {
   const answer = await fetch(`${here}model/facts.json`);
   if (!answer.ok) {
@@ -22,7 +28,7 @@ export async function openStudent() {
   }
   const facts = await answer.json();
   const tokenizer = await AutoTokenizer.from_pretrained("model");
-  const model = await AutoModelForSequenceClassification.from_pretrained("model", { dtype: "q8", device: "wasm" });
+  const model = await (await kind()).from_pretrained("model", { dtype: "q8", device: "wasm" });
 
   // What the model reads of one text, or of a pair: {input_ids, attention_mask, …}, each an array
   function encode(first, second) {

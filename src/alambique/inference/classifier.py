@@ -1,6 +1,7 @@
-"""A run's student, opened to classify: the int8 file if there is one, else fp32 ONNX, else PyTorch; and its teacher.
+"""A run's student, opened to classify, and its teacher.
 
-What imports this imports neither torch nor transformers, unless the model is opened in PyTorch.
+A static student is run by numpy; of another the int8 file if there is one, else fp32 ONNX, else PyTorch. What imports
+this imports neither torch nor transformers, unless the model is opened in PyTorch.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
+from alambique.inference.static_student import StaticModel, is_static
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import digest_of, read_json
-from alambique.run.layout import DATA, EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, SPLITS, STUDENT, TEACHER
+from alambique.run.layout import DATA, EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, SPLITS, STUDENT, TEACHER
 from alambique.run.manifest import file_damage, recorded_digest, recorded_hash
 
-TORCH = "torch"
-MODELS = ("int8", "onnx", TORCH)  # from the fastest
+TORCH, NUMPY = "torch", "numpy"
+MODELS = (NUMPY, "int8", "onnx", TORCH)  # from the fastest
 TOKENIZER = "tokenizer.json"
 Segments = Sequence[tuple[str, ...]]
 
@@ -31,7 +34,7 @@ class Classifier:
     """A loaded model that classifies texts.
 
     Attributes:
-        backend: ``int8``, ``onnx`` or ``torch``.
+        backend: ``numpy``, ``int8``, ``onnx`` or ``torch``.
         label_names: the classes, by index.
         pairs: whether a text has two segments.
         max_length: maximum length in tokens; longer texts are truncated.
@@ -98,7 +101,8 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
 
     Args:
         folder: the run folder.
-        model: ``int8``, ``onnx`` or ``torch``; by default the first of these that the run has.
+        model: ``numpy`` (a static student alone), ``int8``, ``onnx`` or ``torch``; by default the first of these that the
+            run has.
         threads: threads of an ONNX model; one per core by default.
         spin: microseconds for which idle threads of an ONNX model wait for work before they sleep.
 
@@ -120,6 +124,10 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
     run = RunFolder.existing(folder)
     if model == TORCH:
         return _in_torch(run, STUDENT)
+    if model in (None, NUMPY) and is_static(run.path / STUDENT):
+        return _in_numpy(run)
+    if model == NUMPY:
+        raise RunFolderError(f"{run.path}: numpy runs a static student, and this one is not. Leave --model out.")
     facts = _facts(run)
     there = _exported(run, facts)
     chosen = model or next((name for name in MODELS if name in there), TORCH)
@@ -130,6 +138,13 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
             f"{run.path} has no {chosen} export of its student. Make it with alambique export {folder} --to {chosen}."
         )
     return _in_onnx(run, chosen, facts, threads=threads, spin=spin)
+
+
+def _in_numpy(run: RunFolder) -> Classifier:
+    folder = run.require(STUDENT)
+    loaded = StaticModel(folder, max_length=_recorded_data(run)["max_length"])
+    names = tuple(name for _, name in sorted((int(i), name) for i, name in loaded.config["id2label"].items()))
+    return _as_trained(run, STUDENT, NUMPY, names, loaded.logits)
 
 
 def gives_weights(folder: Path) -> bool:
@@ -195,10 +210,7 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
     from alambique.models.tokenizer import load_tokenizer  # noqa: PLC0415 - torch takes seconds
     from alambique.progress import quiet_libraries  # noqa: PLC0415
 
-    data = run.recipe().data
-    folder = run.require(role)
-    facts = read_json(run.path / DATA / SPLITS) or {}
-    task = TASKS[facts.get("task", SINGLE_LABEL.name)]
+    data, folder = run.recipe().data, run.require(role)
     with quiet_libraries():
         tokenizer = load_tokenizer(folder, key=role)
         network = to_device(load_finished(folder, key=role))
@@ -206,10 +218,26 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
     def logits(segments: Segments) -> np.ndarray:
         return predict_logits(network, tokenizer, segments, max_length=data.max_length)
 
-    pairs = len(data.text) > 1 or bool(data.metadata)
-    names = tuple(label_names_of(network))
-    digest = digest_of([TORCH, recorded_digest(folder), data.max_length, pairs])
-    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role, task), task, digest)
+    return _as_trained(run, role, TORCH, tuple(label_names_of(network)), logits)
+
+
+def _as_trained(
+    run: RunFolder, role: str, backend: str, label_names: tuple[str, ...], logits: Callable[[Segments], np.ndarray]
+) -> Classifier:
+    """A model as its training saved it, with what the run says of it."""
+    data, facts = _recorded_data(run), read_json(run.path / DATA / SPLITS) or {}
+    task, max_length = TASKS[facts.get("task", SINGLE_LABEL.name)], data["max_length"]
+    pairs = len(data["text"]) > 1 or bool(data["metadata"])
+    digest = digest_of([backend, recorded_digest(run.path / role), max_length, pairs])
+    return Classifier(
+        backend, label_names, pairs, max_length, logits, lambda: _temperature(run, role, task), task, digest
+    )
+
+
+def _recorded_data(run: RunFolder) -> dict[str, Any]:
+    """The recipe's section ``data`` as it was written: all its keys, as plain values. Checking them takes half a second."""
+    section: dict[str, Any] = yaml.safe_load((run.path / RECIPE).read_text("utf-8"))["data"]
+    return section
 
 
 def _temperature(run: RunFolder, role: str, task: Task) -> float:

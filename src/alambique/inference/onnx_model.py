@@ -1,22 +1,19 @@
 """A classifier's ONNX file run by ONNX Runtime, with its tokenizer: no torch, no transformers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
-from tokenizers import Tokenizer
 
-from alambique.artefacts.tokens import Tokens, fill_empty, tokens_of
 from alambique.cpu import available_cores
-from alambique.models.inputs import IDS, SHORTEST, TYPES, ModelInputs
+from alambique.inference.token_batches import BATCH, Segments, TokenBatches
+from alambique.models.inputs import ModelInputs
 
-BATCH, TOKENS = 32, 2048  # rows and tokens that run together, at most: more tokens take memory and gain nothing
 # ONNX Runtime fuses sum and layer norm into one operator that is several times slower on the processor than the two apart
 SLOWER_WHEN_FUSED = ["SkipLayerNormFusion"]
-Segments = Sequence[tuple[str, ...]]
 
 
 class OnnxModel:
@@ -54,42 +51,6 @@ class OnnxModel:
             if advance is not None:
                 advance(len(rows))
         return logits
-
-
-class TokenBatches:
-    """From texts to padded batches of token ids, rows of similar length together."""
-
-    def __init__(self, tokenizer: Path, inputs: ModelInputs) -> None:
-        """Load the tokenizer.
-
-        Args:
-            tokenizer: a ``tokenizer.json``.
-            inputs: what the graph is given: its names, cut and padding.
-        """
-        self.inputs, self.typed = inputs, TYPES in inputs.column_names
-        self.padding = {IDS: 0, TYPES: 0, **(inputs.padding or {})}
-        self.tokenizer = Tokenizer.from_file(str(tokenizer))
-        self.tokenizer.no_padding()
-        if inputs.max_length is not None:
-            self.tokenizer.enable_truncation(inputs.max_length, direction=inputs.truncation_side)
-
-    def __call__(self, segments: Segments, batch_size: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """The rows' places, and what the graph reads of them, batch by batch from the longest."""
-        return self.inputs.batches(self.tokens(segments), batch_size, most_tokens=TOKENS)
-
-    def tokens(self, segments: Segments) -> Tokens:
-        """What the tokenizer makes of the rows, cut and not padded yet."""
-        encoded = self.tokenizer.encode_batch_fast([row[0] if len(row) == 1 else tuple(row) for row in segments])
-        rows = {IDS: [row.ids for row in encoded]}
-        if self.typed:
-            rows[TYPES] = [row.type_ids for row in encoded]
-        fill_empty(rows, self.padding)
-        return tokens_of(rows, self.padding, left=self.inputs.padding_side == "left")
-
-
-def rows_together(tokens: int) -> int:
-    """How many rows, the longest of so many tokens, run together at most."""
-    return max(1, TOKENS // max(SHORTEST, tokens))
 
 
 def session(graph: Path | bytes, *, threads: int | None = None, spin: int = 0) -> ort.InferenceSession:

@@ -14,8 +14,6 @@ from alambique.errors import closest
 if TYPE_CHECKING:
     from torch import Tensor
 
-NO_LABEL = -100  # of a row without a hard label
-
 
 @dataclass(frozen=True)
 class LossInputs:

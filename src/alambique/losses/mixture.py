@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alambique.losses.contract import NO_LABEL, LossInputs, PredictionLoss, to_float32
+from alambique.losses.contract import LossInputs, PredictionLoss, to_float32
+from alambique.losses.no_label import NO_LABEL
 from alambique.losses.prediction import loss_of
 
 

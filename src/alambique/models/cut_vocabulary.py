@@ -14,6 +14,7 @@ from alambique.errors import ModelError, first_line
 from alambique.models.inputs import POSITIONS_AFTER_PADDING
 from alambique.models.speedups.active_vocabulary import can_shrink_vocabulary
 from alambique.models.student_form import BuildContext, StudentForm
+from alambique.models.token_vectors import VectorSource
 from alambique.models.vocabulary import KEY, cut_tokenizer
 
 
@@ -49,6 +50,11 @@ class CutVocabulary(StudentForm):
         """Of the whole form."""
         return self.whole.weights
 
+    @property
+    def vector_source(self) -> VectorSource | None:
+        """Of the whole form."""
+        return self.whole.vector_source
+
     def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
         """That of the whole form, and which tokens stay."""
         key = self.whole.key(teacher=teacher, teacher_tokenizer=teacher_tokenizer)
@@ -60,6 +66,14 @@ class CutVocabulary(StudentForm):
         whole = cast("PreTrainedTokenizerBase", self.read_with)
         model, tokenizer = self.whole.build(replace(context, teacher_tokenizer=whole))
         return cut_embeddings(model, kept), cut_tokenizer(tokenizer, kept)
+
+    def stored(self, model: PreTrainedModel) -> PreTrainedModel:
+        """As the whole form is."""
+        return self.whole.stored(model)
+
+    def trainable(self, model: PreTrainedModel) -> PreTrainedModel:
+        """As the whole form was."""
+        return self.whole.trainable(model)
 
 
 def cut_embeddings(model: PreTrainedModel, kept: np.ndarray) -> PreTrainedModel:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 import numpy as np
 
 from alambique.artefacts.tokens import MASK, Tokens
+from alambique.models.static_layout import MODEL_TYPE
 
 if TYPE_CHECKING:
     import torch
@@ -186,12 +187,13 @@ def padding_side(config: "PreTrainedConfig") -> str:
 def shortest(config: "PreTrainedConfig") -> int:
     """Tokens that a batch needs: Funnel halves a sequence between its blocks, CANINE takes so many characters for one.
 
-    Both fail where nothing is left.
+    Both fail where nothing is left, as does a static student that looks for runs of more tokens than there are.
     """
     stated = config.to_dict()
     blocks, rate = stated.get("block_sizes"), stated.get("downsampling_rate")
     halved = 2 ** (len(blocks) - 1) + 1 if isinstance(blocks, list | tuple) and len(blocks) > 1 else 0
-    return max(SHORTEST, halved, rate if isinstance(rate, int) else 0)
+    runs = stated.get("ngrams") if config.model_type == MODEL_TYPE else 0
+    return max(SHORTEST, halved, *(each for each in (rate, runs) if isinstance(each, int)))
 
 
 def greatest_length(config: "PreTrainedConfig") -> int | None:

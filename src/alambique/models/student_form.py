@@ -13,6 +13,8 @@ from typing import Any
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.splits import Split
+from alambique.artefacts.token_vectors import TokenVectors
+from alambique.models.token_vectors import VectorSource
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,15 @@ class BuildContext:
             none; a copy is given out.
         label_names: the classes.
         seed: of all weights that are not taken over.
+        token_vectors: what the vectors of a static student begin with; None for other forms, and for one that is only
+            tried.
     """
 
     load_teacher: Callable[[], PreTrainedModel]
     teacher_tokenizer: PreTrainedTokenizerBase
     label_names: tuple[str, ...]
     seed: int
+    token_vectors: TokenVectors | None = None
 
 
 class StudentForm(ABC):
@@ -66,6 +71,11 @@ class StudentForm(ABC):
         """The folder of a checkpoint of its own that it starts from."""
         return None
 
+    @property
+    def vector_source(self) -> VectorSource | None:
+        """What the vectors of its tokens are made from, before it is built; None for a form that begins without any."""
+        return None
+
     @abstractmethod
     def key(self, *, teacher: str, teacher_tokenizer: str) -> dict[str, Any]:
         """The parts of the stage's manifest key that say what the untrained student is.
@@ -78,6 +88,14 @@ class StudentForm(ABC):
     @abstractmethod
     def build(self, context: BuildContext) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """The untrained student and its tokenizer; the same context gives the same weights."""
+
+    def stored(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The trained student as it is saved: the same one, unless the form has a smaller way to store it."""
+        return model
+
+    def trainable(self, model: PreTrainedModel) -> PreTrainedModel:
+        """A saved student as it was trained; what :meth:`stored` rounded stays rounded."""
+        return model
 
 
 def form_key(

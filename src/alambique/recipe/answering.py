@@ -110,6 +110,12 @@ def beyond_answers(raw: dict[str, Any]) -> list[str]:
             f"student.from_teacher: is made of a teacher's layers, and teacher.{form} has none. Give student.model or "
             "student.from_scratch."
         )
+    static = _value(raw, "student", "static")
+    if isinstance(static, dict) and static.get("encoder") is None:
+        problems.append(
+            f"student.static: begins with a teacher's outputs for each token, and teacher.{form} has none. Name a model for "
+            "them: student.static.encoder."
+        )
     if _value(raw, "distillation", "features") is not None:
         problems.append(
             f"distillation.features: compares the layers of student and teacher, and teacher.{form} has none. Leave it out."

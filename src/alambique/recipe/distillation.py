@@ -8,7 +8,7 @@ from alambique.losses.contract import name_or_mapping
 from alambique.losses.features import FEATURE_WEIGHT, Features, feature_with_name
 from alambique.losses.prediction import KL, Loss, with_name
 from alambique.recipe.schedules import HardLabelWeight, Temperature
-from alambique.recipe.sections import Section
+from alambique.recipe.sections import Section, Student
 
 
 class Distillation(Section):
@@ -64,24 +64,27 @@ class Distillation(Section):
         return self.model_dump(mode="json", exclude={"feature_cache", "unlabelled_ratio", *unused})
 
 
-def check_compared(distillation: Distillation, *, views: int, vocabulary: int | str | None) -> None:
+def check_compared(distillation: Distillation, *, views: int, student: Student | None) -> None:
     """Refuse a feature loss whose student and teacher would not read the same tokens of the same text.
 
     Args:
         distillation: section of the recipe.
         views: versions of each row, ``soft_labels.views``.
-        vocabulary: of the student.
+        student: section of the recipe; None where it has problems of its own.
 
     Raises:
         ValueError: says what differs.
     """
     if distillation.features is None:
         return
+    vocabulary = None if student is None else student.vocabulary
     if views > 1:
         raise ValueError(
             "features are those of the rows themselves, and soft_labels.views makes further versions of them; set "
             "soft_labels.views to 1, or distillation.features to null"
         )
+    if student is not None and student.static is not None:
+        raise ValueError("features are those of layers, and student.static has none; set distillation.features to null")
     if not distillation.features.first_only and isinstance(vocabulary, int):
         raise ValueError(
             f"features compare the tokens of student and teacher, and a student.vocabulary of {vocabulary} reads some "

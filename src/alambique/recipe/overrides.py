@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alambique.errors import RecipeError
+from alambique.recipe.static import FORM as STATIC
+from alambique.recipe.static import TRAINING
 from alambique.recipe.teacher_list import SECTION
 from alambique.recipe.yaml_values import read_yaml
 
@@ -18,6 +20,9 @@ def override(
     alternatives: Mapping[str, Sequence[str]],
 ) -> None:
     """Apply settings in order; a form that is set displaces the other forms of its section in the file.
+
+    How a static student is trained differs so much from how others are that its form displaces these settings too, and so
+    does another form that takes the place of a static one.
 
     Args:
         raw: the values of the file, which are changed.
@@ -38,8 +43,11 @@ def override(
         forms = set(alternatives.get(section[0], ()))
         values = _values(raw, section)
         if keys & forms and isinstance(values, dict):
-            for form in forms & values.keys() - keys:
-                del values[form]
+            displaced = forms - keys
+            if STATIC in forms and (STATIC in keys) != (values.get(STATIC) is not None):
+                displaced |= TRAINING.keys() - keys
+            for name in displaced & values.keys():
+                del values[name]
     for path, value in settings:
         _put(raw, path, value)
 

@@ -171,7 +171,7 @@ class Recipe(Section):
     def _features_that_compare(cls, value: Distillation, info: ValidationInfo) -> Distillation:
         labelling, student = info.data.get("soft_labels"), info.data.get("student")
         views = labelling.views.count if isinstance(labelling, SoftLabelling) else 1
-        check_compared(value, views=views, vocabulary=student.vocabulary if isinstance(student, Student) else None)
+        check_compared(value, views=views, student=student if isinstance(student, Student) else None)
         return value
 
     def student_seeds(self, seed: int) -> tuple[int, ...]:
@@ -255,7 +255,7 @@ class Recipe(Section):
             update={
                 "data": self.data.model_copy(update={"source": located, "unlabelled": more}),
                 "teachers": tuple(_teacher_located(teacher, folder) for teacher in self.teachers),
-                "student": self.student.model_copy(update={"model": _located(self.student.model, folder)}),
+                "student": _student_located(self.student, folder),
                 "soft_labels": _labelling_located(self.soft_labels, folder),
             }
         )
@@ -367,6 +367,13 @@ def _teacher_located(teacher: Teacher, folder: Path) -> Teacher:
         model = _located(teacher.zero_shot.model, folder)
         located["zero_shot"] = teacher.zero_shot.model_copy(update={"model": model})
     return teacher.model_copy(update=located)
+
+
+def _student_located(student: Student, folder: Path) -> Student:
+    located: dict[str, Any] = {"model": _located(student.model, folder)}
+    if student.static is not None:
+        located["static"] = student.static.model_copy(update={"encoder": _located(student.static.encoder, folder)})
+    return student.model_copy(update=located)
 
 
 def _labelling_located(labelling: SoftLabelling, folder: Path) -> SoftLabelling:

@@ -12,13 +12,16 @@ from alambique.recipe.answering import ANSWERING, Endpoint, ZeroShot
 from alambique.recipe.class_weights import ClassWeights
 from alambique.recipe.data_values import label_groups_value, names_value, source_value
 from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
+from alambique.recipe.static import FORM as STATIC
+from alambique.recipe.static import TRAINING as STATIC_TRAINING
+from alambique.recipe.static import Static
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
 MOST_LAYERS = 200
 MOST_PARAMETERS = 2 * 10**9  # of a model made from scratch, for a laptop or one GPU
 NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
-FORMS = {"teacher": ("model", "from_scratch", *ANSWERING), "student": ("model", "from_teacher", "from_scratch")}
+FORMS = {"teacher": ("model", "from_scratch", *ANSWERING), "student": ("model", "from_teacher", "from_scratch", STATIC)}
 
 
 def as_tuple(value: Any) -> Any:
@@ -298,14 +301,20 @@ def _vocabulary(value: Any) -> Any:
 
 
 class Student(Training):
-    """The small model: a checkpoint, some of the teacher's layers, or one from scratch."""
+    """The small model: a checkpoint, some of the teacher's layers, one from scratch, or a static one.
+
+    A static student is trained at other settings unless the recipe has them: `epochs: 20`, `learning_rate: 0.002`.
+    """
 
     model: Annotated[str, Field(min_length=1)] | None = None
-    """As for the teacher. Alternatives: `student.from_teacher` and `student.from_scratch`."""
+    """As for the teacher. Alternatives: `student.from_teacher`, `student.from_scratch` and `student.static`."""
     from_teacher: FromTeacher | None = None
     """Some of the teacher's layers: `{architecture: same, layers: 3}`."""
     from_scratch: Scratch | None = None
     """Instead of a model: `{architecture: distilbert, layers: 2, width: 128, heads: 2}`, with the teacher's tokenizer."""
+    static: Static | None = None
+    """Instead of a model: `{width: 256}`, a vector per token and their mean: no attention, and by far the fastest. See
+    [static.md](static.md)."""
     vocabulary: Annotated[int | Literal["auto"] | None, BeforeValidator(_vocabulary)] = None
     """`auto`: the student has embeddings for the tokens of train and unlabelled text alone, which makes it
     smaller; other words are read in smaller pieces. A number: at most so many tokens, the most frequent first. null: those
@@ -317,9 +326,21 @@ class Student(Training):
     `student/`; the others have the seeds s + 1000, s + 2000 and so on, under `students/2/`, `students/3/`. The verdict
     counts how they vary."""
 
+    @field_validator("vocabulary")
+    @classmethod
+    def _without_runs(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
+        static = info.data.get(STATIC)
+        if value is not None and isinstance(static, Static) and static.ngrams > 1:
+            raise ValueError(
+                "cannot be cut where student.static.ngrams is above 1: runs of tokens are found by their ids"
+            )
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _default_form(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get(STATIC) is not None:
+            raw = {**STATIC_TRAINING, **raw}
         return _with_default_form(raw, "student", DEFAULT_STUDENT)
 
 

@@ -14,12 +14,11 @@ import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
 from alambique.errors import AlambiqueError, CorruptArtefactError, RunFolderError, UserInputError
-from alambique.recipe.recipe import Recipe
 from alambique.run.integrity import read_json, write_text
 from alambique.run.layout import (
     ASKED,
@@ -39,6 +38,7 @@ from alambique.run.layout import (
     SEEDS,
     STUDENTS,
     TEACHERS,
+    TOKEN_VECTORS,
     TOKENS,
     UNDISTILLED,
     UNDISTILLED_ONCE,
@@ -52,18 +52,16 @@ from alambique.run.manifest import MANIFEST, Artefact, damage, read_artefact
 from alambique.run.system_errors import explain_system_error
 from alambique.run.work import fill, has_finished_stage, publish, remove, remove_new, take_over
 
+if TYPE_CHECKING:
+    from alambique.recipe.recipe import Recipe
+
 # stages of a seed that not every run has
 _FURTHER = (
     f"{TEACHERS}/*", IN_SAMPLE, CONTRADICTED, MIXED_LABELS, f"{VIEWS}/*", UNDISTILLED_ONCE, f"{PREDICTIONS}/{ENSEMBLE}",
-    f"{PREDICTIONS}/{UNDISTILLED_ONCE}",
+    f"{PREDICTIONS}/{UNDISTILLED_ONCE}", TOKEN_VECTORS,
 )  # fmt: skip
-# stages of a seed that a run has where train has labels
-_TWIN = (UNDISTILLED, f"{PREDICTIONS}/{UNDISTILLED}")
+_TWIN = (UNDISTILLED, f"{PREDICTIONS}/{UNDISTILLED}")  # of a seed, where train has labels
 _HASH = b"# SHA-256 of what follows: "
-
-
-def _silent(line: str) -> None:
-    del line
 
 
 class RunFolder:
@@ -74,7 +72,7 @@ class RunFolder:
         path: Path,
         *,
         fallbacks: tuple[Path, ...] = (),
-        say: Callable[[str], None] = _silent,
+        say: Callable[[str], None] = lambda _: None,
         may_write: bool = True,
         whole: dict[Path, Artefact] | None = None,
         root: Path | None = None,
@@ -95,7 +93,7 @@ class RunFolder:
     @classmethod
     @contextmanager
     def create(
-        cls, path: Path, *, say: Callable[[str], None] = _silent, fallbacks: tuple[Path, ...] = ()
+        cls, path: Path, *, say: Callable[[str], None] = lambda _: None, fallbacks: tuple[Path, ...] = ()
     ) -> Iterator[Self]:
         """A new folder, or one that is a run already, locked.
 
@@ -184,8 +182,10 @@ class RunFolder:
         """The same folder, whose stages are looked up and never made: :meth:`stage` refuses one that is not current."""
         return RunFolder(self.path, fallbacks=self.fallbacks, say=self.say, may_write=False)
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> "Recipe":
         """The recipe in the folder."""
+        from alambique.recipe.recipe import Recipe  # noqa: PLC0415 - half a second, which predict can save
+
         return Recipe.load(self.path / RECIPE)
 
     @classmethod
@@ -217,7 +217,7 @@ class RunFolder:
         identity = found.get("run_id") if isinstance(found, dict) else None
         return identity if isinstance(identity, str) else None
 
-    def write_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: "Recipe") -> None:
         """Write recipe.yaml, which makes the folder ours. The id of an earlier run here is kept, if the file is whole."""
         identity = self.run_id()
         if identity is None or not self._recipe_is_whole():
@@ -237,7 +237,7 @@ class RunFolder:
         path, other = places if alone else places[::-1]
         return self._within(path, (other, *(each / path.relative_to(self.path) for each in self.fallbacks)))
 
-    def seeds_of(self, recipe: Recipe) -> "dict[int, RunFolder]":
+    def seeds_of(self, recipe: "Recipe") -> "dict[int, RunFolder]":
         """Where the artefacts of each seed of a recipe lie, in its order."""
         return {seed: self.seed(seed, alone=len(recipe.seeds) == 1) for seed in recipe.seeds}
 

@@ -13,6 +13,7 @@ IN_SAMPLE = "in_sample_labels"  # of the teacher that was trained on these rows,
 CONTRADICTED = "contradicted"  # rows whose label the out-of-fold teachers contradict
 VIEWS = "views"  # the soft labels of further versions of train, each in a folder of its number, from 1
 VIEW_TEXTS = "view_texts"  # the texts of such versions, where a model replaced words, in folders of the same numbers
+TOKEN_VECTORS = "token_vectors"  # noqa: S105 - what the vectors of a static student begin with
 VOCABULARY = "vocabulary"  # which tokens a student keeps, where its vocabulary is cut
 VOCABULARY_PARITY = "vocabulary_parity"  # what the smaller vocabulary costs a student on valid
 VOCABULARY_FACTS = "vocabulary.json"

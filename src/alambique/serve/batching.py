@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alambique.inference.classifier import Classifier, Segments
-from alambique.inference.onnx_model import BATCH
+from alambique.inference.token_batches import BATCH
 from alambique.serve.limits import busy
 
 WARM_WINDOW_S = (

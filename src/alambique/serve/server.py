@@ -17,7 +17,7 @@ import uvicorn
 from alambique.cpu import available_cores
 from alambique.errors import AddressError, AlambiqueError
 from alambique.inference.classifier import TORCH, Classifier, gives_weights, open_classifier, open_teacher
-from alambique.inference.onnx_model import BATCH, rows_together
+from alambique.inference.token_batches import BATCH, rows_together
 from alambique.run.layout import TEACHER
 from alambique.run.manifest import MANIFEST
 from alambique.serve.app import build_app

@@ -27,7 +27,7 @@ from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.teacher_weights import teacher_weights
 from alambique.inference.torch_model import predict_tokens, to_device
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.models.labels import label_names_of
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import tokenizer_digest

@@ -11,6 +11,7 @@ import numpy as np
 from alambique.artefacts.contradicted import Trust
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.token_vectors import TokenVectors
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import RecipeError
 from alambique.evaluation.task import Task
@@ -19,14 +20,17 @@ from alambique.models.from_pretrained import KEY, FromPretrained
 from alambique.models.from_scratch import FromScratch
 from alambique.models.from_teacher import FromTeacherLayers
 from alambique.models.pretrained import load_finished, recorded_pretrained
+from alambique.models.static_student import StaticStudent
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings
+from alambique.models.token_vectors import ENCODER_KEY
 from alambique.models.tokenizer import load_tokenizer, tokenizer_digest
 from alambique.progress import Reporter
 from alambique.recipe.distillation import Distillation
 from alambique.recipe.schedules import ends_of
 from alambique.recipe.sections import Compute, Student, Training
+from alambique.recipe.static import Static
 from alambique.run.folder import RunFolder
-from alambique.run.layout import STUDENT
+from alambique.run.layout import STUDENT, TOKEN_VECTORS
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.class_weights import class_weights, row_weights
@@ -36,10 +40,11 @@ from alambique.training.rows import TrainingRows, View
 from alambique.training.stopping import epochs_made
 
 # by the key of the recipe's student section
-FORMS: dict[str, type[FromPretrained | FromTeacherLayers | FromScratch]] = {
+FORMS: dict[str, type[FromPretrained | FromTeacherLayers | FromScratch | StaticStudent]] = {
     "model": FromPretrained,
     "from_teacher": FromTeacherLayers,
     "from_scratch": FromScratch,
+    "static": StaticStudent,
 }
 
 
@@ -66,10 +71,19 @@ def recorded_student(run: RunFolder, section: Student, surroundings: Surrounding
 def _recorded_whole(run: RunFolder, section: Student, surroundings: Surroundings) -> StudentForm:
     if section.from_scratch is not None and surroundings.train is not None:
         return FromScratch(section.from_scratch, alone=True)  # its tokenizer is in the run
+    if section.static is not None:
+        return _recorded_static(run, section.static)
     if section.model is None:
         return resolve_student(section, surroundings)
     recorded = run.recorded_key(STUDENT).get("inputs", {}).get("checkpoint")
     return FromPretrained(recorded_pretrained(section.model, recorded, run.path / STUDENT, key=KEY), None)
+
+
+def _recorded_static(run: RunFolder, section: Static) -> StaticStudent:
+    if section.encoder is None:
+        return StaticStudent(section)
+    recorded = run.recorded_key(TOKEN_VECTORS).get("inputs", {}).get("checkpoint")
+    return StaticStudent(section, recorded_pretrained(section.encoder, recorded, run.path / STUDENT, key=ENCODER_KEY))
 
 
 def check_loss(distillation: Distillation, student: Student, splits: Splits) -> None:
@@ -95,14 +109,19 @@ class StudentStart:
     Attributes:
         form: says how it is built.
         teacher: the trained teacher that is reported as the teacher.
+        token_vectors: what the vectors of a static student begin with; None for other forms.
     """
 
     form: StudentForm
     teacher: Artefact
+    token_vectors: TokenVectors | None = None
 
     def key(self) -> dict[str, Any]:
         """Its parts of the manifest key."""
-        return self.form.key(teacher=self.teacher.digest, teacher_tokenizer=tokenizer_digest(self.teacher.folder))
+        key = self.form.key(teacher=self.teacher.digest, teacher_tokenizer=tokenizer_digest(self.teacher.folder))
+        if self.token_vectors is None:
+            return key
+        return {**key, "inputs": {**key["inputs"], "token_vectors": self.token_vectors.digest}}
 
 
 def training_key(settings: Training) -> dict[str, Any]:
@@ -162,6 +181,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
             teacher_tokenizer=inputs.start.form.tokenizer or load_tokenizer(inputs.start.teacher.folder, key="teacher"),
             label_names=inputs.label_names,
             seed=inputs.seed,
+            token_vectors=inputs.start.token_vectors,
         )
     )
     labels = inputs.soft_labels
@@ -177,7 +197,7 @@ def _make(inputs: StudentInputs, work: Path, reporter: Reporter, *, name: str) -
         fit(
             model, tokenizer, rows, settings=inputs.settings, compute=inputs.compute, max_length=inputs.max_length,
             seed=inputs.seed, work=work, step=step, distillation=inputs.distillation or HARD_ONLY,
-            stop_after=inputs.stop_after,
+            stop_after=inputs.stop_after, stored=inputs.start.form.stored,
         )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from alambique.artefacts.splits import Split
+from alambique.artefacts.token_vectors import TokenVectors
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.evaluation.intervals import interval_over
 from alambique.evaluation.tasks import TASKS
@@ -36,18 +37,20 @@ class VocabularyParityInputs(Inputs):
     label_names: tuple[str, ...] = derived("student")
     seed: int = derived("student")
     task: str = derived("valid")
+    token_vectors: TokenVectors | None = derived("student")
 
 
 def _make(inputs: VocabularyParityInputs, work: Path, reporter: Reporter) -> None:
     del reporter
     if inputs.form.kept is None or inputs.form.read_with is None:
         raise ValueError("the form of a finished run is only looked at")
-    cut = load_finished(inputs.student.folder, key=STUDENT)
+    cut = inputs.form.trainable(load_finished(inputs.student.folder, key=STUDENT))
     context = BuildContext(
         lambda: load_finished(inputs.teacher.folder, key="teacher"),
         inputs.form.read_with,
         inputs.label_names,
         inputs.seed,
+        inputs.token_vectors,
     )
     with torch.random.fork_rng():
         start, tokenizer = inputs.form.whole.build(context)

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.class_weights import BALANCED
 
 

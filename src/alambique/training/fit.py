@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def fit(
     distillation: Distillation = HARD_ONLY,
     section: str = STUDENT,
     stop_after: int | None = None,
+    stored: Callable[[PreTrainedModel], PreTrainedModel] = lambda model: model,
 ) -> None:
     """Train a copy of ``model`` and save it, its tokenizer and the course of training into ``work``.
 
@@ -85,6 +87,7 @@ def fit(
         distillation: loss, temperature and mixture; hard labels alone by default.
         section: of the recipe, for messages.
         stop_after: epochs after which it stops, on the learning rates of those planned; None for all of them.
+        stored: from the trained model to the one that is saved, where that is not the same.
 
     Raises:
         NonFiniteError: loss or gradient is not finite.
@@ -105,7 +108,7 @@ def fit(
         speedups.undo()
     if model.config.model_type in POSITIONS_AFTER_PADDING:
         model.config.pad_token_id = padding  # Trainer put the tokenizer's there; loaded again, positions would differ
-    model.save_pretrained(work)
+    stored(model).save_pretrained(work)
     tokenizer.model_max_length = max_length  # so that truncation=True cuts where training cut
     save_tokenizer(tokenizer, work)
     history = [

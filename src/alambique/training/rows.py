@@ -9,7 +9,7 @@ from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Tokens
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
-from alambique.losses.contract import NO_LABEL
+from alambique.losses.no_label import NO_LABEL
 from alambique.training.feature_source import FeatureSource
 
 

@@ -15,7 +15,8 @@ from alambique.export.parity import Parity
 from alambique.export.quantization.graph import linear_layers, load_graph
 from alambique.export.quantization.quantize import quantize
 from alambique.export.refusal import refused_by_a_library
-from alambique.inference.onnx_model import OnnxModel, TokenBatches
+from alambique.inference.onnx_model import OnnxModel
+from alambique.inference.token_batches import TokenBatches
 from alambique.models.inputs import ModelInputs
 
 Segments = list[tuple[str, ...]]

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from alambique.inference.onnx_model import TokenBatches
+from alambique.inference.token_batches import TokenBatches
 from alambique.models.inputs import ModelInputs
 
 INPUTS = ModelInputs(frozenset(["input_ids", "attention_mask"]), padding={"input_ids": 9})
