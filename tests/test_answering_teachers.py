@@ -129,6 +129,7 @@ def test_a_temperature_is_fitted_on_valid(recipe, tmp_path):
     np.testing.assert_allclose(labels.logits, plain.logits / temperature, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_student_with_a_tokenizer_of_its_own(recipe, tiny_bert, tokenizer, tmp_path):
     folder = tmp_path / "small"
     tiny_bert(layers=1).save_pretrained(folder)

@@ -212,7 +212,7 @@ def test_several_seeds_have_rooms_of_their_own_and_the_best_on_valid_is_kept(tin
     assert run(tiny_recipe(seeds=[3, 4]), out)[1] == []
 
 
-@pytest.mark.parametrize("architecture", ["distilbert", "bert"])
+@pytest.mark.parametrize("architecture", ["distilbert", pytest.param("bert", marks=pytest.mark.slow)])
 def test_a_student_from_the_teachers_layers(tiny_recipe, tmp_path, architecture):
     raw = tiny_recipe(
         teacher={"from_scratch": {"layers": 2, "width": 32, "heads": 2, "vocabulary": 300}},

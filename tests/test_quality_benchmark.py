@@ -95,6 +95,7 @@ def test_a_library_that_is_not_installed_is_left_out_with_its_command(
     assert capsys.readouterr().err == "SetFit is not installed: pip install --no-deps setfit evaluate\n"
 
 
+@pytest.mark.slow
 def test_a_library_gets_the_teacher_and_the_start_of_the_run(bench, settings, data_folder, tmp_path, monkeypatch):
     module, (recipe, options) = bench("quality"), settings
     monkeypatch.setattr(module, "RECIPE", str(recipe))

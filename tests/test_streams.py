@@ -19,6 +19,7 @@ CLOSED_OUT = "alambique: Standard output is closed: there is nowhere to write th
 FULL = "alambique: standard output cannot be written: No space left on device.\n"
 SHELL = shutil.which("sh")
 NARROW = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+slow = pytest.mark.slow
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 
 
@@ -51,7 +52,10 @@ def test_a_stream_that_cannot_be_used_is_a_sentence(exported, line, status, mess
     assert shell(line, exported[0]) == (status, b"", message)
 
 
-@pytest.mark.parametrize("redirection", ["2>&-", "<&- 2>&-", pytest.param("2> /dev/full", marks=full_device)])
+@pytest.mark.parametrize(
+    "redirection",
+    ["<&- 2>&-", pytest.param("2>&-", marks=slow), pytest.param("2> /dev/full", marks=(full_device, slow))],
+)
 def test_a_log_that_cannot_be_written_stops_nothing(exported, redirection):
     wanted = shell('A predict "$1" "$2"', exported[0], TEXT)
     assert wanted[0] == 0
@@ -88,7 +92,9 @@ def chinese(exported, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "cp1252"}, NARROW, {}])
+@pytest.mark.parametrize(
+    "environment", [NARROW, pytest.param({"PYTHONIOENCODING": "cp1252"}, marks=slow), pytest.param({}, marks=slow)]
+)
 def test_output_is_utf8_whatever_the_locale(chinese, environment):
     status, out, err = shell('A predict "$1" "$2" --json', chinese, TEXT, **environment)
     assert (status, err) == (0, "")
@@ -112,15 +118,20 @@ def test_arguments_are_utf8_whatever_the_locale(exported):
         ('A serve "$1" --port 0 --host "$2"', "--host: caf\\udce9 is not an address of this machine."),
     ],
 )
-@pytest.mark.parametrize("environment", [{}, NARROW])
+@pytest.mark.parametrize("environment", [NARROW, pytest.param({}, marks=slow)])
 def test_an_argument_that_is_not_utf8_is_named(exported, line, message, environment):
     status, out, err = shell(line, exported[0], b"caf\xe9", **environment)
     assert (status, out, err) == (1 if "serve" in line else 2, b"", f"alambique: {message}\n")
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("kind", ["pipe", "terminal"])
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("terminal", signal.SIGINT), ("pipe", signal.SIGTERM),
+        pytest.param("terminal", signal.SIGTERM, marks=slow), pytest.param("pipe", signal.SIGINT, marks=slow),
+    ],
+)  # fmt: skip
 def test_an_interruption_while_predict_waits_for_a_line(exported, number, kind):
     there, here = os.openpty() if kind == "terminal" else os.pipe()[::-1]
     with subprocess.Popen(

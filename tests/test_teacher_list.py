@@ -86,6 +86,7 @@ def begun(recipe, run):
     return stages.begun
 
 
+@pytest.mark.slow
 def test_each_reads_its_own_tokens_and_a_changed_one_alone_is_trained_again(recipe, tmp_path):
     run = tmp_path / "run"
     first, second = ["teacher (seed 0)", "scoring teacher"], ["teachers/1 (seed 0)", "scoring teachers/1"]

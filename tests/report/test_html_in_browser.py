@@ -10,8 +10,13 @@ from browser import TOO_WIDE
 pytestmark = pytest.mark.usefixtures("drawn_figures")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "dark"), (1440, "light"),
+        *(pytest.param(*page, marks=pytest.mark.slow) for page in ((390, "light"), (1440, "dark"))),
+    ],
+)  # fmt: skip
 def test_hostile_page_fits_and_is_silent(browser, tmp_path, width, scheme):
     path = tmp_path / "report.html"
     path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")
@@ -27,7 +32,7 @@ def test_hostile_page_fits_and_is_silent(browser, tmp_path, width, scheme):
     assert {url for url in asked if not url.startswith("data:")} == {path.as_uri()}
 
 
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.slow)])
 def test_cells_of_the_exported_files_stay_readable(browser, tmp_path, width):
     path = tmp_path / "report.html"
     path.write_text(html_page(*hostile(), SINGLE_LABEL), "utf-8")

@@ -21,7 +21,7 @@ def shown(browser):
     return {label: figures for label, *figures in browser.value(rows)}
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), pytest.param(1440, "light", marks=pytest.mark.slow)])
 def test_student_and_teacher_side_by_side(browser, service, exported, width, scheme):
     browser.open(f"http://127.0.0.1:{service.port}/", width, scheme)
     browser.wait("document.getElementById('about').textContent.includes('teacher')")

@@ -104,6 +104,7 @@ def key(folder):
 PATIENT = {"epochs": 7, "patience": 1, "learning_rate": 0.01}
 
 
+@pytest.mark.slow
 def test_the_twin_makes_as_many_epochs_as_its_student_whatever_they_give(tiny_recipe, tmp_path, monkeypatch):
     """The student's best epoch is the third; its twin's would be the first, and it has no patience of its own."""
     values = iter([0.9] * 4 + [0.4, 0.5, 0.6, 0.6] + [0.8, 0.5, 0.5, 0.5])  # teacher, student, twin

@@ -51,6 +51,7 @@ def values_of(run, model):
     return [entry["eval_f1"] for entry in history if "eval_f1" in entry]
 
 
+@pytest.mark.slow
 def test_less_error_is_a_better_epoch_and_a_gain(tiny_recipe, tmp_path):
     run = tmp_path / "run"
     raw = tiny_recipe(student={"epochs": 3}, data={"label_order": list(LABELS)})

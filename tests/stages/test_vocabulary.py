@@ -108,6 +108,7 @@ def test_unlabelled_text_counts_and_valid_and_test_do_not(tiny_recipe, data_fold
     assert parity["macro_f1"][0] - parity["macro_f1"][1] == pytest.approx(parity["drop"]["mean"])
 
 
+@pytest.mark.slow
 def test_with_all_tokens_it_is_the_student_that_was_trained_with_them(tiny_recipe, data_folder, tmp_path):
     distill(recipe_of(tiny_recipe), tmp_path / "first")
     write_jsonl(data_folder / "train.jsonl", [row for row in rows(160, 1) if "lamp" not in row["text"]])
@@ -117,6 +118,7 @@ def test_with_all_tokens_it_is_the_student_that_was_trained_with_them(tiny_recip
     assert facts_of(tmp_path / "cut", "vocabulary_parity")["macro_f1"][0] == pytest.approx(trained_with_all)
 
 
+@pytest.mark.slow
 def test_a_student_with_a_tokenizer_of_its_own(tiny_recipe, tmp_path):
     distill(recipe_of(tiny_recipe), tmp_path / "first")
     own = {"from_scratch": None, "model": str(tmp_path / "first" / "student"), "vocabulary": 80}

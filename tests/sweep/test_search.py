@@ -74,6 +74,7 @@ def test_trials_share_teachers_and_go_on_after_an_interruption(tiny_recipe, tmp_
     assert report["models"]["student"]["valid"]["macro_f1"]["mean"] == pytest.approx(result.winner.valid.mean)
 
 
+@pytest.mark.slow
 def test_unlabelled_text_that_is_also_in_test_is_left_out_of_trials(tiny_recipe, tmp_path, data_folder):
     raw, texts = tiny_recipe(teacher={"allow_weak": True}), [row["text"] for row in rows(20, 77)]
     in_test = [json.loads(line) for line in (data_folder / "test.jsonl").read_text().splitlines()][:5]

@@ -67,7 +67,7 @@ def test_leaving_out_what_is_not_needed_ends_in_the_plain_models_weights(trained
         torch.testing.assert_close(spared[name], weight, atol=tolerance, rtol=1e-3, msg=name)
 
 
-@pytest.mark.parametrize("loss", ["kl", "dist"])
+@pytest.mark.parametrize("loss", ["dist", pytest.param("kl", marks=pytest.mark.slow)])
 def test_a_model_of_another_architecture_trains_in_parts_to_the_same_weights(loss, tokenizer, tmp_path, monkeypatch):
     """Its logits are put together before the loss: dist compares all rows of a step with each other."""
     config = RobertaConfig(

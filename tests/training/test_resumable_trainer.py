@@ -86,6 +86,7 @@ def test_a_killed_training_goes_on_from_its_last_epoch(trained, whole, tmp_path)
     assert seen == [16] + [1] * 8  # two epochs were there, and nothing of them is done again
 
 
+@pytest.mark.slow
 def test_weights_of_hard_labels_follow_the_rows_through_a_kill(trained, tmp_path):
     """In micro-batches, in parts of similar length, with values that move; weights of 1 are as none."""
     moving = {
@@ -104,7 +105,9 @@ def test_weights_of_hard_labels_follow_the_rows_through_a_kill(trained, tmp_path
 
 
 @pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize(("at", "number"), [(3, signal.SIGINT), (11, signal.SIGTERM), (16, signal.SIGINT)])
+@pytest.mark.parametrize(  # a test that stops at every step is slow
+    ("at", "number"), [(11, signal.SIGTERM), pytest.param(16, signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, whole, tmp_path, capfd, at, number):
     options = {**DISTILLED, "settings": HALVES}
     reference = whole("distilled-halves", **options)
@@ -162,8 +165,14 @@ def _at_the_second_call(do):
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        (SEAL, "cut"), (SEAL, "flipped"), (SEAL, "gone"), ("trainer_state.json", "flipped"), ("model.safetensors", "cut"),
-        ("optimizer.pt", "flipped"), ("rng_state.pth", "gone"),
+        (SEAL, "cut"), ("optimizer.pt", "flipped"),
+        *(
+            pytest.param(name, damage, marks=pytest.mark.slow)
+            for name, damage in (
+                (SEAL, "flipped"), (SEAL, "gone"), ("trainer_state.json", "flipped"), ("model.safetensors", "cut"),
+                ("rng_state.pth", "gone"),
+            )
+        ),
     ],
 )  # fmt: skip
 def test_a_damaged_checkpoint_is_passed_over(trained, whole, killed, name, damage):

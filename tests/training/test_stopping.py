@@ -125,7 +125,7 @@ def kill():
     raise ChildProcessError
 
 
-@pytest.mark.parametrize("at", [2 * STEPS + 3, 3 * STEPS + 3])
+@pytest.mark.parametrize("at", [3 * STEPS + 3, pytest.param(2 * STEPS + 3, marks=pytest.mark.slow)])
 def test_a_killed_training_counts_the_epochs_before_it(trained, at):
     whole = trained("whole", *VALUES, patience=2)
     with pytest.raises(ChildProcessError):

@@ -77,6 +77,7 @@ def kill():
     raise ChildProcessError
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_in_the_version_of_its_epoch(trained, views):
     whole = trained("whole", views=views)
     with pytest.raises(ChildProcessError):
