@@ -10,6 +10,7 @@ from alambique.artefacts.predictions import main_models, read_scored, read_seeds
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Split, Splits, run_data
 from alambique.artefacts.unlabelled import recorded_unlabelled
+from alambique.distributed.group import by_first_process
 from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
@@ -53,13 +54,13 @@ from alambique.stages.teacher import (
 )
 from alambique.stages.vocabulary_parity import VocabularyParityInputs, compare_vocabularies
 from alambique.training.feature_source import FeatureSource
-from alambique.training.fit import refuse_several_processes
 from alambique.training.tracking import check_tracker
 
 if TYPE_CHECKING:
     from alambique.artefacts.tokens import Tokens
 
 
+@by_first_process
 def distill(
     recipe: Recipe,
     out: Path | str,
@@ -68,6 +69,8 @@ def distill(
     teachers: Callable[[Recipe, Splits], tuple[TeacherInit, ...]] = resolve_teachers,
 ) -> dict[str, Any]:
     """Run a recipe in the folder ``out``; stages that are finished and up to date are skipped.
+
+    Of several processes that ``torchrun`` started, the first one does the run, and all train.
 
     Args:
         recipe: what to do.
@@ -80,7 +83,7 @@ def distill(
 
     Raises:
         UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed if
-            no stage was finished in it. Or this is one of several processes.
+            no stage was finished in it. Or several processes were started that are not one group.
         WeakTeacherError: the new teacher is not better than guessing; it stays on disk.
 
     Example:
@@ -114,6 +117,7 @@ def distill(
         return write_report(run).model_dump(mode="json")
 
 
+@by_first_process
 def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) -> list[LabelWorth]:
     """Run a recipe up to the soft labels; :func:`distill` in the same folder goes on from there.
 
@@ -173,7 +177,6 @@ def begun(
         siblings: other runs, whose artefacts are taken over where their keys are the same.
         with_test: whether the rows of test are there.
     """
-    refuse_several_processes()
     check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
         yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)

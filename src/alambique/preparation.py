@@ -37,7 +37,7 @@ from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.stages.unlabelled import MixedTokenInputs, store_unlabelled, tokenize_mixed
 from alambique.stages.view_texts import ViewTextInputs, make_view_texts
 from alambique.stages.vocabulary import VocabularyInputs, choose_vocabulary
-from alambique.training.fit import unused_devices
+from alambique.training.arguments import unused_devices
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -43,8 +43,8 @@ from alambique.recipe.sections import Training
 from alambique.stages.features import check_features
 from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
+from alambique.training.arguments import unused_devices
 from alambique.training.feature_term import FeatureTerm
-from alambique.training.fit import unused_devices
 from alambique.training.tracking import check_tracker
 
 _TRIED = 64  # rows that tokenizers are compared on

@@ -50,6 +50,10 @@ class SingleLabel(Task):
             if of_verdict.key not in self.columns:
                 self.columns = (of_verdict.key, *self.columns)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes it anew: the functions that it holds cannot be sent."""
+        return SingleLabel, (self._chosen, self._label_names)
+
     @cached_property
     def _of_verdict(self) -> "VerdictMetric":
         return self._metric(self._chosen.metric)
