@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import alambique
+from alambique.distributed.launch import read_launch
 from alambique.errors import AlambiqueError, UserInputError, missing_extra
 from alambique.options import (
     Calibrated,
@@ -305,6 +306,8 @@ def doctor(
 ) -> None:
     """Check data and models, and estimate time and memory, before hours are spent; trains and writes nothing."""
     _require_output()
+    if not read_launch().is_first:  # one diagnosis is enough
+        return
     from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
     loaded = Recipe.load(recipe, tuple(sets or ()))
@@ -363,4 +366,6 @@ def _exit_interrupted() -> None:
 def _how_to_go_on(arguments: list[str]) -> str:
     if arguments[:1] not in (["distill"], ["sweep"]) and not (arguments[:1] == ["predict"] and "--input" in arguments):
         return ""
+    if read_launch().processes > 1:
+        return "; what is done is kept. The same command goes on from there"
     return f"; what is done is kept. To go on from there: {shlex.join(['alambique', *arguments])}"

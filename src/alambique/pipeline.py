@@ -70,8 +70,6 @@ def distill(
 ) -> dict[str, Any]:
     """Run a recipe in the folder ``out``; stages that are finished and up to date are skipped.
 
-    Of several processes that ``torchrun`` started, the first one does the run, and all train.
-
     Args:
         recipe: what to do.
         out: the run folder; created if it does not exist.
@@ -79,7 +77,7 @@ def distill(
         teachers: resolves the teachers, which label train together; by default those of the recipe.
 
     Returns:
-        The content of report.json.
+        The content of report.json; in each process, where ``torchrun`` started several to train together.
 
     Raises:
         UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed if

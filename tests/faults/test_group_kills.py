@@ -44,8 +44,8 @@ def test_killed_at_any_moment_a_group_goes_on_to_the_same_bytes(campaign, reques
                 attempts += 1
                 group = GroupSlice(distill("plain", out), campaign.folder / "group" / "said")
                 ends = attempts > 12 or figures["kills"] >= KILLS or not (left() or attempts == 1)
-                victims = chance.choice([[0], [1], [0, 1]])
-                moment = time.monotonic() + (LONGEST if ends else chance.uniform(0, seconds))
+                victims = ([1], [0, 1], [0])[figures["kills"] % 3]
+                moment = time.monotonic() + (LONGEST if ends else chance.uniform(0, 0.7 * seconds))
                 while group.is_running and time.monotonic() < moment:
                     time.sleep(0.001)
                 if not group.is_running:
@@ -82,12 +82,11 @@ def test_ctrl_c_saves_a_checkpoint_and_is_answered_once(campaign, whole, ranks):
     out, group = interrupted(campaign, f"interrupted {ranks}", signal.SIGINT, ranks)
     assert group.wait() == [130, 130], group.messages()
     told = [line for line in group.messages() if "a checkpoint is saved" not in line]
-    assert len(told) == 1, group.messages()
-    assert told[0].startswith("alambique: interrupted; what is done is kept. To go on from there: alambique distill")
+    assert told == ["alambique: interrupted; what is done is kept. The same command goes on from there"]
     assert list((out / ".work/student/scratch/checkpoints").glob("*/sealed.json"))
     alone = Slice(distill("plain", out), campaign.folder / "group" / "alone", forked=True)  # by one process: allowed
     assert alone.wait() == 0, alone.messages()
-    assert {name.split(":")[0] for name in differences(out, whole[0])}.isdisjoint({"teacher/model.safetensors"})
+    assert "teacher/model.safetensors" not in differences(out, whole[0])  # what two have finished stands
 
 
 def test_a_process_that_stands_still_as_if_its_machine_was_lost_ends_all(campaign):

@@ -10,20 +10,18 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
-from alambique.distributed.launch import Launch, alone, own_precision, read_launch, refuse_sharding
-from alambique.distributed.lifeline import INTERRUPTED, JOIN, Hub, Line
+from alambique.distributed.forming import connect, form
+from alambique.distributed.launch import Launch, alone, own_precision, read_launch
+from alambique.distributed.lifeline import INTERRUPTED, Hub, Line
 from alambique.distributed.sharing import from_bytes, to_bytes
-from alambique.errors import AlambiqueError, UserInputError
+from alambique.errors import AlambiqueError
 from alambique.progress import quiet_libraries
 
-Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
-_HUB = "hub"
-_ANY_TIME = timedelta(days=30)  # for those that wait for a training; a lifeline says whether to wait on
-_OPERATION = timedelta(minutes=30)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 _SETTLES = 2.0  # seconds in which the lifeline finds who is gone, after an operation with them failed
 
 
@@ -113,15 +111,19 @@ def in_group(do: Callable[[], Result]) -> Result:
             return do()
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # torch's own advice would be given by each process
     with own_precision():
-        store, lifeline = _connect(launch)
+        _Current.formed += 1
+        store, lifeline = connect(launch, _Current.formed)
         with _led(lifeline) if isinstance(lifeline, Hub) else _following(lifeline):
-            formed_here = _form(launch, store)
+            control, formed_here = form(launch, store)
+            _Current.group = Group(launch, control)
             try:
                 return _lead(lifeline, do) if isinstance(lifeline, Hub) else _follow()
             finally:
                 _Current.group = None
                 if formed_here and sys.exc_info()[0] is None:
-                    _leave_group()
+                    from torch.distributed import destroy_process_group  # noqa: PLC0415
+
+                    destroy_process_group()
 
 
 def by_first_process(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -154,86 +156,6 @@ def _follow() -> Any:
         while not isinstance(work := group.share(), _Finished):
             work()
     return work.result
-
-
-def _connect(launch: Launch) -> tuple[Any, Hub | Line]:
-    """The store by which the processes find each other, and this one's lifeline.
-
-    Raises:
-        UserInputError: some have not come.
-    """
-    from torch.distributed import DistError  # noqa: PLC0415 - torch takes seconds
-    from torch.distributed.distributed_c10d import PrefixStore  # noqa: PLC0415
-    from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415
-
-    one_machine = launch.machines == 1
-    _Current.formed += 1
-    try:
-        shared, *_ = next(rendezvous("env://", launch.rank, launch.processes, timeout=timedelta(seconds=JOIN)))
-        store = PrefixStore(f"alambique/{_Current.formed}", shared)
-        if launch.is_first:
-            hub = Hub(launch.processes, one_machine=one_machine)
-            store.set(_HUB, f"{hub.port} {hub.token}")
-            hub.wait_for_all()
-            return store, hub
-        port, token = store.get(_HUB).decode().split()
-    except DistError as error:
-        place = ":".join(os.environ[name] for name in ("MASTER_ADDR", "MASTER_PORT"))
-        raise UserInputError(
-            f"This is process {launch.rank} of {launch.processes}, and at {place} (MASTER_ADDR, MASTER_PORT) it does not "
-            f"find the others: {str(error).splitlines()[0][:200]}. Start all of them, on every machine, with torchrun."
-        ) from error
-    address = ("127.0.0.1" if one_machine else os.environ["MASTER_ADDR"], int(port))
-    speaks = launch.rank == 1 or launch.local_rank == 0
-    return store, Line(address, token, launch.rank, speaks=speaks)
-
-
-def _form(launch: Launch, store: Any) -> bool:
-    """Form the group; False if a caller's script has formed torch's own already.
-
-    Raises:
-        UserInputError: there are fewer devices than processes, or the launcher asks for a model in pieces.
-    """
-    import torch  # noqa: PLC0415
-    from torch import distributed  # noqa: PLC0415
-
-    refuse_sharding()
-    backend = "gloo"
-    if torch.accelerator.is_available():
-        backend = _device_backend(launch)
-    formed_here = not distributed.is_initialized()
-    if formed_here:
-        distributed.init_process_group(
-            backend, store=store, rank=launch.rank, world_size=launch.processes, timeout=_OPERATION
-        )
-    _Current.group = Group(launch, distributed.new_group(backend="gloo", timeout=_ANY_TIME))
-    return formed_here
-
-
-def _device_backend(launch: Launch) -> str:
-    """Of collective operations on this machine's GPUs, one of which is chosen for this process.
-
-    Raises:
-        UserInputError: there are fewer than processes.
-    """
-    import torch  # noqa: PLC0415
-    from torch import distributed  # noqa: PLC0415
-
-    kind, count = torch.accelerator.current_accelerator(), torch.accelerator.device_count()
-    if launch.local_processes > count:
-        raise UserInputError(
-            f"{launch.local_processes} processes were started on a machine with {count} {'GPU' if count == 1 else 'GPUs'}. "
-            f"One process uses one GPU: give torchrun --nproc-per-node {count}."
-        )
-    torch.accelerator.set_device_index(launch.local_rank)
-    of_device = distributed.get_default_backend_for_device(cast("torch.device", kind))
-    return f"cpu:gloo,{cast('torch.device', kind).type}:{of_device}"
-
-
-def _leave_group() -> None:
-    from torch import distributed  # noqa: PLC0415
-
-    distributed.destroy_process_group()
 
 
 @contextmanager
