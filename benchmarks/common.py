@@ -36,7 +36,7 @@ from alambique.recipe.distillation import Distillation
 from alambique.recipe.recipe import Recipe
 from alambique.stages.benchmark import matmul_rate
 from alambique.training.feature_source import FeatureSource
-from alambique.training.fit import prepare
+from alambique.training.prepare import prepare
 from alambique.training.rows import TrainingRows
 from alambique.training.samplers import UniformSteps
 

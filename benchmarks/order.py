@@ -50,7 +50,8 @@ from alambique.models.labels import label_config
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe.sections import Compute, FromTeacher, Training
-from alambique.training.fit import TrainingRows, prepare
+from alambique.training.prepare import prepare
+from alambique.training.rows import TrainingRows
 
 LABELS = tuple("abcdef")
 ORDERS = ("ours", "uniform", "pools")

@@ -83,7 +83,7 @@ def test_the_recipe_page_has_a_line_for_every_key_with_its_meaning():
     assert {key for key, *_ in lines} == keys_of(Recipe) - sections
     assert len(lines) == len({key for key, *_ in lines})
     bounded = "a whole number of at least 1 and at most 65536"
-    assert ("teacher.batch_size", "32", bounded, "Rows per micro-batch.") in lines  # inherited
+    assert ("teacher.batch_size", "32", bounded, "Rows per micro-batch, of all devices together.") in lines  # inherited
     assert ("student.model", DEFAULT_STUDENT, "text", meaning(Student, "model")) in lines
     assert ("teacher.from_scratch.width", "(required)", bounded, "Hidden size of each layer.") in lines
     assert (

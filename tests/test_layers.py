@@ -10,6 +10,7 @@ SOURCE = ROOT / "src" / "alambique"
 FLOORS = (
     {"errors"},
     {"findings", "progress", "terminal", "signals", "streams", "cpu", "hub", "frontend", "losses"},
+    {"distributed"},
     {"recipe"},
     {"run"},
     {"artefacts"},
@@ -20,7 +21,7 @@ FLOORS = (
     {"stages"},
     {"preparation"},
     {"pipeline"},
-    {"doctor", "commands", "predict_command", "sweep"},
+    {"doctor", "commands", "distill_command", "predict_command", "sweep"},
     {"options"},
     {"cli"},
     {"__main__"},
@@ -45,6 +46,7 @@ REASONS = {
     "recipe/data_values": "what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
     "recipe/problems": "its messages are those of whole recipes: tests/recipe/test_recipe.py",
     "options": "what commands accept and refuse: tests/test_cli.py",
+    "distill_command": "what the command prints: tests/test_cli.py, tests/test_pipeline.py",
     "predict_command": "what the command prints: tests/batch_prediction/test_predict_files.py, tests/test_cli.py",
     "preparation": "what comes before the first stage of a run: tests/test_pipeline.py",
     "recipe/distillation": "declarations; accepted and refused in whole recipes: tests/recipe/test_recipe.py",
@@ -79,6 +81,7 @@ REASONS = {
     "sweep/page": "read from the page of a sweep: tests/sweep/test_words.py",
     "sweep/plots": "pictures as they stand on the page: tests/sweep/test_words.py",
     "sweep/result": "figures and sentences of a result: tests/sweep/test_words.py",
+    "training/prepare": "what a training is made of: tests/training/test_fit.py, tests/training/test_group_trainer.py",
     "training/dataset": "rows as a training reads them: tests/training/test_fit.py",
 }
 

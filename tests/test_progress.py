@@ -26,6 +26,16 @@ def test_lines_tell_stage_step_figures_and_remaining_time(capsys, monkeypatch):
     ]
 
 
+def test_a_long_wait_before_the_first_step_is_no_time_per_step(capsys, monkeypatch):
+    clock = iter([0.0, 0.0, 0.0, 30.0, 31.0])  # stage, step, start, an advance by none, end
+    monkeypatch.setattr("alambique.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("alambique.progress.time.strftime", lambda _: "12:00:00")
+    with Lines().stage("student") as step:
+        step.start(10)
+        step.advance(0)
+    assert capsys.readouterr().err.splitlines() == ["12:00:00 student: begins", "12:00:00 student: done in 31.0 s"]
+
+
 def test_bars_tell_stage_step_and_figures():
     bars = Bars()
     bars.console = Console(file=io.StringIO(), force_terminal=True, width=140)

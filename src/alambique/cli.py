@@ -4,11 +4,12 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import alambique
+from alambique.distributed.launch import read_launch
 from alambique.errors import AlambiqueError, UserInputError, missing_extra
 from alambique.options import (
     Calibrated,
@@ -33,11 +34,6 @@ from alambique.signals import install_handlers, restore_handlers
 from alambique.streams import decode_arguments, standard_streams
 from alambique.terminal import sanitise
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from alambique.report.schema import Report
-
 app = typer.Typer(
     help="Distil a fine-tuned text classifier into a small one, and prove what was kept.",
     no_args_is_help=True,
@@ -50,7 +46,6 @@ SPLITS = ("valid", "test")
 EXPORTS = ("onnx", "int8", "web", "hub")
 INTERRUPTED = 130
 MOST_SEEDS = 100
-WIDE = 110  # columns, where nobody's terminal sets them
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
@@ -82,17 +77,10 @@ def distill(
     quiet: Quiet = False,
 ) -> None:
     """The main job: teacher, student, its undistilled twin, and a comparison."""
-    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
+    from alambique.distill_command import distill_and_print  # noqa: PLC0415
+    from alambique.distributed.group import in_group  # noqa: PLC0415
 
-    several = [] if seeds is None else [f"seeds={list(range(seeds))}"]
-    loaded = Recipe.load(recipe, (*(sets or ()), *several))
-    folder = out or Path("runs") / Path(recipe).stem
-    from alambique.pipeline import distill as run_recipe  # noqa: PLC0415 - torch takes seconds; a bad recipe none
-    from alambique.report.schema import Report  # noqa: PLC0415
-
-    report = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
-    _print_comparison(Report.model_validate(report))
-    print(f"Student: {folder / 'student'}   Report: {folder / 'report.json'}")  # noqa: T201 - the result
+    in_group(lambda: distill_and_print(recipe, out, sets, seeds, quiet=quiet))  # of several processes the first prints
 
 
 @app.command()
@@ -104,16 +92,10 @@ def label(
     quiet: Quiet = False,
 ) -> None:
     """Stop after the soft labels, and print what they are worth; distill goes on from there."""
-    from alambique.recipe.recipe import Recipe  # noqa: PLC0415
+    from alambique.distill_command import label_and_print  # noqa: PLC0415
+    from alambique.distributed.group import in_group  # noqa: PLC0415
 
-    loaded = Recipe.load(recipe, tuple(sets or ()))
-    folder = out or Path("runs") / Path(recipe).stem
-    from alambique.pipeline import label as run_recipe  # noqa: PLC0415 - as for distill
-    from alambique.report.label_table import label_table  # noqa: PLC0415
-
-    worths = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
-    _print_table(label_table(worths))
-    print(f"Soft labels: {folder / 'soft_labels'}   Next: alambique distill with the same arguments")  # noqa: T201
+    in_group(lambda: label_and_print(recipe, out, sets, quiet=quiet))
 
 
 @app.command()
@@ -145,10 +127,11 @@ def sweep(
         from alambique.sweep.search import sweep as run_sweep  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise missing_extra("alambique sweep", error.name, "sweep") from error
+    from alambique.distill_command import print_table  # noqa: PLC0415
     from alambique.sweep.words import command, trials_table  # noqa: PLC0415
 
     result = run_sweep(candidates, folder, trials=trials, prune=not no_prune, reporter=make_reporter(quiet=quiet))
-    _print_table(trials_table(result))
+    print_table(trials_table(result))
     best = shlex.quote(str(folder / "best.yaml"))
     print(f"{result.summary}\n{result.caution}\n\n{command(result)}\n\n"  # noqa: T201 - the result
           f"Report: {folder / 'sweep.html'}   Next, to measure it on test: alambique distill {best}")  # fmt: skip
@@ -323,6 +306,8 @@ def doctor(
 ) -> None:
     """Check data and models, and estimate time and memory, before hours are spent; trains and writes nothing."""
     _require_output()
+    if not read_launch().is_first:  # one diagnosis is enough
+        return
     from alambique.recipe.recipe import Recipe  # noqa: PLC0415
 
     loaded = Recipe.load(recipe, tuple(sets or ()))
@@ -336,27 +321,15 @@ def doctor(
 def report(run: Run) -> None:
     """Write report.json and the model card again, from the artefacts."""
     from alambique.commands import rewrite_report  # noqa: PLC0415
+    from alambique.distill_command import print_comparison  # noqa: PLC0415
 
-    _print_comparison(rewrite_report(run))
+    print_comparison(rewrite_report(run))
 
 
 def _require_output() -> None:
     """For commands whose only result is what they print."""
     if sys.__stdout__ is None:
         raise UserInputError("Standard output is closed: there is nowhere to write the results to.")
-
-
-def _print_comparison(report: "Report") -> None:
-    from alambique.report.terminal import comparison, verdict_line  # noqa: PLC0415
-
-    _print_table(comparison(report))
-    print(verdict_line(report))  # noqa: T201
-
-
-def _print_table(table: "Table") -> None:
-    from rich.console import Console  # noqa: PLC0415
-
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def main() -> None:
@@ -393,4 +366,6 @@ def _exit_interrupted() -> None:
 def _how_to_go_on(arguments: list[str]) -> str:
     if arguments[:1] not in (["distill"], ["sweep"]) and not (arguments[:1] == ["predict"] and "--input" in arguments):
         return ""
+    if read_launch().processes > 1:
+        return "; what is done is kept. The same command goes on from there"
     return f"; what is done is kept. To go on from there: {shlex.join(['alambique', *arguments])}"

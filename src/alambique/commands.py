@@ -1,16 +1,18 @@
-"""What the other commands do to a finished run: export, score again, report again."""
+"""What the other commands do to a finished run: check it, export, score again, report again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alambique.artefacts.answers import read_answers
 from alambique.artefacts.predictions import main_models
 from alambique.artefacts.splits import run_data
+from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.evaluation.tasks import TASKS
 from alambique.export.upload import HUB, HUB_FILES, check_repository, push
 from alambique.export.web.bundle import drop_stale_web, export_web
-from alambique.pipeline import check_current
+from alambique.pipeline import time_models, train_seed
+from alambique.preparation import Job, recorded_layers, recorded_views_model, surroundings, views_of
 from alambique.progress import Reporter, quiet_libraries
 from alambique.report.model_card import model_card
 from alambique.report.schema import Report
@@ -19,6 +21,11 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import DATA, STUDENT, TEACHER, WEB
 from alambique.stages.export import FORMATS, export_student
 from alambique.stages.predictions import load_scorer
+from alambique.stages.student import recorded_student
+from alambique.stages.teacher import recorded_teachers
+
+if TYPE_CHECKING:
+    from alambique.artefacts.tokens import Tokens
 
 
 def export(
@@ -116,3 +123,30 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
             scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)
             scores[name] = task.epoch_metrics(scorer(split), split.labels)
     return scores
+
+
+def check_current(run: RunFolder) -> Collection[Path]:
+    """Ask each stage whether its artefact is whole and was made from the recipe in the folder; nothing is made.
+
+    Returns:
+        The folders of these artefacts.
+
+    Raises:
+        RunFolderError: one was not: the recipe was changed, and the run then interrupted.
+        CorruptArtefactError: a file of one does not hold what its manifest says.
+    """
+    recipe, run = run.recipe(), run.read_only()
+    splits, _ = run_data(run)
+    folders = run.seeds_of(recipe)
+    first = folders[recipe.seeds[0]]
+    teachers = recorded_teachers(first, recipe, splits)
+    student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
+    tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
+    unlabelled = None if recipe.data.unlabelled is None else recorded_unlabelled(run)
+    layers = recorded_layers(first, recipe)
+    views = views_of(run, recipe, splits, recorded_views_model(run, recipe), Reporter())
+    job = Job(recipe, splits, teachers, student, tokens, layers, unlabelled, views)
+    for seed, folder in folders.items():
+        train_seed(folder, job, seed, Reporter())
+    time_models(run, job, Reporter())
+    return run.whole

@@ -1,15 +1,15 @@
 """The story: from a recipe to a student, its twin and an honest comparison."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alambique.artefacts.contradicted import Contradicted, Trust
 from alambique.artefacts.predictions import main_models, read_scored, read_seeds, twins
 from alambique.artefacts.soft_labels import SoftLabels
-from alambique.artefacts.splits import Split, Splits, run_data
-from alambique.artefacts.unlabelled import recorded_unlabelled
+from alambique.artefacts.splits import Split, Splits
+from alambique.distributed.group import by_first_process
 from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
@@ -17,10 +17,6 @@ from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.preparation import (
     Job,
     prepare,
-    recorded_layers,
-    recorded_views_model,
-    surroundings,
-    views_of,
 )
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
@@ -43,24 +39,20 @@ from alambique.stages.soft_labels import (
     mean_over_teachers,
     overfits,
 )
-from alambique.stages.student import StudentStart, make_student, recorded_student
+from alambique.stages.student import StudentStart, make_student
 from alambique.stages.teacher import (
     TeacherInit,
     make_teacher,
-    recorded_teachers,
     refuse_weak,
     resolve_teachers,
 )
 from alambique.stages.token_vectors import make_token_vectors
 from alambique.stages.vocabulary_parity import VocabularyParityInputs, compare_vocabularies
 from alambique.training.feature_source import FeatureSource
-from alambique.training.fit import refuse_several_processes
 from alambique.training.tracking import check_tracker
 
-if TYPE_CHECKING:
-    from alambique.artefacts.tokens import Tokens
 
-
+@by_first_process
 def distill(
     recipe: Recipe,
     out: Path | str,
@@ -77,11 +69,11 @@ def distill(
         teachers: resolves the teachers, which label train together; by default those of the recipe.
 
     Returns:
-        The content of report.json.
+        The content of report.json; in each process, where ``torchrun`` started several to train together.
 
     Raises:
         UserInputError: the recipe, the data, a model or the folder is at fault; a folder created here is removed if
-            no stage was finished in it. Or this is one of several processes.
+            no stage was finished in it. Or several processes were started that are not one group.
         WeakTeacherError: the new teacher is not better than guessing; it stays on disk.
 
     Example:
@@ -115,6 +107,7 @@ def distill(
         return write_report(run).model_dump(mode="json")
 
 
+@by_first_process
 def label(recipe: Recipe, out: Path | str, *, reporter: Reporter | None = None) -> list[LabelWorth]:
     """Run a recipe up to the soft labels; :func:`distill` in the same folder goes on from there.
 
@@ -174,7 +167,6 @@ def begun(
         siblings: other runs, whose artefacts are taken over where their keys are the same.
         with_test: whether the rows of test are there.
     """
-    refuse_several_processes()
     check_tracker(recipe.compute.report_to)
     with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
         yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
@@ -363,33 +355,6 @@ def feature_source(
         )  # fmt: skip
         stored = make_features(run, inputs, reporter)
     return FeatureSource(job.feature_layers, teacher, tokens, stored)
-
-
-def check_current(run: RunFolder) -> Collection[Path]:
-    """Ask each stage whether its artefact is whole and was made from the recipe in the folder; nothing is made.
-
-    Returns:
-        The folders of these artefacts.
-
-    Raises:
-        RunFolderError: one was not: the recipe was changed, and the run then interrupted.
-        CorruptArtefactError: a file of one does not hold what its manifest says.
-    """
-    recipe, run = run.recipe(), run.read_only()
-    splits, _ = run_data(run)
-    folders = run.seeds_of(recipe)
-    first = folders[recipe.seeds[0]]
-    teachers = recorded_teachers(first, recipe, splits)
-    student = recorded_student(first, recipe.student, surroundings(recipe, splits, teachers[0]))
-    tokens: dict[str, Mapping[str, Tokens]] = {name: {} for name in (*(init.name for init in teachers), STUDENT)}
-    unlabelled = None if recipe.data.unlabelled is None else recorded_unlabelled(run)
-    layers = recorded_layers(first, recipe)
-    views = views_of(run, recipe, splits, recorded_views_model(run, recipe), Reporter())
-    job = Job(recipe, splits, teachers, student, tokens, layers, unlabelled, views)
-    for seed, folder in folders.items():
-        train_seed(folder, job, seed, Reporter())
-    time_models(run, job, Reporter())
-    return run.whole
 
 
 def time_models(run: RunFolder, job: Job, reporter: Reporter) -> None:

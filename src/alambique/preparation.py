@@ -15,6 +15,7 @@ from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled
 from alambique.data.unlabelled_train import check_unlabelled_train
 from alambique.data.word_dropout import view_of
+from alambique.distributed.launch import read_launch
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS, task_of
 from alambique.export.trial import try_export
@@ -40,7 +41,7 @@ from alambique.stages.tokens import TokenInputs, tokenize_splits
 from alambique.stages.unlabelled import MixedTokenInputs, store_unlabelled, tokenize_mixed
 from alambique.stages.view_texts import ViewTextInputs, make_view_texts
 from alambique.stages.vocabulary import VocabularyInputs, choose_vocabulary
-from alambique.training.fit import unused_devices
+from alambique.training.arguments import unused_devices
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -134,9 +135,11 @@ def prepare(
     run.write_recipe(recipe)
     for finding in unexportable(run, recipe, splits, inits[0], student):
         reporter.say(f"{finding.message} {finding.advice}")
-    idle = unused_devices()
+    idle, processes = unused_devices(), read_launch().processes
+    if processes > 1:
+        reporter.say(f"{processes} processes train together")
     if idle:
-        reporter.say(f"{idle} more GPUs are here; training uses one")
+        reporter.say(f"{idle} more GPUs are here, which training does not use")
     # a text of test is left out where test is not looked at too: a trial of a sweep and the run of its recipe are the same
     unlabelled = None if source is None else store_unlabelled(run, source, whole, reporter)
     views = views_of(run, recipe, splits, replacer, reporter)

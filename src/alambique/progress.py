@@ -137,7 +137,7 @@ class _LineStep(Step):
     def advance(self, count: int = 1) -> None:
         self.done += count
         now = time.monotonic()
-        if now - self.last >= _SECONDS_BETWEEN_LINES and self.done < self.total:
+        if now - self.last >= _SECONDS_BETWEEN_LINES and 0 < self.done < self.total:
             self.last = now
             left = (now - self.begun) / self.done * (self.total - self.done)
             self.lines.say(f"{self.name}: {self.done}/{self.total}{self.shown()}, about {left:.0f} s left")

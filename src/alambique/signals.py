@@ -56,6 +56,13 @@ def restore_handlers() -> None:
                 signal.signal(number, signal.SIG_DFL)
 
 
+def ignore_signals() -> None:
+    """Take no notice of SIGINT and SIGTERM any more: the process is about to end, when another one says so."""
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def wait_for_input(stream: IO[bytes]) -> None:
     """Wait until there is something to read, or a signal for the main thread; what is not a file of the system is ready.
 
@@ -101,14 +108,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def defer_signals(notice: str) -> Iterator[StopRequest]:
+def defer_signals(notice: str | None) -> Iterator[StopRequest]:
     """Note the first signal while the block runs, for it to raise_if_set where nothing is lost; the second stops at once.
 
     What was asked for and not honoured is honoured at the end of the block. Threads other than the main one get no signals,
     and change nothing here. A signal that is ignored stays ignored.
 
     Args:
-        notice: for standard error, when the first signal comes.
+        notice: for standard error, when the first signal comes; None: another process says it.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -119,7 +126,8 @@ def defer_signals(notice: str) -> Iterator[StopRequest]:
         if request.made:
             _interrupt(number, frame)
         request.made = True
-        print(notice, file=sys.stderr, flush=True)  # noqa: T201 - whoever pressed the keys waits for an answer
+        if notice is not None:  # whoever pressed the keys waits for an answer
+            print(notice, file=sys.stderr, flush=True)  # noqa: T201
 
     heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     before: dict[signal.Signals, Any] = {number: signal.signal(number, note) for number in heard}

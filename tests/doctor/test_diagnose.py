@@ -154,7 +154,8 @@ def test_gpus_that_training_does_not_use(monkeypatch, idle, count):
     assert _idle_devices() == ([] if count is None else [
         Finding(
             "idle-gpus", "machine", "4 GPUs are here; training uses one.",
-            "Nothing need be done. Without torchrun, several would change how many rows a step has.",
+            "To train on all: torchrun --nproc-per-node 4 -m alambique distill with the same arguments. A step has the same "
+            "rows, so a GPU needs enough of them: batch_size says how many all have together.",
         )
     ])  # fmt: skip
 

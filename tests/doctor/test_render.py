@@ -85,3 +85,8 @@ Findings: 1
 
 No estimates: the model cannot be used as it is."""
     )
+
+
+def test_several_processes_are_several_devices():
+    diagnosis = Diagnosis([], ESTIMATES, disk=1, free=2, device="cuda:0", rows=ROWS, processes=8)
+    assert "Training will use 8 devices, one for each process; the estimates are for one." in as_text(diagnosis)

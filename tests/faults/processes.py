@@ -15,9 +15,11 @@ from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "COLUMNS": "200",
+               "TORCH_CPP_LOG_LEVEL": "ERROR"}  # fmt: skip
 LONGEST = 300.0  # seconds, for what nothing stops
-_LOADED = ["alambique.cli", "alambique.pipeline", "alambique.doctor", "onnxscript", "matplotlib.figure"]
+_LOADED = ["alambique.cli", "alambique.pipeline", "alambique.doctor", "onnxscript", "matplotlib.figure",
+           "torch.nn.parallel.distributed", "torch._dynamo"]  # fmt: skip
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(_LOADED)
 
@@ -30,16 +32,17 @@ class Slice:
         place: the working folder.
         forked: from a process that has the libraries.
         memory: bytes of address space that a forked one may have beyond what it begins with.
+        environment: variables of a forked one.
     """
 
-    def __init__(self, arguments, place, *, forked=False, memory=None):
+    def __init__(self, arguments, place, *, forked=False, memory=None, environment=None):
         place.mkdir(parents=True, exist_ok=True)
         self.arguments = [str(argument) for argument in arguments]
         self.said, self.told = place / "stdout", place / "stderr"
         self.forked, self.begun = forked, time.monotonic()
         os.environ.update(ENVIRONMENT)
         if forked:
-            self.process = _FORKS.Process(target=_in_fork, args=(self.arguments, place, memory))
+            self.process = _FORKS.Process(target=_in_fork, args=(self.arguments, place, memory, environment or {}))
             self.process.start()
         else:
             with self.said.open("wb") as out, self.told.open("wb") as err:
@@ -90,8 +93,9 @@ def _is_log(line):
     return line[2:3] == ":" and line[5:6] == ":" and line[:2].isdigit()
 
 
-def _in_fork(arguments, place, memory):
+def _in_fork(arguments, place, memory, environment):
     os.setsid()
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server may have been started with it ignored
     os.chdir(place)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from alambique import Recipe, distill
 from alambique.artefacts.features import read_features
 from alambique.artefacts.tokens import read_tokens, tokenize_rows
+from alambique.commands import check_current
 from alambique.doctor.diagnose import diagnose
 from alambique.errors import RecipeError
 from alambique.losses.features import HiddenStates, Relations
 from alambique.models.layer_outputs import LayerReader
 from alambique.models.pretrained import load_finished
-from alambique.pipeline import check_current
 from alambique.progress import Step
 from alambique.recipe.sections import Compute
 from alambique.run.folder import RunFolder

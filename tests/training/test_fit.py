@@ -11,17 +11,15 @@ from transformers import (
     BartForSequenceClassification,
     RobertaConfig,
     RobertaForSequenceClassification,
-    TrainingArguments,
 )
 
-from alambique.errors import UserInputError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.models.labels import label_config
 from alambique.models.speedups import front
 from alambique.recipe.distillation import Distillation
 from alambique.recipe.sections import Compute, Training
 from alambique.training import resumable_trainer
-from alambique.training.fit import half_precision, refuse_several_processes, training_arguments, unused_devices
+from alambique.training.arguments import half_precision
 from conftest import LABELS
 
 TEACHER_LOGITS = np.random.default_rng(0).normal(size=(60, len(LABELS))).astype(np.float32)
@@ -167,41 +165,6 @@ def test_the_callers_model_and_tokenizer_come_back_as_they_went_in(tiny_distilbe
     ) == settings  # fmt: skip
     assert not load_file(tmp_path / "run" / "model.safetensors")["classifier.weight"].equal(
         weights["classifier.weight"]
-    )
-
-
-def test_training_uses_one_of_several_gpus(monkeypatch, tmp_path):
-    monkeypatch.setattr(TrainingArguments, "__post_init__", two_gpus(TrainingArguments.__post_init__))
-    arguments = training_arguments(Training(epochs=1, batch_size=8), Compute(), tmp_path, 0, rows=16, metric="macro_f1")
-    assert arguments.n_gpu == 1
-    assert arguments.train_batch_size == 8  # Trainer would train 16 rows per step on two
-
-
-def two_gpus(real):
-    def set_up(arguments):
-        real(arguments)
-        arguments._n_gpu = 2
-
-    return set_up
-
-
-def test_idle_gpus_are_counted(monkeypatch):
-    assert unused_devices() == 0
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
-    assert unused_devices() == 2
-
-
-def test_one_of_several_processes_is_refused_before_anything_is_written(monkeypatch):
-    refuse_several_processes()
-    monkeypatch.setenv("WORLD_SIZE", "1")
-    refuse_several_processes()
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserInputError) as caught:
-        refuse_several_processes()
-    assert str(caught.value) == (
-        "distill is one process, and this is one of 2 (WORLD_SIZE). Start it without torchrun or accelerate launch; it uses "
-        "one GPU."
     )
 
 

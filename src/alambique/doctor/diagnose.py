@@ -19,6 +19,7 @@ from alambique.artefacts.unlabelled import Counts
 from alambique.cpu import keep_freed_memory
 from alambique.data.load import load_splits, locate
 from alambique.data.unlabelled import locate_unlabelled, new_rows
+from alambique.distributed.launch import read_launch
 from alambique.doctor.batches import sample
 from alambique.doctor.check_answers import check_budget
 from alambique.doctor.cost import Cost, Rows, available, busy, cost, resident
@@ -44,8 +45,8 @@ from alambique.recipe.sections import Training
 from alambique.stages.features import check_features
 from alambique.stages.student import resolve_student
 from alambique.stages.teacher import TeacherInit, first_model, resolve_teachers
+from alambique.training.arguments import unused_devices
 from alambique.training.feature_term import FeatureTerm
-from alambique.training.fit import unused_devices
 from alambique.training.tracking import check_tracker
 
 _TRIED = 64  # rows that tokenizers are compared on
@@ -86,6 +87,7 @@ class Diagnosis:
         rows: of each split.
         features: what the teacher's side of a feature loss takes; None where there is none.
         requests: what a service will be asked; None where none is.
+        processes: that will train together, each on a device of its own.
     """
 
     findings: list[Finding]
@@ -96,6 +98,7 @@ class Diagnosis:
     rows: dict[str, int]
     features: FeatureCost | None = None
     requests: Requests | None = None
+    processes: int = 1
 
 
 def diagnose(
@@ -171,7 +174,8 @@ def diagnose(
         free = shutil.disk_usage(Path.cwd()).free
     findings += _too_little(estimates, disk, free, free_memory) + _busy(load) + _idle_devices()
     rows = {split.name: len(split) for split in splits} | ({"unlabelled": unlabelled} if unlabelled else {})
-    return Diagnosis(findings, estimates, disk, free, str(device), rows, features, requests)
+    processes = read_launch().processes
+    return Diagnosis(findings, estimates, disk, free, str(device), rows, features, requests, processes)
 
 
 def _requests(inits: Sequence[TeacherInit], splits: Splits) -> Requests | None:
@@ -377,10 +381,11 @@ def _busy(load: tuple[float, int] | None) -> list[Finding]:
 
 
 def _idle_devices() -> list[Finding]:
-    idle = unused_devices()
+    idle, used = unused_devices(), read_launch().local_processes
     if not idle:
         return []
     return [Finding(
-        "idle-gpus", "machine", f"{idle + 1} GPUs are here; training uses one.",
-        "Nothing need be done. Without torchrun, several would change how many rows a step has.",
+        "idle-gpus", "machine", f"{idle + used} GPUs are here; training uses {used if used > 1 else 'one'}.",
+        f"To train on all: torchrun --nproc-per-node {idle + used} -m alambique distill with the same arguments. A step has "
+        "the same rows, so a GPU needs enough of them: batch_size says how many all have together.",
     )]  # fmt: skip

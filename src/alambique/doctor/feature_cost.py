@@ -12,9 +12,9 @@ from alambique.artefacts.features import DTYPE
 from alambique.artefacts.tokens import MASK, Tokens
 from alambique.doctor.cost import Rows, seconds_per_row
 from alambique.recipe.recipe import Recipe
+from alambique.training.arguments import half_precision
 from alambique.training.feature_source import live_teacher
 from alambique.training.feature_term import FeatureOutput, FeatureTerm
-from alambique.training.fit import half_precision
 
 _SCORED = 64  # rows per batch where the teacher's values are stored
 _WRITTEN = 500e6  # bytes per second

@@ -34,7 +34,7 @@ COMMAND = {
     "disk-space": "the run needs more disk than is free",
     "memory": "a stage needs more memory than is free",
     "machine-busy": "other work runs on the machine, so the estimated times are uncertain",
-    "idle-gpus": "there are several GPUs, and training uses one",
+    "idle-gpus": "there are GPUs that training does not use",
 }
 
 

@@ -15,6 +15,10 @@ def as_text(diagnosis: Diagnosis) -> str:
     if not diagnosis.estimates:
         return "\n".join([*lines, "", "No estimates: the model cannot be used as it is."])
     lines += ["", f"Estimates on this machine ({diagnosis.device}), measured on a few batches"]
+    if diagnosis.processes > 1:
+        lines.append(
+            f"Training will use {diagnosis.processes} devices, one for each process; the estimates are for one."
+        )
     lines += [f"  {e.stage:<12} {_time(e.seconds):>8}   {_size(e.memory):>8} memory" for e in diagnosis.estimates]
     patient = [estimate.stage for estimate in diagnosis.estimates if estimate.longest]
     total = sum(estimate.seconds for estimate in diagnosis.estimates)

@@ -60,6 +60,10 @@ class SingleLabel(Task):
     def _chosen(self) -> "Verdict":
         return self._given or self._default()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes it anew: the functions that it holds cannot be sent."""
+        return SingleLabel, (self._given, self._label_names)
+
     @cached_property
     def _of_verdict(self) -> "VerdictMetric":
         return self._metric(self._chosen.metric)

@@ -138,7 +138,7 @@ def _in_int8(rows: Tensor) -> dict[str, Tensor]:
 def _stored(
     model: StaticForSequenceClassification, storage: str, parts: Callable[[Tensor], dict[str, Tensor]]
 ) -> StaticForSequenceClassification:
-    config = cast("StaticConfig", StaticConfig.from_dict(model.config.to_dict() | {"storage": storage}))
+    config = StaticConfig.from_dict(model.config.to_dict() | {"storage": storage})
     with torch.random.fork_rng():
         made = type(model)(config)
     tables = {"embeddings": model.embeddings, "ngram_embeddings": model.ngram_embeddings}

@@ -210,7 +210,7 @@ class Training(Section):
     epochs: Bounded
     """Passes over train."""
     batch_size: Bounded = 32
-    """Rows per micro-batch."""
+    """Rows per micro-batch, of all devices together."""
     gradient_accumulation: Bounded = 1
     """Micro-batches per step; each row weighs the same."""
     learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 5e-5

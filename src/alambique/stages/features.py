@@ -26,9 +26,9 @@ from alambique.run.folder import RunFolder
 from alambique.run.layout import FEATURES
 from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
+from alambique.training.arguments import half_precision
 from alambique.training.feature_source import live_teacher, same_tokens
 from alambique.training.feature_term import FeatureTerm, LiveTeacher, layer_pairs, reader_of
-from alambique.training.fit import half_precision
 
 SHARD = 8192  # rows: sorted by length among themselves
 _BATCH, _BATCH_ON_ACCELERATOR = 64, 512

@@ -39,7 +39,7 @@ from alambique.run.layout import MIXED_LABELS, SCRATCH, SOFT_LABELS
 from alambique.run.manifest import Artefact
 from alambique.run.shards import in_shards
 from alambique.run.stage import Inputs, Stage, derived, keyed
-from alambique.training.fit import half_precision
+from alambique.training.arguments import half_precision
 
 SHARD = 8192  # rows: sorted by length among themselves, and lost if the process is killed
 _SHARDS = "shards"

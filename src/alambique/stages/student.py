@@ -35,7 +35,8 @@ from alambique.run.manifest import Artefact
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.class_weights import class_weights, row_weights
 from alambique.training.feature_source import FeatureSource
-from alambique.training.fit import HARD_ONLY, fit
+from alambique.training.fit import fit
+from alambique.training.prepare import HARD_ONLY
 from alambique.training.rows import TrainingRows, View
 from alambique.training.stopping import epochs_made
 

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 import alambique
 from alambique.artefacts.predictions import read_scored
 from alambique.artefacts.splits import Splits, run_data
+from alambique.distributed.launch import refuse_several_processes
 from alambique.errors import AlambiqueError, ModelError, NonFiniteError, RecipeError, SweepError, WeakTeacherError
 from alambique.evaluation.intervals import Interval, interval_over
 from alambique.evaluation.task import ScoredRows, Task
@@ -56,6 +57,8 @@ def sweep(
     reporter = reporter or Reporter()
     if trials is None and candidates.has_range:
         raise RecipeError("--over has a range, which has no end of values. Say how many trials to make: --trials 20")
+
+    refuse_several_processes("alambique sweep")
 
     def check() -> None:
         reporter.say("sweep: checks data and models of all trials")

@@ -301,11 +301,14 @@ class DistillationTrainer(Trainer):
             return batches, num_items
         for batch in batches:
             _check_weights(batch.get(HARD_LABEL_WEIGHTS))
-        rows = sum(len(next(iter(batch.values()))) for batch in batches)
-        labelled = sum(int(self.task.labelled(batch["labels"]).sum()) for batch in batches if "labels" in batch)
-        counted = torch.tensor([rows, labelled])
+        counted = torch.tensor([self.counted(batch) for batch in batches]).sum(0)
         totals = self.accelerator.gather(counted.to(device).unsqueeze(0)).sum(0)
         return batches, StepCounts(totals[0], totals[1], len(batches) * self.accelerator.num_processes)
+
+    def counted(self, batch: dict[str, Any]) -> tuple[int, int]:
+        """Rows of a batch, and how many of them have a label."""
+        labelled = int(self.task.labelled(batch["labels"]).sum()) if "labels" in batch else 0
+        return len(next(iter(batch.values()))), labelled
 
     def _set_signature_columns_if_needed(self) -> None:
         # Trainer drops every column the student does not name: the soft labels and the teacher's token types with them

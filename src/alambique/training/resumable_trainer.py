@@ -78,26 +78,49 @@ class ResumableTrainer(DistillationTrainer):
 
     def restore(self, state: TrainerState) -> None:
         """Take up what Trainer's own checkpoints leave out: the loss not logged yet; where the best epoch lies now."""
+        self._draw_otherwise(state)
         if self._resumed_from is None:
             return
         facts = facts_of(self._resumed_from)
-        self._tr_loss = torch.tensor(facts["unlogged_loss"], device=self.args.device)
+        loss, parts = self._unlogged(facts)
+        self._tr_loss = torch.tensor(loss, device=self.args.device)
         self._globalstep_last_logged = self._parts_since = facts["logged_at"]
-        unlogged = facts.get("unlogged_parts", {})  # checkpoints made before lack them
-        self._parts = {name: torch.tensor(value, device=self.args.device) for name, value in unlogged.items()}
+        self._parts = {name: torch.tensor(value, device=self.args.device) for name, value in parts.items()}
         state.best_model_checkpoint = str(best_checkpoint(self._resumed_from)) if state.best_global_step else None
+
+    def _draw_otherwise(self, state: TrainerState) -> None:
+        """Draw dropout from seed, rank and step where no checkpoint of as many processes says how to go on."""
+        rank, checkpoint = self.args.process_index, self._resumed_from
+        name = f"rng_state_{rank}.pth" if self.args.world_size > 1 else "rng_state.pth"
+        if not (rank == 0 if checkpoint is None else (checkpoint / name).is_file()):
+            drawn = np.random.SeedSequence((self.args.seed, rank, state.global_step)).generate_state(1, np.uint64)
+            torch.manual_seed(int(drawn[0]))
+
+    def agreed(self, *flags: bool) -> list[bool]:
+        """Flags that are the same in all processes: this is the only one."""
+        return list(flags)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        folder = Path(cast("str", self.args.output_dir))
+        self._seal(Path(cast("str", self.args.output_dir)) / f"checkpoint-{self.state.global_step}", self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        """What Trainer's own checkpoints leave out."""
         facts: dict[str, Any] = {
             "unlogged_loss": self._tr_loss.item(),
             "logged_at": self._globalstep_last_logged,
             "order": ORDER,
         }
         facts["unlogged_parts"] = {name: value.item() for name, value in self._parts.items()}
-        commit(folder / f"checkpoint-{self.state.global_step}", facts)
-        prune(folder)
+        return facts
+
+    def _unlogged(self, facts: dict[str, Any]) -> tuple[float, dict[str, float]]:
+        """Of these facts: the loss that is not logged yet, and its parts, which checkpoints made before lack."""
+        return facts["unlogged_loss"], facts.get("unlogged_parts", {})
+
+    def _seal(self, checkpoint: Path, facts: dict[str, Any]) -> None:
+        commit(checkpoint, facts)
+        prune(checkpoint.parent)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         views = self._views if train_dataset is None else train_dataset.views
@@ -236,8 +259,8 @@ class CheckpointCallback(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Save if it is time to, or if somebody asked to stop; not at an epoch's end, which is saved when it is scored."""
         steps = state.max_steps // math.ceil(args.num_train_epochs)
-        due = self.request.made or time.monotonic() - self.saved >= self.every
-        if due and state.global_step % steps:
+        due, self.request.made = self.trainer.agreed(time.monotonic() - self.saved >= self.every, self.request.made)
+        if (due or self.request.made) and state.global_step % steps:
             control.should_save = True
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **told: Any) -> None:
@@ -249,4 +272,5 @@ class CheckpointCallback(TrainerCallback):
         """Now it may stop."""
         del args, state, control
         self.saved = time.monotonic()
+        (self.request.made,) = self.trainer.agreed(self.request.made)
         self.request.raise_if_set()
