@@ -6,8 +6,8 @@
 
 The runs are runs of `liar-small`: one with its own student of three layers, one with a student of two, one with a static
 student. By default they are made here, on some rows for one epoch, since speed does not depend on what was learnt; `--full`
-makes them as the recipes say. The file that is timed is the int8 export that passed the parity gate of its run, on LIAR's test texts, from text to
-logits.
+makes them as the recipes say. The file that is timed is the int8 export that passed the parity gate of its run, on LIAR's
+test texts, from text to logits.
 
 1. Throughput at batch 32: the student in int8 and fp32 ONNX and in PyTorch (padded to 128 tokens, as in the usual script,
    and to the longest text of the batch), and the teacher in PyTorch padded to the longest; all in turn, medians.
