@@ -37,7 +37,7 @@ def saved(tokenizer, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "config", [{}, {"whole": True}, {"head_size": 5}, {"ngrams": 3}, {"ngrams": 2, "head_size": 4}]
+    "config", [{}, {"whole": True}, {"head_size": 5}, {"n_grams": 3}, {"n_grams": 2, "head_size": 4}]
 )
 def test_logits_are_those_of_pytorch(saved, config):
     folder = saved(**config)

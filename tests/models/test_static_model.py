@@ -58,10 +58,10 @@ def test_buckets_of_runs():
 def test_runs_count_and_begin_at_zero():
     plain = model_of()
     fresh = StaticForSequenceClassification(
-        StaticConfig(vocab_size=6, hidden_size=2, num_labels=2, ngrams=2, buckets=16)
+        StaticConfig(vocab_size=6, hidden_size=2, num_labels=2, n_grams=2, buckets=16)
     )
     assert not fresh.ngram_embeddings.weight.any()
-    model = model_of(ngrams=2, buckets=16)
+    model = model_of(n_grams=2, buckets=16)
     with torch.no_grad():
         model.embeddings.weight.copy_(plain.embeddings.weight)
         model.classifier.load_state_dict(plain.classifier.state_dict())
@@ -71,15 +71,15 @@ def test_runs_count_and_begin_at_zero():
     assert torch.allclose(model(ids).logits, plain(ids).logits + added, atol=1e-6)
 
 
-@pytest.mark.parametrize("ngrams", [1, 3])
-def test_padding_and_the_rest_of_the_batch_change_nothing(ngrams):
-    model = model_of(ngrams=ngrams, buckets=16, head_size=4)
+@pytest.mark.parametrize("n_grams", [1, 3])
+def test_padding_and_the_rest_of_the_batch_change_nothing(n_grams):
+    model = model_of(n_grams=n_grams, buckets=16, head_size=4)
     ids, mask = tensor([[1, 2, 3, 4, 5], [2, 3, 4, 0, 0]]), tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
     assert torch.allclose(model(ids, mask).logits[1], model(ids[1:, :3]).logits[0], atol=1e-6)
 
 
 def test_vectors_in_8_bits_are_off_by_half_a_step_and_stay_when_stored_again(tmp_path):
-    model = model_of(vocab_size=50, hidden_size=8, ngrams=2, buckets=16)
+    model = model_of(vocab_size=50, hidden_size=8, n_grams=2, buckets=16)
     packed = pack(model)
     steps = packed.embeddings.steps
     ids = torch.arange(50)

@@ -142,6 +142,7 @@ def test_defaults():
             "model": "distilbert/distilbert-base-uncased",
             "from_teacher": None,
             "from_scratch": None,
+            "static": None,
             "vocabulary": None,
             "epochs": 6,
             "batch_size": 32,
@@ -552,7 +553,7 @@ def test_two_forms_in_one_file_are_an_error(written):
         "  teacher: model and from_scratch are given together; give one of model, from_scratch, probabilities, zero_shot, "
         "endpoint.\n"
         "  student: model and from_teacher and from_scratch are given together; give one of model, from_teacher, "
-        "from_scratch."
+        "from_scratch, static."
     )
 
 
@@ -562,7 +563,7 @@ def test_two_forms_are_reported_beside_what_is_wrong_within_them(written):
         "Recipe my.yaml has 3 problems:\n"
         "  student.from_teacher.layers: must be a count from 1 to 200 or a list of the teacher's layer numbers, from 0.\n"
         "  student.from_scratch.heads: must divide width (5); 2 does not.\n"
-        "  student: from_teacher and from_scratch are given together; give one of model, from_teacher, from_scratch."
+        "  student: from_teacher and from_scratch are given together; give one of model, from_teacher, from_scratch, static."
     )
 
 
@@ -599,7 +600,7 @@ def test_a_key_of_the_shipped_form_keeps_the_others():
 def test_two_forms_that_are_set_are_an_error():
     assert load_message("liar", "student.model=a/b", "student.from_teacher.layers=3") == (
         "Recipe liar with --set has a problem:\n"
-        "  student: model and from_teacher are given together; give one of model, from_teacher, from_scratch."
+        "  student: model and from_teacher are given together; give one of model, from_teacher, from_scratch, static."
     )
 
 

@@ -49,8 +49,8 @@ def test_another_form_in_the_place_of_a_static_one_is_trained_as_others_are(tmp_
         ),
         ({"static": {"widht": 3}}, {}, "student.static.widht: unknown key. Did you mean student.static.width?"),
         (
-            {"static": {"ngrams": 2}, "vocabulary": "auto"}, {},
-            "student.vocabulary: cannot be cut where student.static.ngrams is above 1: runs of tokens are found by their "
+            {"static": {"n_grams": 2}, "vocabulary": "auto"}, {},
+            "student.vocabulary: cannot be cut where student.static.n_grams is above 1: runs of tokens are found by their "
             "ids.",
         ),
         (

@@ -138,7 +138,7 @@ def test_with_fewer_tokens_it_says_the_same(static, tmp_path):
 
 def test_a_named_encoder_with_runs_of_tokens_and_two_seeds(static, tmp_path):
     encoder = str(static[0] / "run" / "teacher")
-    static_section = {"width": 16, "encoder": encoder, "ngrams": 2, "buckets": 64, "head": 8, "dropout": 0.1}
+    static_section = {"width": 16, "encoder": encoder, "n_grams": 2, "buckets": 64, "head": 8, "dropout": 0.1}
     recipe = recipe_in(tmp_path, student=STATIC | {"static": static_section, "epochs": 1}, seeds=[0, 1])
     distill(recipe, tmp_path / "run")
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "student")

@@ -40,7 +40,7 @@ class StaticModel:
         # the first layer is linear in the mean, so it is applied to each vector once, here
         matrix = self.layers[0][0]
         self.table = _products(weights, "embeddings", matrix)
-        self.ngrams = _products(weights, "ngram_embeddings", matrix) if config["ngrams"] > 1 else None
+        self.n_grams = _products(weights, "ngram_embeddings", matrix) if config["n_grams"] > 1 else None
 
     def logits(self, segments: Segments, *, advance: Callable[[int], None] | None = None) -> np.ndarray:
         """Logits of each row: (rows, classes) float32.
@@ -82,10 +82,10 @@ class StaticModel:
     def _logits(self, ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Of flat token ids, cut into rows by ``starts``; no row is empty."""
         sums = np.add.reduceat(self.table[ids], starts[:-1])
-        if self.ngrams is not None:
+        if self.n_grams is not None:
             row = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-            for places, buckets in _ngrams(ids, row, self.config["ngrams"], len(self.ngrams)):
-                np.add.at(sums, row[places], self.ngrams[buckets])
+            for places, buckets in _ngrams(ids, row, self.config["n_grams"], len(self.n_grams)):
+                np.add.at(sums, row[places], self.n_grams[buckets])
         values = sums / np.diff(starts)[:, None].astype(np.float32) + self.layers[0][1]
         for matrix, bias in self.layers[1:]:
             values = np.maximum(values, 0) @ matrix + bias

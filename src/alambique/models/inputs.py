@@ -192,7 +192,7 @@ def shortest(config: "PreTrainedConfig") -> int:
     stated = config.to_dict()
     blocks, rate = stated.get("block_sizes"), stated.get("downsampling_rate")
     halved = 2 ** (len(blocks) - 1) + 1 if isinstance(blocks, list | tuple) and len(blocks) > 1 else 0
-    runs = stated.get("ngrams") if config.model_type == MODEL_TYPE else 0
+    runs = stated.get("n_grams") if config.model_type == MODEL_TYPE else 0
     return max(SHORTEST, halved, *(each for each in (rate, runs) if isinstance(each, int)))
 
 

@@ -15,7 +15,7 @@ class StaticConfig(PreTrainedConfig):
         hidden_size: W, numbers per vector.
         head_size: H, width of the head's hidden layer; 0: the head is one linear layer.
         dropout: of the mean vector, in training.
-        ngrams: the longest runs of tokens that have a vector too, by their hash; 1: none have.
+        n_grams: the longest runs of tokens that have a vector too, by their hash; 1: none have.
         buckets: vectors that these share.
         storage: ``float32``, as it is trained; ``int8``: each vector in whole numbers up to 127, with a step of its own.
 
@@ -31,7 +31,7 @@ class StaticConfig(PreTrainedConfig):
     hidden_size: int = 256
     head_size: int = 0
     dropout: float = 0.0
-    ngrams: int = 1
+    n_grams: int = 1
     buckets: int = 16384
     storage: Literal["float32", "int8"] = "float32"
     initializer_range: float = 0.02

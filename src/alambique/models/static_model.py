@@ -45,7 +45,7 @@ class StaticForSequenceClassification(PreTrainedModel):
         super().__init__(config)
         table = Int8Embedding if config.storage == "int8" else nn.Embedding
         self.embeddings: nn.Embedding | Int8Embedding = table(config.vocab_size, config.hidden_size)
-        self.ngram_embeddings = table(config.buckets, config.hidden_size) if config.ngrams > 1 else None
+        self.ngram_embeddings = table(config.buckets, config.hidden_size) if config.n_grams > 1 else None
         self.dropout = nn.Dropout(config.dropout)
         self.dense = nn.Linear(config.hidden_size, config.head_size) if config.head_size else None
         self.classifier = nn.Linear(config.head_size or config.hidden_size, int(config.num_labels or 0))
@@ -63,7 +63,7 @@ class StaticForSequenceClassification(PreTrainedModel):
         real = mask.to(self.classifier.weight.dtype)
         total = (self.embeddings(input_ids) * real.unsqueeze(-1)).sum(1)
         if self.ngram_embeddings is not None:
-            for length in range(2, self.config.ngrams + 1):
+            for length in range(2, self.config.n_grams + 1):
                 buckets, whole = ngram_buckets(input_ids, real, length, self.config.buckets)
                 total = total + (self.ngram_embeddings(buckets) * whole.unsqueeze(-1)).sum(1)
         pooled = self.dropout(total / real.sum(1, keepdim=True).clamp(min=1.0))

@@ -81,7 +81,7 @@ class StaticStudent(StudentForm):
         model = StaticForSequenceClassification(
             StaticConfig(
                 vocab_size=size, hidden_size=section.width if vectors is None else vectors.values.shape[1],
-                head_size=section.head, dropout=section.dropout, ngrams=section.ngrams, buckets=section.buckets,
+                head_size=section.head, dropout=section.dropout, n_grams=section.n_grams, buckets=section.buckets,
                 pad_token_id=tokenizer.pad_token_id, **label_config(context.label_names),
             )
         )  # fmt: skip

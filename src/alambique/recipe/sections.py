@@ -330,9 +330,9 @@ class Student(Training):
     @classmethod
     def _without_runs(cls, value: int | str | None, info: ValidationInfo) -> int | str | None:
         static = info.data.get(STATIC)
-        if value is not None and isinstance(static, Static) and static.ngrams > 1:
+        if value is not None and isinstance(static, Static) and static.n_grams > 1:
             raise ValueError(
-                "cannot be cut where student.static.ngrams is above 1: runs of tokens are found by their ids"
+                "cannot be cut where student.static.n_grams is above 1: runs of tokens are found by their ids"
             )
         return value
 

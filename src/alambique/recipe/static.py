@@ -26,7 +26,7 @@ class Static(Section):
     """Width of a hidden layer between mean and logits; 0: none."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout of the mean, in training."""
-    ngrams: Annotated[int, Field(ge=1, le=3)] = 1
+    n_grams: Annotated[int, Field(ge=1, le=3)] = 1
     """Runs of tokens up to this length have vectors too, which begin at 0 and are found by a hash."""
     buckets: Annotated[int, Field(ge=16, le=2**22)] = 16384
     """Vectors that all runs of tokens share."""

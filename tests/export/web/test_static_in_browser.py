@@ -34,7 +34,7 @@ def page(tiny_recipe, tmp_path):
             fetch(package)
     except NpmError as error:
         pytest.skip(f"the packages cannot be had: {error}")
-    static = {"width": 8, "ngrams": 2, "buckets": 32, "head": 4}
+    static = {"width": 8, "n_grams": 2, "buckets": 32, "head": 4}
     section = {"from_scratch": None, "static": static, "epochs": 3, "learning_rate": 2e-2}
     distill(Recipe.from_dict(tiny_recipe(student=section)), tmp_path / "run")
     export(tmp_path / "run", ["web"])
