@@ -29,7 +29,11 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # why a module has no test file of its name; each names the tests that cover it
 REASONS = {
     "__main__": "two lines, which tests/test_cli.py runs in a process of its own",
+    "batch_prediction/decisions": "columns as files have them: tests/batch_prediction/test_worker.py, tests/test_multi_label.py",
     "batch_prediction/layout": "names alone; exact file sets: tests/batch_prediction/test_predict_files.py",
+    "evaluation/label_baselines": "asked for by the task: tests/evaluation/test_multi_label.py",
+    "evaluation/label_f1": "figures beside each other: tests/evaluation/test_label_metrics.py",
+    "evaluation/label_rankings": "figures beside each other: tests/evaluation/test_label_metrics.py",
     "evaluation/task": "the base of tasks, all of which are held to it: tests/evaluation/test_tasks.py",
     "export/quantization/graph": "a step of quantize: tests/export/quantization/test_quantize.py",
     "export/quantization/search": "finds a scheme that passes the parity gate of a stage: tests/stages/test_export.py",
@@ -48,6 +52,7 @@ REASONS = {
     "recipe/section": "the base of sections, which whole recipes are made of: tests/recipe/test_recipe.py",
     "recipe/sections": "declarations; what they accept and refuse is that of whole recipes: tests/recipe/test_recipe.py",
     "training/rows": "rows that a training is given: tests/training/test_fit.py, tests/stages/test_unlabelled.py",
+    "report/label_plots": "pictures as they stand on the page: tests/report/test_label_sets.py",
     "report/collect": "the report of a run, figure by figure: tests/test_pipeline.py",
     "report/plots": "pictures as they stand on the page: tests/report/test_html.py, tests/report/test_html_in_browser.py",
     "report/export_report": "a part of the schema: tests/report/test_schema.py",

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from alambique.artefacts.answers import read_answers
-from alambique.artefacts.predictions import main_models
-from alambique.artefacts.splits import run_data
+from alambique.artefacts.predictions import main_models, read_scored
+from alambique.artefacts.splits import Splits, run_data
 from alambique.evaluation.tasks import TASKS
 from alambique.export.upload import HUB, HUB_FILES, check_repository, push
 from alambique.export.web.bundle import drop_stale_web, export_web
@@ -109,10 +111,17 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
     scores = {}
     if TEACHER not in models:  # its answers are all there is to score
         run.require(TEACHER)
-        scores[TEACHER] = task.epoch_metrics(read_answers(run.path / TEACHER, split), split.labels)
+        scores[TEACHER] = task.epoch_metrics(
+            read_answers(run.path / TEACHER, split), split.labels, _thresholds(run, TEACHER, splits)
+        )
     for name in models:
         with reporter.stage(f"scoring {name}") as step:
             step.start(len(split))
             scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)
-            scores[name] = task.epoch_metrics(scorer(split), split.labels)
+            scores[name] = task.epoch_metrics(scorer(split), split.labels, _thresholds(run, name, splits))
     return scores
+
+
+def _thresholds(run: RunFolder, name: str, splits: Splits) -> np.ndarray | None:
+    """Those of a model, chosen on its logits on valid as the run holds them."""
+    return TASKS[splits.task].fit_thresholds(read_scored(run, name, splits).logits["valid"], splits.valid.labels)

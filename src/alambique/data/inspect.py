@@ -15,6 +15,7 @@ from alambique.data.files import Table, kind_of
 from alambique.data.formats.arrow import is_arrow, is_parquet
 from alambique.data.formats.content import decode, read_content
 from alambique.data.formats.dialect import Chooser
+from alambique.data.labels import label_column
 from alambique.data.liar import HUB_NAMES, is_liar
 from alambique.data.lint import look_alike_labels
 from alambique.data.load import find_source, load_splits, locate
@@ -189,7 +190,7 @@ def _loaded(data: Data, tables: dict[str, Table]) -> tuple[Data, Splits | None, 
         return data, load_splits(data, lambda: dict(tables)), None
     except DataError as error:
         fault = str(error)
-    counts = _label_counts(None, tables, data.label)
+    counts = _label_counts(None, tables, label_column(data))
     groups = {name: name for name in counts}
     for alike in look_alikes(tuple(counts)):
         groups |= dict.fromkeys(alike.names, max(alike.names, key=counts.__getitem__))

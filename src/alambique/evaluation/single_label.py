@@ -5,11 +5,12 @@ Importing this module imports numpy alone: ``predict`` with an ONNX file needs :
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from alambique.evaluation.task import Metric, ScoredRows, Task
+from alambique.artefacts.soft_labels import log_probabilities
+from alambique.evaluation.task import NO_THRESHOLDS, Baseline, Metric, ProblemType, ScoredRows, Task, Thresholds
 from alambique.losses.contract import NO_LABEL
 from alambique.recipe import verdict as sections
 from alambique.recipe.verdict import Verdict
@@ -17,15 +18,17 @@ from alambique.recipe.verdict import Verdict
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from alambique.artefacts.splits import Split
     from alambique.evaluation.contributions import Contributions
     from alambique.evaluation.verdict_metrics import VerdictMetric
+    from alambique.losses.contract import PredictionLoss
 
 
 class SingleLabel(Task):
     """Softmax over classes, the largest logit decides, cross-entropy with the label."""
 
     name = "single_label"
-    problem_type = "single_label_classification"
+    problem_type: ClassVar[ProblemType] = "single_label_classification"
     soft_loss = "kl"
     verdict_metric = epoch_metric = epoch_title = "macro_f1"
     columns: tuple[str, ...] = (
@@ -74,9 +77,18 @@ class SingleLabel(Task):
         powers = np.exp(scaled - scaled.max(-1, keepdims=True))
         return np.asarray(powers / powers.sum(-1, keepdims=True))
 
-    def decide(self, logits: np.ndarray) -> np.ndarray:
-        """(N,) the class of each row's largest logit or probability."""
+    def logits_of(self, probabilities: np.ndarray) -> np.ndarray:
+        """Logarithms."""
+        return log_probabilities(probabilities)
+
+    def decide(self, logits: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """(N,) the class of each row's largest logit or probability; there are no thresholds."""
+        del thresholds
         return np.asarray(logits.argmax(-1))
+
+    def right(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """(N,) whether the decision is the label."""
+        return np.asarray(self.decide(logits, thresholds) == labels)
 
     def confidence(self, probabilities: np.ndarray) -> np.ndarray:
         """(N,) each row's largest probability."""
@@ -87,6 +99,10 @@ class SingleLabel(Task):
         from alambique.losses.mixture import cross_entropy  # noqa: PLC0415 - torch
 
         return cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+    def soft_loss_of(self, loss: "PredictionLoss") -> "PredictionLoss":
+        """The loss itself: all are defined for the classes of a softmax."""
+        return loss
 
     def labelled(self, labels: "Tensor") -> "Tensor":
         """(B,) false where the label is −100."""
@@ -105,8 +121,11 @@ class SingleLabel(Task):
         best = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
         return float(np.exp(best.x))
 
-    def epoch_metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def epoch_metrics(
+        self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None
+    ) -> dict[str, float]:
         """Accuracy, macro-F1, and the figure that epochs are chosen by."""
+        del thresholds
         figures = {name: self.score(name, logits, labels) for name in ("accuracy", "macro_f1")}
         return figures if self.epoch_metric in figures else figures | {
             self.epoch_metric: self._of_epoch.value(logits, labels)
@@ -184,19 +203,69 @@ class SingleLabel(Task):
     def _calibration(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.confidence(probabilities), (self.decide(probabilities) == labels).astype(np.float64)
 
-    def gain(self, student: np.ndarray, other: np.ndarray, labels: np.ndarray) -> "Contributions":
+    def calibration_error(
+        self, logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
+    ) -> tuple[float, float]:
+        """Of each row's largest probability."""
+        from alambique.evaluation import metrics  # noqa: PLC0415 - scikit-learn takes a second
+
+        confidence, correct = self.calibration(logits, labels, temperature)
+        return (
+            metrics.expected_calibration_error(confidence, correct),
+            metrics.calibration_error_by_chance(confidence),
+        )
+
+    def any_labels(self, rows: int, classes: int) -> np.ndarray:
+        """(N,) the first class."""
+        del classes
+        return np.zeros(rows, dtype=np.int64)
+
+    def most_frequent(self, labels: np.ndarray) -> int:
+        """The most frequent class."""
+        return int(np.bincount(labels).argmax())
+
+    def constant(self, decision: int, classes: int) -> np.ndarray:
+        """(C,) 1 for the class, 0 for others."""
+        return np.asarray(np.eye(classes)[decision])
+
+    def words(self, decision: int, names: tuple[str, ...]) -> str:
+        """The name of the class."""
+        return names[decision]
+
+    def answer(
+        self, probabilities: np.ndarray, names: tuple[str, ...], thresholds: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """``label``, its ``probability``, and ``scores``."""
+        best = int(self.decide(probabilities, thresholds))
+        scores = dict(zip(names, probabilities.tolist(), strict=True))
+        return {"label": names[best], "probability": scores[names[best]], "scores": scores}
+
+    def majority(self, train: "Split", classes: int) -> Baseline:
+        """The log frequency of each class."""
+        from alambique.evaluation.baselines import majority_logits  # noqa: PLC0415 - scikit-learn takes a second
+
+        return Baseline(lambda split: majority_logits(train, len(split), classes), 0)
+
+    def tfidf(self, train: "Split", classes: int) -> Baseline:
+        """One regression over all classes."""
+        from alambique.evaluation.baselines import Tfidf  # noqa: PLC0415
+
+        model = Tfidf(train)
+        return Baseline(lambda split: model.logits(split, classes), model.parameters)
+
+    def gain(
+        self, student: np.ndarray, other: np.ndarray, labels: np.ndarray, thresholds: Thresholds = NO_THRESHOLDS
+    ) -> "Contributions":
         """Difference in the verdict's metric."""
+        del thresholds
         return self._of_verdict.gain(student, other, labels)
 
-    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> "Contributions | None":
+    def retention(
+        self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray, thresholds: Thresholds = NO_THRESHOLDS
+    ) -> "Contributions | None":
         """The verdict's metric as a fraction of the teacher's; None where the teacher's is 0, or less of it is better."""
+        del thresholds
         return self._of_verdict.ratio(student, teacher, labels)
-
-    def paired_test(self, student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-        """McNemar's exact test."""
-        from alambique.evaluation.intervals import mcnemar  # noqa: PLC0415
-
-        return mcnemar(self.decide(student), self.decide(undistilled), labels)
 
 
 def _divergences(scored: ScoredRows) -> np.ndarray:

@@ -1,11 +1,13 @@
 """The tasks there are, by the name that is stored with data and exported models."""
 
 from alambique.artefacts.splits import Splits
+from alambique.evaluation.multi_label import MULTI_LABEL, MultiLabel
 from alambique.evaluation.single_label import SINGLE_LABEL, SingleLabel
 from alambique.evaluation.task import Task
 from alambique.recipe.verdict import Verdict
 
-TASKS: dict[str, Task] = {task.name: task for task in (SINGLE_LABEL,)}
+KINDS: dict[str, type[SingleLabel | MultiLabel]] = {kind.name: kind for kind in (SingleLabel, MultiLabel)}
+TASKS: dict[str, Task] = {task.name: task for task in (SINGLE_LABEL, MULTI_LABEL)}
 
 
 def task_of(splits: Splits, verdict: Verdict) -> Task:
@@ -15,4 +17,4 @@ def task_of(splits: Splits, verdict: Verdict) -> Task:
         splits: the rows.
         verdict: section of the recipe; a class that it names is a label of the data.
     """
-    return TASKS[splits.task] if verdict == Verdict() else SingleLabel(verdict, splits.label_names)
+    return TASKS[splits.task] if verdict == Verdict() else KINDS[splits.task](verdict, splits.label_names)

@@ -37,7 +37,19 @@ export async function openStudent() {
     const inputs = Object.fromEntries(Object.entries(encode(first, second)).map(([name, values]) =>
       [name, new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length])]));
     const { logits } = await model(inputs);
-    const values = Array.from(logits.data), most = Math.max(...values);
+    const values = Array.from(logits.data);
+    return facts.thresholds ? labelsOf(values) : labelOf(values);
+  }
+
+  // a sigmoid for each label, and those that reach their thresholds, the most probable first
+  function labelsOf(values) {
+    const scores = Object.fromEntries(facts.label_names.map((label, place) => [label, 1 / (1 + Math.exp(-values[place]))]));
+    const labels = facts.label_names.filter((label) => scores[label] >= facts.thresholds[label]);
+    return { labels: labels.sort((one, other) => scores[other] - scores[one]), scores };
+  }
+
+  function labelOf(values) {
+    const most = Math.max(...values);
     const powers = values.map((value) => Math.exp(value - most)), sum = powers.reduce((a, b) => a + b);
     const scores = Object.fromEntries(facts.label_names.map((label, place) => [label, powers[place] / sum]));
     const label = facts.label_names[values.indexOf(most)];

@@ -39,6 +39,7 @@ class Classifier:
         fit_temperature: function that returns the temperature; :attr:`temperature` calls it once.
         task: how logits become probabilities and decisions.
         digest: SHA-256 of all files and settings that the logits follow from; empty where nobody needs it.
+        fit_thresholds: function that returns the thresholds of labels; :attr:`thresholds` calls it once.
 
     Example:
         >>> import numpy as np
@@ -61,6 +62,7 @@ class Classifier:
     fit_temperature: Callable[[], float]
     task: Task = SINGLE_LABEL
     digest: str = ""
+    fit_thresholds: Callable[[], np.ndarray | None] = lambda: None
 
     @cached_property
     def temperature(self) -> float:
@@ -82,15 +84,27 @@ class Classifier:
         """Convert (texts, classes) logits of this model to probabilities of the same shape, float32."""
         return self.task.probabilities(logits, self.temperature if calibrated else 1.0).astype(np.float32)
 
-    def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
+    @cached_property
+    def thresholds(self) -> np.ndarray | None:
+        """(classes,) probabilities from which labels are given, where rows have any number of them; chosen on valid."""
+        return self.fit_thresholds()
+
+    def thresholds_of(self, *, calibrated: bool) -> np.ndarray | None:
+        """The same; ``calibrated``: as thresholds of calibrated probabilities, which make the same decisions."""
+        if self.thresholds is None or not calibrated:
+            return self.thresholds
+        return self.task.probabilities(self.task.logits_of(self.thresholds), self.temperature)
+
+    def answer(self, probabilities: np.ndarray, *, calibrated: bool = False) -> dict[str, Any]:
         """Answer for one text as JSON values: ``label``, its ``probability``, and ``scores``, the probability of each label.
+
+        Where rows have any number of labels, ``labels`` and ``scores``.
 
         Args:
             probabilities: (classes,) probabilities of the text.
+            calibrated: whether they are calibrated.
         """
-        best = int(self.task.decide(probabilities))
-        scores = dict(zip(self.label_names, probabilities.tolist(), strict=True))
-        return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
+        return self.task.answer(probabilities, self.label_names, self.thresholds_of(calibrated=calibrated))
 
 
 def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None, spin: int = 0) -> Classifier:
@@ -185,6 +199,7 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any)
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
         lambda: float(facts["temperature"]), TASKS[facts.get("task", SINGLE_LABEL.name)], digest,
+        lambda: _recorded_thresholds(facts),
     )  # fmt: skip
 
 
@@ -209,11 +224,20 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
     pairs = len(data.text) > 1 or bool(data.metadata)
     names = tuple(label_names_of(network))
     digest = digest_of([TORCH, recorded_digest(folder), data.max_length, pairs])
-    return Classifier(TORCH, names, pairs, data.max_length, logits, lambda: _temperature(run, role, task), task, digest)
+    return Classifier(
+        TORCH, names, pairs, data.max_length, logits, lambda: task.fit_temperature(*_on_valid(run, role)), task, digest,
+        lambda: task.fit_thresholds(*_on_valid(run, role)) if task.has_thresholds else None,
+    )  # fmt: skip
 
 
-def _temperature(run: RunFolder, role: str, task: Task) -> float:
-    """From the logits on valid that the run holds."""
+def _recorded_thresholds(facts: dict[str, Any]) -> np.ndarray | None:
+    """Those in ``export.json``, in the order of its labels."""
+    thresholds = facts.get("thresholds")
+    return None if thresholds is None else np.array([thresholds[name] for name in facts["label_names"]])
+
+
+def _on_valid(run: RunFolder, role: str) -> tuple[np.ndarray, np.ndarray]:
+    """A model's logits on valid, as the run holds them, and the labels."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     path = run.require(f"{PREDICTIONS}/{role}") / "valid.parquet"
@@ -222,4 +246,4 @@ def _temperature(run: RunFolder, role: str, task: Task) -> float:
     except (OSError, ValueError) as error:
         raise CorruptArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
     logits = np.asarray(table["logits"].to_pylist(), dtype=np.float32)
-    return task.fit_temperature(logits, np.asarray(table["label"].to_pylist()))
+    return logits, np.asarray(table["label"].to_pylist())

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from alambique.recipe.answering import ANSWERING, Endpoint, ZeroShot
 from alambique.recipe.class_weights import ClassWeights
-from alambique.recipe.data_values import label_groups_value, names_value, source_value
+from alambique.recipe.data_values import check_several, label_groups_value, label_value, names_value, source_value
 from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
@@ -65,9 +65,15 @@ class Data(Section):
     claims)."""
     text: Annotated[Texts, Field(min_length=1, max_length=2)]
     """The column of text, or a list of one or two columns (two: a sentence pair)."""
-    label: Annotated[str, Field(min_length=1)]
-    """The column of labels: names or integers. Train may lack it, or have empty cells alone, with a teacher that answers
-    ([teachers.md](teachers.md))."""
+    label: Annotated[str | tuple[str, ...], BeforeValidator(label_value)]
+    """The column of labels: names or integers, or lists of them where a row has several; or a list of columns that hold 0
+    or 1, one for each label ([multi_label.md](multi_label.md)). Train may lack it, or have empty cells alone, with a teacher
+    that answers ([teachers.md](teachers.md))."""
+    label_separator: Annotated[str, Field(min_length=1)] | None = None
+    """What stands between the labels of a cell that has several, as in `"|"`; null: a cell is one label, or a list."""
+    task: Literal["auto", "single_label", "multi_label"] = "auto"
+    """Whether a row has one label, or any number of them from none. `auto`: any number where `data.label` is a list or its
+    column holds lists, or `data.label_separator` is given; else one."""
     label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(label_groups_value)] = None
     """Merges labels. LIAR: `six`, `three` or `two`; other data: a mapping `{old name: new name}`; null: labels stay
     as they are."""
@@ -109,12 +115,24 @@ class Data(Section):
     def _apart_from_text(cls, value: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
         taken = {"data.text": info.data.get("text", ())}
         if info.field_name == "metadata":
-            taken["data.label"] = (info.data.get("label"),)
+            taken["data.label"] = as_tuple(info.data.get("label") or ())
         for key, columns in taken.items():
             for column in (value,) if isinstance(value, str) else value:
                 if column in columns:
                     raise ValueError(f"names column {column!r}, which is also {key}")
         return value
+
+    @field_validator("label_separator", "task")
+    @classmethod
+    def _of_its_labels(cls, value: str | None, info: ValidationInfo) -> str | None:
+        several, parted = isinstance(info.data.get("label"), tuple), info.data.get("label_separator") is not None
+        check_several(str(info.field_name), value, columns=several, separated=parted)
+        return value
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The column of labels, or the columns of 0 and 1."""
+        return (self.label,) if isinstance(self.label, str) else self.label
 
     @field_validator("encoding")
     @classmethod

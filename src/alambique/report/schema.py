@@ -30,12 +30,19 @@ class DataReport(Part):
     """Name of each class, by index."""
     ordinal: bool = False
     """Whether the order of the names means something."""
+    task: str = "single_label"
+    """`single_label`: a row has one label; `multi_label`: a row has any number of labels, from none."""
     label_counts: Mapping[str, Mapping[str, int]]
     """Number of rows by split, then by label; empty for a train without labels."""
     notes: tuple[str, ...]
     """What was done to the data, such as a split-off test set."""
     findings: tuple[DataFinding, ...]
     """What was noticed, such as duplicates or rows shared with train."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a row has any number of labels."""
+        return self.task == "multi_label"
 
     @property
     def labelled_train(self) -> bool:

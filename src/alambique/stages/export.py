@@ -12,9 +12,10 @@ import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.predictions import read_scored
-from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.splits import MULTI_LABEL, Split, Splits
 from alambique.errors import AlambiqueError, ExportError, ParityError
 from alambique.evaluation.tasks import TASKS
+from alambique.export.label_parity import compare_label_sets
 from alambique.export.onnx import INPUTS, OPSET, export_graph
 from alambique.export.parity import Parity, compare, int8_problems, onnx_problems, probe_problems
 from alambique.export.probes import Probes
@@ -145,6 +146,9 @@ def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
         "temperature": task.fit_temperature(inputs.reference, inputs.valid.labels),
         "student": inputs.student.digest, "models": models, **task.key(),
     }  # fmt: skip
+    thresholds = task.fit_thresholds(inputs.reference, inputs.valid.labels)
+    if thresholds is not None:
+        facts["thresholds"] = dict(zip(inputs.label_names, thresholds.tolist(), strict=True))
     if exact.problems or "onnx" not in inputs.formats:
         graph.unlink(missing_ok=True)
     write_text(work / EXPORT_FACTS, json.dumps(facts, indent=2, ensure_ascii=False))
@@ -170,7 +174,8 @@ class _Gate:
 
     def __init__(self, inputs: ExportInputs, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.limits, self.valid, self.reference = inputs.limits, inputs.valid, inputs.reference
-        self.train, self.task = inputs.train, TASKS[inputs.task]
+        self.train, self.task, self.names = inputs.train, TASKS[inputs.task], inputs.label_names
+        self.several = inputs.task == MULTI_LABEL
         self.probes = Probes(model, tokenizer, self.valid.segments(), self.task, max_length=inputs.max_length)
 
     def exact(self, graph: Path, model: OnnxModel) -> Candidate:
@@ -181,6 +186,9 @@ class _Gate:
 
     def parity(self, model: OnnxModel) -> Parity:
         logits = model.logits(self.valid.segments())
+        if self.several:
+            margin = self.limits.confident_margin
+            return compare_label_sets(logits, self.reference, self.valid.labels, self.names, margin=margin)
         return compare(logits, self.reference, self.valid.labels, margin=self.limits.confident_margin, task=self.task)
 
     def judge(self, model: OnnxModel) -> tuple[Parity, list[str]]:

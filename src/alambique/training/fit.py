@@ -91,6 +91,7 @@ def fit(
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
+    model.config.problem_type = rows.task.problem_type
     padding = model.config.to_dict().get("pad_token_id")
     checkpoints = work / SCRATCH / _CHECKPOINTS
     with defer_signals(NOTICE) as request, tracked(compute.report_to, work, seed=seed) as name:
