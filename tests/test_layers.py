@@ -29,7 +29,7 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # why a module has no test file of its name; each names the tests that cover it
 REASONS = {
     "__main__": "two lines, which tests/test_cli.py runs in a process of its own",
-    "batch_prediction/decisions": "columns as files have them: tests/batch_prediction/test_worker.py, tests/test_multi_label.py",
+    "batch_prediction/decisions": "columns of files: tests/batch_prediction/test_worker.py, tests/test_multi_label.py",
     "batch_prediction/layout": "names alone; exact file sets: tests/batch_prediction/test_predict_files.py",
     "evaluation/label_baselines": "asked for by the task: tests/evaluation/test_multi_label.py",
     "evaluation/label_f1": "figures beside each other: tests/evaluation/test_label_metrics.py",
@@ -46,6 +46,7 @@ REASONS = {
     "options": "what commands accept and refuse: tests/test_cli.py",
     "predict_command": "what the command prints: tests/batch_prediction/test_predict_files.py, tests/test_cli.py",
     "preparation": "what comes before the first stage of a run: tests/test_pipeline.py",
+    "recipe/decide": "what it accepts and refuses in whole recipes: tests/test_decide.py",
     "recipe/distillation": "declarations; accepted and refused in whole recipes: tests/recipe/test_recipe.py",
     "recipe/soft_labels": "declarations; what the keys do is tested in tests/test_folds.py",
     "recipe/reference": "its page is compared with the committed one: tests/test_docs.py",
@@ -55,6 +56,8 @@ REASONS = {
     "report/label_plots": "pictures as they stand on the page: tests/report/test_label_sets.py",
     "report/collect": "the report of a run, figure by figure: tests/test_pipeline.py",
     "report/plots": "pictures as they stand on the page: tests/report/test_html.py, tests/report/test_html_in_browser.py",
+    "report/decision_parts": "a part of the schema: tests/test_decide.py",
+    "report/decision_report": "figures in the report of a run: tests/test_decide.py",
     "report/export_report": "a part of the schema: tests/report/test_schema.py",
     "report/model_report": "a part of the schema: tests/report/test_schema.py",
     "report/parts": "a part of the schema: tests/report/test_schema.py",

@@ -10,7 +10,7 @@ from loading import write_csv
 from sklearn.metrics import f1_score
 from transformers import AutoTokenizer, pipeline
 
-from alambique import Recipe, cli, distill
+from alambique import Recipe, distill
 from alambique.artefacts.splits import read_splits
 from alambique.commands import rescore
 from alambique.doctor.diagnose import diagnose
@@ -54,14 +54,14 @@ def lists(folder):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def several(tmp_path_factory):
     folder = tmp_path_factory.mktemp("several")
     report = distill(recipe(lists(folder)), folder / "run")
     return folder / "run", report
 
 
-def test_the_report_has_the_figures_of_label_sets_at_thresholds_of_valid(run):
-    folder, report = run
+def test_the_report_has_the_figures_of_label_sets_at_thresholds_of_valid(several):
+    folder, report = several
     student = report["models"]["student"]["test"]
     assert {"macro_f1", "micro_f1", "samples_f1", "accuracy", "mean_average_precision"} <= set(student)
     splits = read_splits(folder / "data")
@@ -83,8 +83,8 @@ def test_the_report_has_the_figures_of_label_sets_at_thresholds_of_valid(run):
     assert report["data"]["label_counts"]["train"]["joy"] == sum("joy" in names for _, names in ROWS["train"])
 
 
-def test_the_saved_config_makes_a_pipeline_of_transformers_right(run):
-    folder, _ = run
+def test_the_saved_config_makes_a_pipeline_of_transformers_right(several):
+    folder, _ = several
     for name in ("teacher", "student", "undistilled"):
         assert json.loads((folder / name / "config.json").read_text())["problem_type"] == "multi_label_classification"
     classify = pipeline("text-classification", str(folder / "student"), top_k=None)
@@ -95,8 +95,8 @@ def test_the_saved_config_makes_a_pipeline_of_transformers_right(run):
     assert scores == pytest.approx(answer["scores"], abs=1e-5)
 
 
-def test_export_ships_the_thresholds_and_keeps_its_gate(run):
-    folder, report = run
+def test_export_ships_the_thresholds_and_keeps_its_gate(several):
+    folder, report = several
     facts = json.loads((folder / "onnx/export.json").read_text())
     classifier = open_classifier(folder, "torch")
     assert facts["task"] == "multi_label"
@@ -110,11 +110,10 @@ def test_export_ships_the_thresholds_and_keeps_its_gate(run):
     np.testing.assert_allclose(exact.probabilities(texts), classifier.probabilities(texts), atol=1e-4)
 
 
-def test_predict_gives_the_labels_above_their_thresholds_and_all_scores(run, capsys):
-    folder, _ = run
+def test_predict_gives_the_labels_above_their_thresholds_and_all_scores(several, run):
+    folder, _ = several
     texts = [text for text, _ in ROWS["test"][:20]]
-    cli.main(["predict", str(folder), *texts, "--json"])
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answers = [json.loads(line) for line in run("predict", folder, *texts, "--json")[1].splitlines()]
     thresholds = json.loads((folder / "onnx/export.json").read_text())["thresholds"]
     for answer in answers:
         assert set(answer) == {"labels", "scores"}
@@ -122,20 +121,18 @@ def test_predict_gives_the_labels_above_their_thresholds_and_all_scores(run, cap
         assert set(answer["labels"]) == {n for n, score in answer["scores"].items() if score >= thresholds[n]}
         assert answer["labels"] == sorted(answer["labels"], key=lambda name: -answer["scores"][name])
     assert len({tuple(answer["labels"]) for answer in answers}) > 2
-    cli.main(["predict", str(folder), *texts, "--json", "--calibrated"])
-    calibrated = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    calibrated = [json.loads(line) for line in run("predict", folder, *texts, "--json", "--calibrated")[1].splitlines()]
     assert [answer["labels"] for answer in calibrated] == [answer["labels"] for answer in answers]
-    cli.main(["predict", str(folder), texts[0]])
     first = answers[0]
     shown = ", ".join(f"{first['scores'][name]:.4f}" for name in first["labels"])
-    assert capsys.readouterr().out == f"{', '.join(first['labels'])}\t{shown}\n"
+    assert run("predict", folder, texts[0])[:2] == (0, f"{', '.join(first['labels'])}\t{shown}\n")
 
 
-def test_files_get_a_list_of_labels(run, tmp_path):
-    folder, _ = run
+def test_files_get_a_list_of_labels(several, run, tmp_path):
+    folder, _ = several
     write_csv(tmp_path / "in.csv", [(text, "x") for text, _ in ROWS["test"]], ("text", "more"))
-    options = ["--input", str(tmp_path / "in.csv"), "--output", str(tmp_path / "out"), "--scores", "--model", "onnx"]
-    cli.main(["predict", str(folder), *options, "--quiet"])
+    options = ("--input", tmp_path / "in.csv", "--output", tmp_path / "out", "--scores", "--model", "onnx", "--quiet")
+    assert run("predict", folder, *options)[0] == 0
     table = pq.read_table(next((tmp_path / "out").glob("*.parquet")))
     assert table.column_names == ["text", "more", "labels", "scores", "not_classified"]
     classifier = open_classifier(folder, "onnx")
@@ -145,15 +142,15 @@ def test_files_get_a_list_of_labels(run, tmp_path):
     assert key["thresholds"] == pytest.approx(classifier.thresholds.tolist())
 
 
-def test_scored_again_from_the_saved_models(run):
-    folder, report = run
+def test_scored_again_from_the_saved_models(several):
+    folder, report = several
     scores = rescore(folder, "test", reporter=Reporter())
     for name in ("teacher", "student", "undistilled"):
         assert scores[name]["macro_f1"] == pytest.approx(report["models"][name]["test"]["macro_f1"]["mean"], abs=1e-6)
 
 
-def test_a_second_run_does_nothing(run, tmp_path):
-    folder, _ = run
+def test_a_second_run_does_nothing(several, tmp_path):
+    folder, _ = several
     stages = Stages()
     again = Recipe.load(folder / "recipe.yaml")
     distill(again, folder, reporter=stages)
@@ -181,8 +178,8 @@ def test_lists_text_and_columns_make_the_same_rows_and_soft_labels(tmp_path):
     assert worths[0] == worths[1] == worths[2]
 
 
-def test_a_finished_teacher_is_known_by_its_problem_type(run, tmp_path):
-    folder, _ = run
+def test_a_finished_teacher_is_known_by_its_problem_type(several, tmp_path):
+    folder, _ = several
     given = lists(tmp_path)
     finished = {"model": str(folder / "teacher"), "fine_tune": False}
     (worth,) = label(recipe(given, teacher=finished, soft_labels={"average": "probabilities"}), tmp_path / "run")
@@ -201,7 +198,8 @@ def test_a_finished_teacher_is_known_by_its_problem_type(run, tmp_path):
         label(recipe(given, teacher=finished | {"model": str(changed)}), tmp_path / "other")
     assert str(refused.value) == (
         f"teacher.model: {changed} has problem_type single_label_classification in its config.json, and rows have any "
-        "number of labels, so its numbers may not be those of a sigmoid for each. Set teacher.fine_tune to true; or, if it was "
+        "number of labels, so its numbers may not be those of a sigmoid for each. Set teacher.fine_tune to true; or, if it "
+        "was "
         'trained for several labels per text, write "problem_type": "multi_label_classification" into its config.json.'
     )
 
@@ -221,8 +219,8 @@ def test_folds_members_views_and_unlabelled_text(tmp_path):
     assert report["soft_labels"]["views"] == 2
 
 
-def test_the_doctor_says_nothing_of_a_healthy_recipe_and_names_a_useless_teacher(run, tmp_path):
-    folder, _ = run
+def test_the_doctor_says_nothing_of_a_healthy_recipe_and_names_a_useless_teacher(several, tmp_path):
+    folder, _ = several
     given = lists(tmp_path)
     finished = recipe(given, teacher={"model": str(folder / "teacher"), "fine_tune": False})
     assert {finding.code for finding in diagnose(finished).findings} <= {"machine-busy"}

@@ -97,3 +97,13 @@ def test_losses_that_compare_the_classes_of_a_row(loss):
     for other in ("kl", "mse"):
         made = recipe(distillation={"loss": other})
         check_loss(made.distillation, made.student, splits())
+
+
+def test_a_class_that_is_decided_for_and_thresholds_of_labels_that_are_not_there():
+    assert refusal(decide={"class": "joy", "at_precision": 0.9}) == (
+        f"decide.class decides between labels of which a row has one; give decide.thresholds, or leave it out{END}"
+    )
+    assert refusal(decide={"thresholds": {"fera": 0.3}}) == (
+        "decide.thresholds names 'fera', which is not a label of the data. Did you mean 'fear'? The labels are joy, fear."
+    )
+    check_class_names(recipe(decide={"thresholds": {"fear": 0.3}}), splits())

@@ -10,6 +10,7 @@ from alambique.evaluation.metrics import calibration_error_by_chance, expected_c
 from alambique.evaluation.multi_label import MULTI_LABEL, MultiLabel
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import ScoredRows, Thresholds
+from alambique.recipe.decide import Decide
 from alambique.recipe.verdict import Verdict
 
 NAMES = ("joy", "fear", "rare")
@@ -52,9 +53,18 @@ def test_a_label_is_given_where_its_probability_reaches_its_threshold():
 
 
 def test_an_answer_has_the_labels_from_the_most_probable_and_all_scores():
-    answer = MULTI_LABEL.answer(np.array([0.6, 0.9, 0.1]), NAMES)
+    answer = MULTI_LABEL.answer(np.array([0.6, 0.9, 0.1]), NAMES, np.array([1, 1, 0]))
     assert answer == {"labels": ["fear", "joy"], "scores": {"joy": 0.6, "fear": 0.9, "rare": 0.1}}
-    assert MULTI_LABEL.answer(np.array([0.6, 0.9, 0.1]), NAMES, np.array([0.7, 0.95, 0.2]))["labels"] == []
+    assert MULTI_LABEL.answer(np.array([0.6, 0.9, 0.1]), NAMES, np.zeros(3))["labels"] == []
+
+
+def test_a_threshold_that_the_recipe_gives_displaces_the_one_that_is_chosen():
+    logits, labels = made()
+    task = MultiLabel(None, ("a", "b", "c", "d", "e"), Decide(thresholds={"b": 0.9}))
+    chosen, plain = task.fit_thresholds(logits, labels), MULTI_LABEL.fit_thresholds(logits, labels)
+    assert chosen[1] == 0.9
+    assert np.delete(chosen, 1).tolist() == np.delete(plain, 1).tolist()
+    assert task.key() == {"task": "multi_label", "thresholds": {"b": 0.9}}
 
 
 def test_decisions_in_words():

@@ -108,6 +108,8 @@ def test_defaults():
             "source": "acme/claims",
             "text": ("claim",),
             "label": "verdict",
+            "label_separator": None,
+            "task": "auto",
             "label_groups": None,
             "label_order": None,
             "unlabelled": None,
@@ -175,6 +177,7 @@ def test_defaults():
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
         "verdict": {"metric": "macro_f1", "metric_for_best_epoch": None},
+        "decide": None,
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,

@@ -30,7 +30,7 @@ def test_figures_of_each_label_are_scikit_learns_at_thresholds_of_valid():
     splits, student = made()
     thresholds = MULTI_LABEL.fit_thresholds(student.logits["valid"], splits.valid.labels)
     given, truth = MULTI_LABEL.decide(student.logits["test"], thresholds), splits.test.labels
-    for i, quality in enumerate(label_qualities(student, splits)[:2]):
+    for i, quality in enumerate(label_qualities(student, splits, MULTI_LABEL)[:2]):
         assert quality.label == NAMES[i]
         assert quality.threshold == thresholds[i]
         assert (quality.rows, quality.given) == (truth[:, i].sum(), given[:, i].sum())
@@ -40,13 +40,13 @@ def test_figures_of_each_label_are_scikit_learns_at_thresholds_of_valid():
             average_precision_score(truth[:, i], student.logits["test"][:, i])
         )
         assert quality.f1.low < quality.f1.mean < quality.f1.high
-    never = label_qualities(student, splits)[2]
+    never = label_qualities(student, splits, MULTI_LABEL)[2]
     assert (never.rows, never.recall, never.f1, never.average_precision) == (0, None, None, None)
 
 
 def test_how_labels_stand_together_by_hand():
     splits, student = made()
-    details = label_details({"student": student}, splits)
+    details = label_details({"student": student}, splits, MULTI_LABEL)
     labels = splits.train.labels
     both = (labels[:, 0] & labels[:, 1]).sum()
     assert details.together[0][1] == pytest.approx(both / labels[:, 0].sum())
@@ -59,7 +59,7 @@ def test_how_labels_stand_together_by_hand():
 
 def test_the_charts_are_drawn_with_the_names_of_the_labels():
     splits, student = made()
-    details = label_details({"student": student}, splits)
+    details = label_details({"student": student}, splits, MULTI_LABEL)
     drawn = co_occurrence(details.names, details.together)
     assert "fear &amp; dread" in drawn
     assert drawn.count("<svg") == 1

@@ -15,14 +15,15 @@ class OneLabel:
         self.classifier = classifier
         self.best, self.probability = np.zeros(texts, dtype=np.int64), np.zeros(texts, dtype=np.float32)
 
-    def add(self, rows: np.ndarray, probabilities: np.ndarray) -> None:
-        """Decide some of the texts.
+    def add(self, rows: np.ndarray, probabilities: np.ndarray, decided: np.ndarray) -> None:
+        """Add some of the texts.
 
         Args:
             rows: (n,) their positions.
             probabilities: (n, C).
+            decided: (n,) the label of each.
         """
-        self.best[rows] = self.classifier.task.decide(probabilities)
+        self.best[rows] = decided
         self.probability[rows] = probabilities[np.arange(len(rows)), self.best[rows]]
 
     def columns(self) -> dict[str, pa.Array]:
@@ -34,16 +35,16 @@ class OneLabel:
 class LabelSets:
     """The labels of each text whose probability reaches their threshold, the most probable first."""
 
-    def __init__(self, classifier: Classifier, texts: int, *, calibrated: bool) -> None:
-        """Make room for so many texts; ``calibrated``: the probabilities are."""
-        self.classifier, self.thresholds = classifier, classifier.thresholds_of(calibrated=calibrated)
+    def __init__(self, classifier: Classifier, texts: int) -> None:
+        """Make room for so many texts."""
+        self.classifier = classifier
         self.given: list[list[str]] = [[] for _ in range(texts)]
 
-    def add(self, rows: np.ndarray, probabilities: np.ndarray) -> None:
-        """Decide some of the texts, as :meth:`OneLabel.add`."""
+    def add(self, rows: np.ndarray, probabilities: np.ndarray, decided: np.ndarray) -> None:
+        """Add some of the texts, as :meth:`OneLabel.add`; ``decided`` is (n, C) 0 or 1."""
         task, names = self.classifier.task, self.classifier.label_names
-        for row, each in zip(rows.tolist(), probabilities, strict=True):
-            self.given[row] = task.answer(each, names, self.thresholds)["labels"]
+        for row, each, decision in zip(rows.tolist(), probabilities, decided, strict=True):
+            self.given[row] = task.answer(each, names, decision)["labels"]
 
     def columns(self) -> dict[str, pa.Array]:
         """A column of lists, one for each text."""

@@ -1,5 +1,6 @@
 """The story of ``alambique predict RUN --input FILES --output DIR``, on a page."""
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ def predict_files(job: Job, *, reporter: Reporter) -> Written | None:
     with OutputFolder.create(job.output) as folder:
         files = find_inputs(job.inputs, output=folder.path)
         classifier = open_classifier(job.run, job.model)
-        added = replace(job.added, several=classifier.task.has_thresholds)
+        added = replace(job.added, several=classifier.task.several)
         facts = _facts(job, recipe.data, classifier, [file.identity | {"name": file.name} for file in files])
         if _is_current(folder, facts, reporter):
             return None
@@ -109,7 +110,7 @@ def _facts(job: Job, data: Data, classifier: Classifier, inputs: list[dict[str, 
         "scores": job.added.scores,
     }
     if classifier.thresholds is not None:
-        key["thresholds"] = classifier.thresholds.tolist()
+        key["thresholds"] = [None if math.isnan(each) else each for each in classifier.thresholds.tolist()]
     return {
         "key": key, "shard_rows": job.shard_rows, "backend": classifier.backend,
         "labels": list(classifier.label_names), "inputs": inputs,

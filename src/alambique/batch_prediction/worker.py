@@ -79,15 +79,14 @@ class Worker:
         order = np.argsort([sum(map(len, text)) for text in texts], kind="stable")
         repeats = np.bincount(places[places >= 0], minlength=len(texts))
         decisions = (
-            LabelSets(self.classifier, len(texts), calibrated=self.calibrated)
-            if self.added.several
-            else OneLabel(self.classifier, len(texts))
+            LabelSets(self.classifier, len(texts)) if self.added.several else OneLabel(self.classifier, len(texts))
         )
         scores = np.zeros((len(texts) if self.added.scores else 0, len(self.classifier.label_names)), dtype=np.float32)
         for start in range(0, len(texts), TEXTS):
             rows = order[start : start + TEXTS]
-            found = self.classifier.probabilities([texts[row] for row in rows], calibrated=self.calibrated)
-            decisions.add(rows, found)
+            logits = self.classifier.logits([texts[row] for row in rows])
+            found = self.classifier.probabilities_of(logits, calibrated=self.calibrated)
+            decisions.add(rows, found, self.classifier.decided(logits))
             if self.added.scores:
                 scores[rows] = found
             advance(int(repeats[rows].sum()))

@@ -31,6 +31,11 @@ def check_class_names(recipe: Recipe, splits: Splits) -> None:
             raise RecipeError(
                 f"verdict.{key} is {metric.name}, which needs labels in order: give data.label_order, the lowest first."
             )
+    if recipe.decide is not None and recipe.decide.thresholds is not None and splits.task != MULTI_LABEL:
+        raise RecipeError(
+            "decide.thresholds is for rows that have any number of labels; these have one each. For a class that matters, "
+            "give decide: {class: NAME, at_precision: 0.9}."
+        )
     if recipe.student.class_weights is not None and not splits.labelled_train:
         raise RecipeError(
             "student.class_weights weighs the labels of train, and train has none. Set student.class_weights to null."
@@ -54,6 +59,11 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for key, metric in _metrics(recipe):
         if isinstance(metric, OF_A_CLASS):
             yield f"verdict.{key}.class", metric.label
+    if recipe.decide is not None:
+        for name in recipe.decide.thresholds or ():
+            yield "decide.thresholds", name
+        if recipe.decide.label is not None:
+            yield "decide.class", recipe.decide.label
 
 
 def _labels(splits: Splits) -> str:

@@ -21,11 +21,19 @@ def check_several_labels(recipe: Recipe) -> None:
 
 
 def _refused(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    data, verdict = recipe.data, recipe.verdict
-    if data.label_order is not None:
+    yield from _of_data(recipe)
+    yield from _of_models(recipe)
+    yield from _of_decisions(recipe)
+
+
+def _of_data(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    if recipe.data.label_order is not None:
         yield "data.label_order", "is for labels of which a row has one; leave it out"
-    if data.label_groups is not None:
+    if recipe.data.label_groups is not None:
         yield "data.label_groups", "merges labels of which a row has one; leave it out, and merge them in the file"
+
+
+def _of_models(recipe: Recipe) -> Iterator[tuple[str, str]]:
     trained = [(section_of(n, len(recipe.teachers)), teacher) for n, teacher in enumerate(recipe.teachers)]
     for section, settings in (*trained, ("student", recipe.student)):
         if settings.class_weights is not None:
@@ -38,6 +46,12 @@ def _refused(recipe: Recipe) -> Iterator[tuple[str, str]]:
             )
     if recipe.soft_labels.trust is not None:
         yield "soft_labels.trust", "looks for a row's only label in doubt; leave it out"
+
+
+def _of_decisions(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    if recipe.decide is not None and recipe.decide.label is not None:
+        yield "decide.class", "decides between labels of which a row has one; give decide.thresholds, or leave it out"
+    verdict = recipe.verdict
     for key, metric in (("metric", verdict.metric), ("metric_for_best_epoch", verdict.metric_for_best_epoch)):
         if isinstance(metric, OF_ORDERED_LABELS):
             yield f"verdict.{key}", f"is {metric.name}, which is for labels in order, of which a row has one"

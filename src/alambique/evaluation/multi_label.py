@@ -12,6 +12,7 @@ import numpy as np
 from alambique.evaluation.task import NO_THRESHOLDS, Baseline, Metric, ProblemType, ScoredRows, Task, Thresholds
 from alambique.losses.contract import NO_LABEL
 from alambique.recipe import verdict as sections
+from alambique.recipe.decide import Decide
 from alambique.recipe.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -31,21 +32,26 @@ class MultiLabel(Task):
     name = "multi_label"
     problem_type: ClassVar[ProblemType] = "multi_label_classification"
     soft_loss = "kl"
-    has_thresholds = True
+    several = True
+    ships_thresholds = True
     verdict_metric = epoch_metric = epoch_title = "macro_f1"
     columns: tuple[str, ...] = (
         "macro_f1", "micro_f1", "samples_f1", "accuracy", "mean_average_precision", "agreement_with_teacher",
         "kl_to_teacher", "expected_calibration_error",
     )  # fmt: skip
 
-    def __init__(self, chosen: Verdict | None = None, label_names: tuple[str, ...] = ()) -> None:
-        """Take the figures of the verdict and of the best epoch from a recipe.
+    def __init__(
+        self, chosen: Verdict | None = None, label_names: tuple[str, ...] = (), decide: Decide | None = None
+    ) -> None:
+        """Take the figures of the verdict and of the best epoch from a recipe, and thresholds that it gives.
 
         Args:
             chosen: section of the recipe; None: macro-F1.
             label_names: of the data; without a section they are not needed.
+            decide: section of the recipe; None: all thresholds are chosen.
         """
         self._chosen, self._label_names = chosen or Verdict(), label_names
+        self._given = {} if decide is None else dict(decide.thresholds or {})
         if self._chosen != Verdict():
             self.verdict_metric, self.epoch_metric = self._of_verdict.key, self._of_epoch.logged
             self.epoch_title = self._of_epoch.key
@@ -69,7 +75,8 @@ class MultiLabel(Task):
         """Its name, and how epochs are chosen where that is not by macro-F1."""
         chosen = self._chosen.for_best_epoch
         best = {} if isinstance(chosen, sections.MacroF1) else {"best_epoch": sections.name_or_mapping(chosen)}
-        return {"task": self.name, **best}
+        given = {"thresholds": self._given} if self._given else {}  # epochs are scored at these
+        return {"task": self.name, **best, **given}
 
     def probabilities(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
         """(N, L) float64: the sigmoid of each logit divided by ``temperature``."""
@@ -84,17 +91,20 @@ class MultiLabel(Task):
 
     def decide(self, logits: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """(N, L) int64: 1 where the probability of a label reaches its threshold; without thresholds, one half."""
-        return self.labels_of(self.probabilities(logits), thresholds)
+        return self.decided(self.probabilities(logits), thresholds)
 
-    def labels_of(self, probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+    def decided(self, probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """(N, L) int64, as :meth:`decide`, of probabilities."""
         return np.asarray(probabilities >= (_HALF if thresholds is None else thresholds)).astype(np.int64)
 
     def fit_thresholds(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """(L,) the threshold of each label with the greatest F1 on these rows."""
+        """(L,) the threshold of each label with the greatest F1 on these rows, or that which ``decide`` gives it."""
         from alambique.evaluation.thresholds import choose_thresholds  # noqa: PLC0415
 
-        return choose_thresholds(self.probabilities(logits), labels)
+        chosen = choose_thresholds(self.probabilities(logits), labels)
+        for name, threshold in self._given.items():
+            chosen[self._label_names.index(name)] = threshold
+        return chosen
 
     def right(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """(N,) whether a row is given exactly its labels."""
@@ -146,9 +156,9 @@ class MultiLabel(Task):
         figures = {name: self.score(name, logits, labels, chosen) for name in ("accuracy", "macro_f1", "micro_f1")}
         if self.epoch_metric in figures:
             return figures
-        return figures | {self.epoch_metric: self._of_epoch.value(self.decided(logits, labels, chosen))}
+        return figures | {self.epoch_metric: self._of_epoch.value(self._rows(logits, labels, chosen))}
 
-    def decided(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None) -> "Decided":
+    def _rows(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None) -> "Decided":
         """A model's rows with its decisions."""
         from alambique.evaluation.label_metrics import Decided  # noqa: PLC0415
 
@@ -196,7 +206,7 @@ class MultiLabel(Task):
 
     def _reported(self, metric: "LabelMetric") -> Metric:
         def rows(scored: ScoredRows) -> "Decided":
-            return self.decided(scored.logits, scored.labels, scored.thresholds.mine)
+            return self._rows(scored.logits, scored.labels, scored.thresholds.mine)
 
         return Metric(
             metric.title, lambda scored: metric.value(rows(scored)), lambda scored: metric.contributions(rows(scored))
@@ -254,12 +264,10 @@ class MultiLabel(Task):
         """The names of the labels, or that there is none."""
         return ", ".join(name for name, given in zip(names, decision, strict=True) if given) or "no label"
 
-    def answer(
-        self, probabilities: np.ndarray, names: tuple[str, ...], thresholds: np.ndarray | None = None
-    ) -> dict[str, Any]:
+    def answer(self, probabilities: np.ndarray, names: tuple[str, ...], decision: Any) -> dict[str, Any]:
         """``labels``, those whose probability reaches their threshold, the most probable first, and ``scores``."""
         scores = dict(zip(names, probabilities.tolist(), strict=True))
-        given = [name for name, has in zip(names, self.labels_of(probabilities, thresholds), strict=True) if has]
+        given = [name for name, has in zip(names, decision, strict=True) if has]
         return {"labels": sorted(given, key=lambda name: -scores[name]), "scores": scores}
 
     def majority(self, train: "Split", classes: int) -> Baseline:
@@ -282,7 +290,7 @@ class MultiLabel(Task):
     ) -> "Contributions":
         """Difference in the verdict's metric."""
         return self._of_verdict.gain(
-            self.decided(student, labels, thresholds.mine), self.decided(other, labels, thresholds.theirs)
+            self._rows(student, labels, thresholds.mine), self._rows(other, labels, thresholds.theirs)
         )
 
     def retention(
@@ -290,7 +298,7 @@ class MultiLabel(Task):
     ) -> "Contributions | None":
         """The verdict's metric as a fraction of the teacher's; None where the teacher's is 0."""
         return self._of_verdict.ratio(
-            self.decided(student, labels, thresholds.mine), self.decided(teacher, labels, thresholds.theirs)
+            self._rows(student, labels, thresholds.mine), self._rows(teacher, labels, thresholds.theirs)
         )
 
 

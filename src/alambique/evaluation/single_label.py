@@ -13,6 +13,7 @@ from alambique.artefacts.soft_labels import log_probabilities
 from alambique.evaluation.task import NO_THRESHOLDS, Baseline, Metric, ProblemType, ScoredRows, Task, Thresholds
 from alambique.losses.contract import NO_LABEL
 from alambique.recipe import verdict as sections
+from alambique.recipe.decide import Decide
 from alambique.recipe.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -36,14 +37,18 @@ class SingleLabel(Task):
         "kl_to_teacher", "expected_calibration_error",
     )  # fmt: skip
 
-    def __init__(self, chosen: Verdict | None = None, label_names: tuple[str, ...] = ()) -> None:
-        """Take the figures of the verdict and of the best epoch from a recipe.
+    def __init__(
+        self, chosen: Verdict | None = None, label_names: tuple[str, ...] = (), decide: Decide | None = None
+    ) -> None:
+        """Take the figures of the verdict and of the best epoch from a recipe, and how the student decides.
 
         Args:
             chosen: section of the recipe; None: macro-F1.
             label_names: of the data; without a section they are not needed.
+            decide: section of the recipe; None: the most probable class.
         """
-        self._chosen, self._label_names = chosen or Verdict(), label_names
+        self._chosen, self._label_names, self._decide = chosen or Verdict(), label_names, decide
+        self.ships_thresholds = decide is not None
         if self._chosen != Verdict():
             of_verdict, of_epoch = self._of_verdict, self._of_epoch
             self.verdict_metric, self.epoch_metric = of_verdict.key, of_epoch.logged
@@ -82,9 +87,35 @@ class SingleLabel(Task):
         return log_probabilities(probabilities)
 
     def decide(self, logits: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
-        """(N,) the class of each row's largest logit or probability; there are no thresholds."""
-        del thresholds
-        return np.asarray(logits.argmax(-1))
+        """(N,) the class of each row's largest logit or probability; with thresholds, as :meth:`decided`."""
+        return (
+            np.asarray(logits.argmax(-1))
+            if thresholds is None
+            else self.decided(self.probabilities(logits), thresholds)
+        )
+
+    def decided(self, probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """(N,) the most probable class or, with thresholds, a class that reaches its own, else the best of the others."""
+        if thresholds is None:
+            return np.asarray(probabilities.argmax(-1))
+        reached, plain = probabilities >= thresholds, np.isnan(thresholds)
+        among = np.where(reached.any(-1, keepdims=True), reached, plain)
+        return np.asarray(np.where(among, probabilities, -1.0).argmax(-1))
+
+    def shipped_thresholds(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+        """(C,) NaN but for the class that ``decide`` names; None without it, and where no threshold keeps its promise."""
+        if self._decide is None or self._decide.label is None or self._decide.at_precision is None:
+            return None
+        from alambique.evaluation.class_threshold import choose_class_threshold  # noqa: PLC0415 - scipy
+
+        index = self._label_names.index(self._decide.label)
+        scores = self.probabilities(logits)[:, index]
+        threshold = choose_class_threshold(scores, labels == index, self._decide.at_precision)
+        if threshold is None:
+            return None
+        thresholds = np.full(len(self._label_names), np.nan)
+        thresholds[index] = threshold
+        return thresholds
 
     def right(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """(N,) whether the decision is the label."""
@@ -232,11 +263,9 @@ class SingleLabel(Task):
         """The name of the class."""
         return names[decision]
 
-    def answer(
-        self, probabilities: np.ndarray, names: tuple[str, ...], thresholds: np.ndarray | None = None
-    ) -> dict[str, Any]:
+    def answer(self, probabilities: np.ndarray, names: tuple[str, ...], decision: Any) -> dict[str, Any]:
         """``label``, its ``probability``, and ``scores``."""
-        best = int(self.decide(probabilities, thresholds))
+        best = int(decision)
         scores = dict(zip(names, probabilities.tolist(), strict=True))
         return {"label": names[best], "probability": scores[names[best]], "scores": scores}
 

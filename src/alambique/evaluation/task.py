@@ -102,7 +102,8 @@ class Task(ABC):
         verdict_metric: the metric that the verdict is about, and seeds and trials are chosen by: a key of :attr:`metrics`.
         epoch_metric: the metric that epochs are chosen by: a key of :meth:`epoch_metrics`.
         epoch_title: what the report calls it.
-        has_thresholds: whether :meth:`fit_thresholds` gives any.
+        several: whether a row has any number of labels.
+        ships_thresholds: whether :meth:`shipped_thresholds` may give any.
         greater_is_better: of the verdict's metric, and of that of epochs.
         reach: the largest gain in the verdict's metric that there can be.
         columns: keys of :attr:`metrics` in the order of the report's columns.
@@ -115,7 +116,8 @@ class Task(ABC):
     verdict_metric: str
     epoch_metric: str
     epoch_title: str
-    has_thresholds: bool = False
+    several: ClassVar[bool] = False
+    ships_thresholds: bool = False
     greater_is_better: tuple[bool, bool] = (True, True)
     reach: float = 1.0
 
@@ -144,6 +146,19 @@ class Task(ABC):
         """The thresholds, (C,) probabilities, that suit (N, C) logits of rows with labels; None where there are none."""
         del logits, labels
         return None
+
+    def shipped_thresholds(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+        """The thresholds that a student is shipped with, as :meth:`decided` takes them, from its logits on valid."""
+        return self.fit_thresholds(logits, labels)
+
+    @abstractmethod
+    def decided(self, probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """The decision for each row of (N, C) probabilities.
+
+        Args:
+            probabilities: not calibrated, as thresholds are of such.
+            thresholds: (C,); NaN for a label without one.
+        """
 
     @abstractmethod
     def right(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
@@ -214,15 +229,13 @@ class Task(ABC):
         """A decision in words: the names of its labels."""
 
     @abstractmethod
-    def answer(
-        self, probabilities: np.ndarray, names: tuple[str, ...], thresholds: np.ndarray | None = None
-    ) -> dict[str, Any]:
+    def answer(self, probabilities: np.ndarray, names: tuple[str, ...], decision: Any) -> dict[str, Any]:
         """The answer for one text as JSON values, with the probability of every label as ``scores``.
 
         Args:
             probabilities: (C,) of the text.
             names: of the labels.
-            thresholds: (C,) probabilities at which the task decides.
+            decision: for the text, as :meth:`decided` gives it for each.
         """
 
     @abstractmethod

@@ -1,19 +1,21 @@
 """How near an exported model is to PyTorch where rows have any number of labels: over all labels, and for each."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
 from alambique.evaluation.intervals import Interval, interval_over
 from alambique.evaluation.label_f1 import of_f1_gain
 from alambique.evaluation.multi_label import MULTI_LABEL
-from alambique.evaluation.task import Thresholds
+from alambique.evaluation.task import Task, Thresholds
 from alambique.export.parity import LabelParity, Parity, drifts
 
 
 def compare_label_sets(
-    logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, names: Sequence[str], *, margin: float
-) -> Parity:
+    logits: np.ndarray, reference: np.ndarray, labels: np.ndarray, names: Sequence[str], *, margin: float,
+    task: Task = MULTI_LABEL,
+) -> Parity:  # fmt: skip
     """Compare the logits of an exported model with PyTorch's, (N, L) each.
 
     Both decide at the thresholds that are chosen for PyTorch's model on these rows, which are shipped with it. A decision is
@@ -26,11 +28,11 @@ def compare_label_sets(
         labels: (N, L) 0 or 1, of valid.
         names: of the labels.
         margin: ``export.confident_margin``.
+        task: chooses the thresholds.
     """
-    task = MULTI_LABEL
     ours, theirs, drift = drifts(logits, reference, task)
-    thresholds = task.fit_thresholds(reference, labels)
-    given, wanted = task.labels_of(ours, thresholds), task.labels_of(theirs, thresholds)
+    thresholds = cast("np.ndarray", task.fit_thresholds(reference, labels))
+    given, wanted = task.decided(ours, thresholds), task.decided(theirs, thresholds)
     same, confident = given == wanted, np.abs(theirs - thresholds) >= margin / 2
     whole, sure = same.all(-1), confident.all(-1)
     both = Thresholds(thresholds, thresholds)

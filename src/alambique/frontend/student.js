@@ -38,7 +38,7 @@ export async function openStudent() {
       [name, new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length])]));
     const { logits } = await model(inputs);
     const values = Array.from(logits.data);
-    return facts.thresholds ? labelsOf(values) : labelOf(values);
+    return facts.task === "multi_label" ? labelsOf(values) : labelOf(values);
   }
 
   // a sigmoid for each label, and those that reach their thresholds, the most probable first
@@ -48,11 +48,19 @@ export async function openStudent() {
     return { labels: labels.sort((one, other) => scores[other] - scores[one]), scores };
   }
 
+  // with thresholds, a label that reaches its own, else the most probable of those without
+  function decided(scores) {
+    const best = (labels) => labels.reduce((one, other) => (scores[other] > scores[one] ? other : one));
+    const thresholds = facts.thresholds ?? {}, reached = Object.keys(thresholds).filter((label) => scores[label] >= thresholds[label]);
+    const others = facts.label_names.filter((label) => !(label in thresholds));
+    return reached.length ? best(reached) : (others.length < facts.label_names.length ? best(others) : null);
+  }
+
   function labelOf(values) {
     const most = Math.max(...values);
     const powers = values.map((value) => Math.exp(value - most)), sum = powers.reduce((a, b) => a + b);
     const scores = Object.fromEntries(facts.label_names.map((label, place) => [label, powers[place] / sum]));
-    const label = facts.label_names[values.indexOf(most)];
+    const label = decided(scores) ?? facts.label_names[values.indexOf(most)];
     return { label, probability: scores[label], scores };
   }
 

@@ -14,7 +14,8 @@ import numpy as np
 from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.tasks import TASKS, task_named
+from alambique.recipe.verdict import Verdict
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import digest_of, read_json
 from alambique.run.layout import DATA, EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, SPLITS, STUDENT, TEACHER
@@ -86,25 +87,34 @@ class Classifier:
 
     @cached_property
     def thresholds(self) -> np.ndarray | None:
-        """(classes,) probabilities from which labels are given, where rows have any number of them; chosen on valid."""
+        """(classes,) probabilities from which labels are given, chosen on valid; NaN for a label without; None for all."""
         return self.fit_thresholds()
 
-    def thresholds_of(self, *, calibrated: bool) -> np.ndarray | None:
-        """The same; ``calibrated``: as thresholds of calibrated probabilities, which make the same decisions."""
-        if self.thresholds is None or not calibrated:
-            return self.thresholds
-        return self.task.probabilities(self.task.logits_of(self.thresholds), self.temperature)
+    def decided(self, logits: np.ndarray) -> np.ndarray:
+        """The decision for each of (texts, classes) logits; that probabilities are calibrated changes none."""
+        return self.task.decided(self.probabilities_of(logits), self.thresholds)
 
-    def answer(self, probabilities: np.ndarray, *, calibrated: bool = False) -> dict[str, Any]:
+    def answers(self, logits: np.ndarray, *, calibrated: bool = False) -> list[dict[str, Any]]:
+        """:meth:`answer` for each of (texts, classes) logits of this model.
+
+        Args:
+            logits: (texts, classes).
+            calibrated: give calibrated probabilities; the decisions are the same.
+        """
+        probabilities = self.probabilities_of(logits, calibrated=calibrated)
+        pairs = zip(probabilities, self.decided(logits), strict=True)
+        return [self.task.answer(row, self.label_names, decision) for row, decision in pairs]
+
+    def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
         """Answer for one text as JSON values: ``label``, its ``probability``, and ``scores``, the probability of each label.
 
         Where rows have any number of labels, ``labels`` and ``scores``.
 
         Args:
-            probabilities: (classes,) probabilities of the text.
-            calibrated: whether they are calibrated.
+            probabilities: (classes,) probabilities of the text, not calibrated.
         """
-        return self.task.answer(probabilities, self.label_names, self.thresholds_of(calibrated=calibrated))
+        decision = self.task.decided(probabilities[None], self.thresholds)[0]
+        return self.task.answer(probabilities, self.label_names, decision)
 
 
 def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None, spin: int = 0) -> Classifier:
@@ -210,10 +220,10 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
     from alambique.models.tokenizer import load_tokenizer  # noqa: PLC0415 - torch takes seconds
     from alambique.progress import quiet_libraries  # noqa: PLC0415
 
-    data = run.recipe().data
+    recipe = run.recipe()
+    data = recipe.data
     folder = run.require(role)
     facts = read_json(run.path / DATA / SPLITS) or {}
-    task = TASKS[facts.get("task", SINGLE_LABEL.name)]
     with quiet_libraries():
         tokenizer = load_tokenizer(folder, key=role)
         network = to_device(load_finished(folder, key=role))
@@ -223,17 +233,18 @@ def _in_torch(run: RunFolder, role: str) -> Classifier:
 
     pairs = len(data.text) > 1 or bool(data.metadata)
     names = tuple(label_names_of(network))
+    task = task_named(facts.get("task", SINGLE_LABEL.name), names, Verdict(), recipe.decide)
     digest = digest_of([TORCH, recorded_digest(folder), data.max_length, pairs])
     return Classifier(
         TORCH, names, pairs, data.max_length, logits, lambda: task.fit_temperature(*_on_valid(run, role)), task, digest,
-        lambda: task.fit_thresholds(*_on_valid(run, role)) if task.has_thresholds else None,
+        lambda: task.shipped_thresholds(*_on_valid(run, role)) if task.ships_thresholds else None,
     )  # fmt: skip
 
 
 def _recorded_thresholds(facts: dict[str, Any]) -> np.ndarray | None:
     """Those in ``export.json``, in the order of its labels."""
     thresholds = facts.get("thresholds")
-    return None if thresholds is None else np.array([thresholds[name] for name in facts["label_names"]])
+    return None if thresholds is None else np.array([thresholds.get(name, np.nan) for name in facts["label_names"]])
 
 
 def _on_valid(run: RunFolder, role: str) -> tuple[np.ndarray, np.ndarray]:

@@ -37,8 +37,7 @@ def predict(
     classifier = open_classifier(folder, model)
     for lines in chunks:
         segments = [classifier.segments(line) for line in lines]
-        for row in classifier.probabilities(segments, calibrated=calibrated):
-            yield classifier.answer(row, calibrated=calibrated)
+        yield from classifier.answers(classifier.logits(segments), calibrated=calibrated)
 
 
 def chunked(texts: list[str]) -> Iterator[list[str]]:

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from alambique.errors import RecipeError
+from alambique.recipe.decide import Decide
 from alambique.recipe.distillation import Distillation, check_compared
 from alambique.recipe.overrides import override
 from alambique.recipe.problems import listed, problems_of, shown
@@ -72,6 +73,7 @@ class Recipe(Section):
     distillation: Distillation = Field(default_factory=Distillation)
     compute: Compute = Field(default_factory=Compute)
     verdict: Verdict = Field(default_factory=Verdict)
+    decide: Decide | None = None
     export: Export = Field(default_factory=Export)
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],

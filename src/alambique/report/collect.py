@@ -15,6 +15,7 @@ from alambique.evaluation.usefulness import most_frequent
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.teacher_list import section_of
+from alambique.report.decision_report import decision_of
 from alambique.report.export_report import ExportReport
 from alambique.report.label_sets import label_qualities
 from alambique.report.model_report import Calibration, Epochs, Latency, ModelReport, Quality
@@ -92,6 +93,7 @@ def collect_report(results: RunResults) -> Report:
                 valid=splits.valid,
             )
         ),
+        decision=decision_of(results),
         export=_export(run),
         seeds=Seeds(
             all=recipe.seeds,
@@ -126,7 +128,7 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
         )
         for split in (splits.valid, splits.test)
     )
-    of_labels = label_qualities(predictions, splits) if splits.task == MULTI_LABEL else ()
+    of_labels = label_qualities(predictions, splits, task) if splits.task == MULTI_LABEL else ()
     if name in (TFIDF, MAJORITY):
         return ModelReport(
             parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test, labels=of_labels

@@ -114,7 +114,7 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
         quality_scale=unit.scale,
         token_lengths=token_lengths,
         changed_rows=_changed(task, scored, results.splits, results.stronger_twin),
-        labels=label_details(scored, results.splits) if results.splits.task == MULTI_LABEL else None,
+        labels=label_details(scored, results.splits, task) if results.splits.task == MULTI_LABEL else None,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve
@@ -13,6 +13,7 @@ from alambique.evaluation.intervals import interval_over
 from alambique.evaluation.label_f1 import of_f1
 from alambique.evaluation.multi_label import MULTI_LABEL
 from alambique.evaluation.rankings import RankingFigure
+from alambique.evaluation.task import Task
 from alambique.report.model_report import LabelQuality
 from alambique.report.parts import Figure
 from alambique.run.layout import STUDENT
@@ -21,10 +22,10 @@ MOST_CURVES = 6  # labels whose curves are drawn: those with most rows
 MOST_SHOWN = 40  # labels of the co-occurrence
 
 
-def label_qualities(predictions: Predictions, splits: Splits) -> tuple[LabelQuality, ...]:
+def label_qualities(predictions: Predictions, splits: Splits, task: Task) -> tuple[LabelQuality, ...]:
     """A model's figures on test for each label, at the thresholds chosen for it on valid."""
     logits, labels = predictions.logits["test"], splits.test.labels
-    thresholds = MULTI_LABEL.fit_thresholds(predictions.logits["valid"], splits.valid.labels)
+    thresholds = cast("np.ndarray", task.fit_thresholds(predictions.logits["valid"], splits.valid.labels))
     given, probabilities = MULTI_LABEL.decide(logits, thresholds), MULTI_LABEL.probabilities(logits)
     errors = MULTI_LABEL.label_calibration(logits, labels)
     return tuple(
@@ -94,7 +95,7 @@ class LabelDetails:
     labels_per_row: Mapping[str, float]
 
 
-def label_details(scored: Scored, splits: Splits) -> LabelDetails:
+def label_details(scored: Scored, splits: Splits, task: Task) -> LabelDetails:
     """Compute them, of the models of one seed."""
     labels, counts = splits.train.labels, splits.train.labels.sum(0)
     shown = np.sort(np.argsort(-counts, kind="stable")[:MOST_SHOWN])
@@ -103,17 +104,17 @@ def label_details(scored: Scored, splits: Splits) -> LabelDetails:
     return LabelDetails(
         names=[splits.label_names[i] for i in shown],
         together=together.tolist(),
-        curves=_curves(scored[STUDENT], splits),
+        curves=_curves(scored[STUDENT], splits, task),
         rows_without={split.name: float((split.labels.sum(1) == 0).mean()) for split in splits},
         labels_per_row={split.name: float(split.labels.sum(1).mean()) for split in splits},
     )
 
 
-def _curves(student: Predictions, splits: Splits) -> list[LabelCurve]:
+def _curves(student: Predictions, splits: Splits, task: Task) -> list[LabelCurve]:
     labels, counts = splits.test.labels, splits.test.labels.sum(0)
     probabilities = MULTI_LABEL.probabilities(student.logits["test"])
     most = [i for i in np.argsort(-counts, kind="stable")[:MOST_CURVES].tolist() if counts[i]]
-    by_label = {quality.label: quality for quality in label_qualities(student, splits)}
+    by_label = {quality.label: quality for quality in label_qualities(student, splits, task)}
     curves = []
     for i in most:
         precision, recall, _ = precision_recall_curve(labels[:, i], probabilities[:, i])

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from alambique.report.decision_parts import Decision
 from alambique.report.export_report import ExportReport
 from alambique.report.model_report import ModelReport
 from alambique.report.parts import DataFinding, Part
@@ -109,6 +110,8 @@ class Report(Part):
     """How train was labelled; null for a run of version 0.1."""
     verdict: Verdict | None = None
     """Whether distillation helped; null if it is not computed."""
+    decision: Decision | None = None
+    """How the student decides for the class that `decide` names; null without it."""
     export: ExportReport | None = None
     """Exported files of the student; null if there are none."""
     seeds: Seeds
