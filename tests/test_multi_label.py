@@ -138,7 +138,7 @@ def test_files_get_a_list_of_labels(several, run, tmp_path):
     classifier = open_classifier(folder, "onnx")
     answers = [classifier.answer(row) for row in classifier.probabilities([(text,) for text, _ in ROWS["test"]])]
     assert table["labels"].to_pylist() == [answer["labels"] for answer in answers]
-    key = json.loads((tmp_path / "out" / "predictions.json").read_text())["key"]
+    key = json.loads((tmp_path / "out" / "_manifest.json").read_text())["key"]
     assert key["thresholds"] == pytest.approx(classifier.thresholds.tolist())
 
 
@@ -215,6 +215,7 @@ def test_folds_members_views_and_unlabelled_text(tmp_path):
     more = {**given, "unlabelled": str(tmp_path / "more.jsonl")}
     report = distill(recipe(more, distillation={"loss": "mse"}, **quick), tmp_path / "more")
     assert "undistilled_once" in report["models"]
+    quick["student"]["epochs"] = 2
     report = distill(recipe(given, soft_labels={"views": 2}, **quick), tmp_path / "views")
     assert report["soft_labels"]["views"] == 2
 

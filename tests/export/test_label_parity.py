@@ -38,7 +38,7 @@ def test_a_rare_label_that_is_lost_is_named_though_nearly_all_decisions_agree():
         "macro-F1 drops by 50.0 points, by at least 42.3 (export.int8_macro_f1_drop is 0.005)",
         "the probability of a label drifts in the mean: rare by 0.0482 (export.int8_mean_drift is 0.02)",
         "it agrees on the confident rows of a label: rare on 95.00 % of 400 (export.int8_agreement is 0.99)",
-        "the F1 of a label drops, in points: rare by at least 89.3 (export.int8_macro_f1_drop is 0.005)",
+        "the F1 of a label drops, in points: rare by at least 77.1 (export.int8_macro_f1_drop is 0.005)",
     ]
 
 

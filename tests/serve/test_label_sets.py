@@ -7,7 +7,7 @@ from alambique.evaluation.multi_label import MULTI_LABEL
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.inference.classifier import Classifier
 
-NAMES = ("zero", "one", "two")
+NAMES, PAIRS = ("zero", "one", "two"), False
 
 
 def several():
@@ -18,7 +18,7 @@ def several():
         return MULTI_LABEL.logits_of(p).astype(np.float32)
 
     thresholds = np.array([0.5, 0.15, 0.85])
-    return Classifier("int8", NAMES, False, 24, logits, lambda: 2.0, MULTI_LABEL, fit_thresholds=lambda: thresholds)
+    return Classifier("int8", NAMES, PAIRS, 24, logits, lambda: 2.0, MULTI_LABEL, "", lambda: thresholds)
 
 
 def test_labels_above_their_thresholds_and_all_scores():
@@ -42,7 +42,7 @@ def test_a_class_with_a_threshold():
         return np.log(np.array([[int(digit) / 10 for digit in text] for (text,) in segments]))
 
     thresholds = np.array([np.nan, 0.4, np.nan])
-    model = Classifier("int8", NAMES, False, 24, logits, lambda: 9.0, SINGLE_LABEL, fit_thresholds=lambda: thresholds)
+    model = Classifier("int8", NAMES, PAIRS, 24, logits, lambda: 9.0, SINGLE_LABEL, "", lambda: thresholds)
     with serving(model) as client:
         plain, calibrated = (
             client.predict({"texts": ["541", "631", "145"], "calibrated": choice})[2]["predictions"]
@@ -52,3 +52,19 @@ def test_a_class_with_a_threshold():
     assert [each["label"] for each in calibrated] == ["one", "zero", "one"]
     assert plain[0]["probability"] == plain[0]["scores"]["one"]
     assert calibrated[0]["probability"] < 0.4
+
+
+def test_the_page_shows_the_labels_that_are_given(browser):
+    with serving(several()) as client:
+        browser.open(f"http://127.0.0.1:{client.port}/", 1000)
+        browser.value("document.getElementById('first').value = '628'")
+        browser.value("document.getElementById('send').click()")
+        browser.wait("document.querySelectorAll('tbody tr').length === 3")
+        said = browser.value("document.getElementById('said').innerText.trim()")
+        best = browser.value("[...document.querySelectorAll('td.best')].length")
+        browser.value("document.getElementById('first').value = '000'")
+        browser.value("document.getElementById('send').click()")
+        browser.wait("document.getElementById('said').innerText.includes('no label')")
+    assert said == "zero, 60.0%; one, 20.0%"
+    assert best == 2
+    assert browser.seen("Runtime.exceptionThrown") == []

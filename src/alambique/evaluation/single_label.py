@@ -48,7 +48,7 @@ class SingleLabel(Task):
             decide: section of the recipe; None: the most probable class.
         """
         self._chosen, self._label_names, self._decide = chosen or Verdict(), label_names, decide
-        self.ships_thresholds = decide is not None
+        self.ships_thresholds = decide is not None and decide.label is not None
         if self._chosen != Verdict():
             of_verdict, of_epoch = self._of_verdict, self._of_epoch
             self.verdict_metric, self.epoch_metric = of_verdict.key, of_epoch.logged

@@ -2,6 +2,7 @@
 
 import { AutoModelForSequenceClassification, AutoTokenizer, env, Tensor } from "./lib/transformers.min.js";
 import { cut, fill } from "./cut.js";
+import { decide } from "./decide.js";
 
 const here = new URL("./", import.meta.url).href;
 env.allowRemoteModels = false;
@@ -37,31 +38,7 @@ export async function openStudent() {
     const inputs = Object.fromEntries(Object.entries(encode(first, second)).map(([name, values]) =>
       [name, new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length])]));
     const { logits } = await model(inputs);
-    const values = Array.from(logits.data);
-    return facts.task === "multi_label" ? labelsOf(values) : labelOf(values);
-  }
-
-  // a sigmoid for each label, and those that reach their thresholds, the most probable first
-  function labelsOf(values) {
-    const scores = Object.fromEntries(facts.label_names.map((label, place) => [label, 1 / (1 + Math.exp(-values[place]))]));
-    const labels = facts.label_names.filter((label) => scores[label] >= facts.thresholds[label]);
-    return { labels: labels.sort((one, other) => scores[other] - scores[one]), scores };
-  }
-
-  // with thresholds, a label that reaches its own, else the most probable of those without
-  function decided(scores) {
-    const best = (labels) => labels.reduce((one, other) => (scores[other] > scores[one] ? other : one));
-    const thresholds = facts.thresholds ?? {}, reached = Object.keys(thresholds).filter((label) => scores[label] >= thresholds[label]);
-    const others = facts.label_names.filter((label) => !(label in thresholds));
-    return reached.length ? best(reached) : (others.length < facts.label_names.length ? best(others) : null);
-  }
-
-  function labelOf(values) {
-    const most = Math.max(...values);
-    const powers = values.map((value) => Math.exp(value - most)), sum = powers.reduce((a, b) => a + b);
-    const scores = Object.fromEntries(facts.label_names.map((label, place) => [label, powers[place] / sum]));
-    const label = decided(scores) ?? facts.label_names[values.indexOf(most)];
-    return { label, probability: scores[label], scores };
+    return decide(Array.from(logits.data), facts);
   }
 
   await classify("a", "a"); // the first run is slower, and nobody's

@@ -48,6 +48,10 @@ FORMATS = tuple(ONNX_FILES)
 _BESIDE = (TOKENIZER, "tokenizer_config.json", "config.json")
 
 
+def _decide_key(decide: Decide | None) -> dict[str, Any]:
+    return {} if decide is None or decide == Decide() else {"decide": decide.model_dump()}
+
+
 @dataclass(frozen=True)
 class ExportInputs(Inputs):
     """The student, the rows it is calibrated on and compared on, and the limits it must keep."""
@@ -59,7 +63,7 @@ class ExportInputs(Inputs):
     max_length: int = keyed("max_length")
     formats: tuple[str, ...] = keyed("formats", value=list)
     task: str = keyed(value=lambda task: TASKS[task].key())
-    decide: Decide | None = keyed(value=lambda decide: {} if decide is None else {"decide": decide.model_dump()})
+    decide: Decide | None = keyed(value=_decide_key)
     label_names: tuple[str, ...] = derived("student")
     reference: np.ndarray = derived("student", "valid")  # the student's logits on valid in PyTorch, (rows, C)
 
