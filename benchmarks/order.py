@@ -49,7 +49,8 @@ from alambique.models.from_teacher import student_from_teacher
 from alambique.models.labels import label_config
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
-from alambique.recipe.sections import Compute, FromTeacher, Training
+from alambique.recipe.made_models import FromTeacher
+from alambique.recipe.sections import Compute, Training
 from alambique.training.prepare import prepare
 from alambique.training.rows import TrainingRows
 

@@ -21,7 +21,7 @@ from alambique.serve.requests import parse
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 SCRIPTS = (
     "epoch", "textbrewer", "efficiency", "labelling", "walltime", "inference", "accelerator", "last_layer", "order",
-    "exports", "interval_coverage", "class_figure_coverage", "features", "scale",
+    "exports", "interval_coverage", "class_figure_coverage", "label_set_coverage", "features", "scale",
 )  # fmt: skip
 
 

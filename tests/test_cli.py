@@ -201,7 +201,7 @@ def test_an_interruption_is_status_130_and_gives_the_command_that_goes_on(run, r
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_what_cannot_go_on_says_no_more_than_that_it_was_interrupted(run, monkeypatch):
-    monkeypatch.setattr("alambique.recipe.recipe.shipped_recipes", lambda: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr("alambique.recipe.files.shipped_recipes", lambda: os.kill(os.getpid(), signal.SIGINT))
     assert run("recipes")[0::2] == (130, "alambique: interrupted\n")
 
 

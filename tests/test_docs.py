@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from alambique.losses.prediction import LOSSES, Loss, PredictionLoss
 from alambique.recipe.distillation import Distillation
-from alambique.recipe.recipe import Recipe, shipped_recipes
+from alambique.recipe.files import shipped_recipes
+from alambique.recipe.recipe import Recipe
 from alambique.recipe.reference import _choices, _kinds, _rows, meaning, page
 from alambique.recipe.sections import DEFAULT_STUDENT, Student, Training
 from conftest import LABELS, rows

@@ -40,7 +40,7 @@ except KeyboardInterrupt:
 COMMAND = """
 import os, sys
 from alambique import cli
-import alambique.recipe.recipe as module
+import alambique.recipe.files as module
 def shipped():
     os.kill(os.getpid(), signal.SIGINT)
     print('goes on', flush=True)

@@ -140,7 +140,7 @@ def sweep(
 @app.command()
 def recipes() -> None:
     """List the shipped recipes."""
-    from alambique.recipe.recipe import shipped_recipes  # noqa: PLC0415
+    from alambique.recipe.files import shipped_recipes  # noqa: PLC0415
 
     _require_output()
     for name, description in shipped_recipes().items():

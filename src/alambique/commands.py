@@ -4,16 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from alambique.artefacts.answers import read_answers
-from alambique.artefacts.predictions import main_models
-from alambique.artefacts.splits import run_data
+from alambique.artefacts.predictions import main_models, read_scored
+from alambique.artefacts.splits import Splits, run_data
 from alambique.artefacts.unlabelled import recorded_unlabelled
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import task_of
 from alambique.export.upload import HUB, HUB_FILES, check_repository, push
 from alambique.export.web.bundle import drop_stale_web, export_web
 from alambique.pipeline import time_models, train_seed
 from alambique.preparation import Job, recorded_layers, recorded_views_model, surroundings, views_of
 from alambique.progress import Reporter, quiet_libraries
+from alambique.recipe.verdict import Verdict
 from alambique.report.model_card import model_card
 from alambique.report.schema import Report
 from alambique.report.write import write_report
@@ -111,18 +115,25 @@ def rescore(folder: Path, split_name: str, *, reporter: Reporter) -> dict[str, d
     for name in models:
         if run.path / name not in whole:
             run.require(name)
-    task = TASKS[splits.task]
+    task = task_of(splits, Verdict(), recipe.decide)
     split = next(split for split in splits if split.name == split_name)
     scores = {}
     if TEACHER not in models:  # its answers are all there is to score
         run.require(TEACHER)
-        scores[TEACHER] = task.epoch_metrics(read_answers(run.path / TEACHER, split), split.labels)
+        scores[TEACHER] = task.epoch_metrics(
+            read_answers(run.path / TEACHER, split), split.labels, _thresholds(run, TEACHER, splits, task)
+        )
     for name in models:
         with reporter.stage(f"scoring {name}") as step:
             step.start(len(split))
             scorer, _ = load_scorer(run.path / name, name, max_length=recipe.data.max_length, advance=step.advance)
-            scores[name] = task.epoch_metrics(scorer(split), split.labels)
+            scores[name] = task.epoch_metrics(scorer(split), split.labels, _thresholds(run, name, splits, task))
     return scores
+
+
+def _thresholds(run: RunFolder, name: str, splits: Splits, task: Task) -> np.ndarray | None:
+    """Those of a model, chosen on its logits on valid as the run holds them."""
+    return task.fit_thresholds(read_scored(run, name, splits).logits["valid"], splits.valid.labels)
 
 
 def check_current(run: RunFolder) -> Collection[Path]:

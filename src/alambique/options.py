@@ -30,7 +30,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", callba
 
 
 def _shipped_names() -> list[str]:
-    from alambique.recipe.recipe import shipped_recipes  # noqa: PLC0415 - each command imports what it needs
+    from alambique.recipe.files import shipped_recipes  # noqa: PLC0415 - each command imports what it needs
 
     return list(shipped_recipes())
 

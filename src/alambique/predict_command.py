@@ -25,8 +25,15 @@ def print_predictions(run: Path, texts: list[str], *, model: str | None, calibra
         raise UserInputError("Standard input is closed. Give texts as arguments, or lines from a file or a pipe.")
     chunks = chunked(texts) if texts else waiting_lines(sys.stdin.buffer, CHUNK)
     for answer in predict(run, chunks, model=model, calibrated=calibrated):
-        print(json.dumps(answer, ensure_ascii=False) if as_json  # noqa: T201
-              else f"{answer['label']}\t{answer['probability']:.4f}", flush=True)  # fmt: skip
+        print(json.dumps(answer, ensure_ascii=False) if as_json else _line(answer), flush=True)  # noqa: T201
+
+
+def _line(answer: dict[str, Any]) -> str:
+    """The label and its probability; where texts have any number of labels, those that are given with theirs."""
+    if "label" in answer:
+        return f"{answer['label']}\t{answer['probability']:.4f}"
+    given = {name: f"{answer['scores'][name]:.4f}" for name in answer["labels"]}
+    return f"{', '.join(given)}\t{', '.join(given.values())}"
 
 
 def write_predictions(job: "Job", *, quiet: bool) -> None:

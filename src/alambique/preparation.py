@@ -79,7 +79,7 @@ class Job:
     @property
     def task(self) -> Task:
         """How the rows are decided and scored, and epochs chosen."""
-        return task_of(self.splits, self.recipe.verdict)
+        return task_of(self.splits, self.recipe.verdict, self.recipe.decide)
 
     @property
     def epoch_rows(self) -> int | None:

@@ -7,7 +7,7 @@ from alambique.data.load import load_splits, locate
 from alambique.doctor.cut_student import cut_form
 from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.models.from_scratch import FromScratch
-from alambique.recipe.sections import Scratch
+from alambique.recipe.made_models import Scratch
 
 
 @pytest.fixture

@@ -10,6 +10,12 @@ from alambique.evaluation.task import ScoredRows, Task
 from alambique.evaluation.tasks import TASKS
 from alambique.losses.prediction import LOSSES
 
+
+def labels_of(task, classes):
+    """Labels of these classes, as the task has them."""
+    return np.eye(3, dtype=np.int64)[classes] if task.name == "multi_label" else np.asarray(classes)
+
+
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
@@ -34,7 +40,7 @@ def test_columns_and_the_verdict_are_about_metrics_that_there_are(task):
 @every_task
 def test_contributions_average_to_the_centre_of_the_interval_or_there_is_none(task):
     rng = np.random.default_rng(0)
-    rows = ScoredRows(rng.normal(size=(40, 3)), np.arange(40) % 3, rng.normal(size=(40, 3)))
+    rows = ScoredRows(rng.normal(size=(40, 3)), labels_of(task, np.arange(40) % 3), rng.normal(size=(40, 3)))
     for key, metric in task.metrics.items():
         if metric.contributions is None:
             continue
@@ -49,7 +55,7 @@ def test_contributions_average_to_the_centre_of_the_interval_or_there_is_none(ta
 @every_task
 def test_gain_and_retention_are_of_the_verdicts_metric(task):
     rng = np.random.default_rng(2)
-    student, other, labels = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), np.arange(40) % 3
+    student, other, labels = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), labels_of(task, np.arange(40) % 3)
     mine, theirs = (task.score(task.verdict_metric, logits, labels) for logits in (student, other))
     assert task.gain(student, other, labels).figure == pytest.approx(mine - theirs)
     assert task.retention(student, other, labels).figure == pytest.approx(mine / theirs)
@@ -68,7 +74,7 @@ def test_probabilities_do_not_depend_on_the_other_rows(task):
 
 @every_task
 def test_the_hard_loss_is_one_value_per_row_and_falls_where_the_logits_fit(task):
-    labels = torch.tensor([0, 2])
+    labels = torch.from_numpy(labels_of(task, [0, 2]))
     wrong, right = torch.zeros(2, 3), torch.tensor([[5.0, -5, -5], [-5, -5, 5]])
     assert task.hard_loss(wrong, labels).shape == (2,)
     assert (task.hard_loss(right, labels) < task.hard_loss(wrong, labels)).all()

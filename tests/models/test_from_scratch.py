@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from alambique.models.from_scratch import model_from_scratch
-from alambique.recipe.sections import Scratch
+from alambique.recipe.made_models import Scratch
 from conftest import LABELS
 
 

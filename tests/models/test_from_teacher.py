@@ -8,7 +8,8 @@ from alambique.errors import ModelError
 from alambique.models.from_teacher import FromTeacherLayers, choose_layers, student_from_teacher
 from alambique.models.labels import label_config
 from alambique.models.student_form import BuildContext, Surroundings, form_key
-from alambique.recipe.sections import FromTeacher, Student
+from alambique.recipe.made_models import FromTeacher
+from alambique.recipe.sections import Student
 
 LABELS = ("bad", "fair", "good")
 IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 11, 12, 3, 0]])

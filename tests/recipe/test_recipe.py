@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from alambique.data import quickstart
-from alambique.data.files import SUFFIXES
-from alambique.data.formats.content import ENDINGS
 from alambique.errors import RecipeError
-from alambique.recipe.recipe import _PACKED, DATA_ENDINGS, EMBEDDED, Recipe, shipped_recipes
-from alambique.recipe.sections import Compute, FromTeacher, Scratch, TeacherScratch
+from alambique.recipe.made_models import FromTeacher, Scratch, TeacherScratch
+from alambique.recipe.recipe import EMBEDDED, Recipe
+from alambique.recipe.sections import Compute
 
 LEAST = {"data": {"source": "acme/claims", "text": "claim", "label": "verdict"}}
 FILE = "data:\n  source: acme/claims\n  text: claim\n  label: verdict\n"
@@ -44,17 +43,6 @@ def load_message(name, *overrides):
 
 
 # ---- shipped recipes and defaults
-
-
-def test_the_shipped_recipes_have_a_line_each():
-    assert shipped_recipes() == {
-        "liar": "BERT → DistilBERT on LIAR, six-way truthfulness; models and data from the Hub",
-        "liar-small": "LIAR with the MiniLM encoder that a package carries (extra: offline) and a 3-layer DistilBERT "
-        "student",
-        "liar-three": "As liar, three-way: true, false, or no basis for a conclusion",
-        "quickstart": "Embedded claims, a few with labels and many without, and tiny models: the whole pipeline in about "
-        "80 seconds, offline",
-    }
 
 
 def test_shipped_liar():
@@ -108,6 +96,8 @@ def test_defaults():
             "source": "acme/claims",
             "text": ("claim",),
             "label": "verdict",
+            "label_separator": None,
+            "task": "auto",
             "label_groups": None,
             "label_order": None,
             "unlabelled": None,
@@ -176,6 +166,7 @@ def test_defaults():
         },
         "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
         "verdict": {"metric": "macro_f1", "metric_for_best_epoch": None},
+        "decide": None,
         "export": {
             "formats": ("onnx", "int8"),
             "onnx_max_drift": 1e-4,
@@ -186,15 +177,6 @@ def test_defaults():
         },
         "seeds": (0,),
     }
-
-
-def test_from_scratch_defaults_differ_between_teacher_and_student():
-    size = {"layers": 2, "width": 8, "heads": 2}
-    recipe = Recipe.from_dict({**LEAST, "teacher": {"from_scratch": size}, "student": {"from_scratch": size}})
-    assert recipe.teacher.from_scratch.architecture == "bert"
-    assert recipe.teacher.from_scratch.vocabulary == 8000
-    assert recipe.student.from_scratch.architecture == "distilbert"
-    assert recipe.student.from_scratch.feed_forward is None
 
 
 @pytest.mark.parametrize(
@@ -378,64 +360,6 @@ def test_no_yaml(written):
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "- a\n- b\n", "liar\n", "null\n"])
 def test_no_mapping(written, text):
     assert load_message(written(text)) == "my.yaml is not a recipe: it must be a mapping with a data section."
-
-
-def test_not_utf8(tmp_path):
-    file = tmp_path / "old.yaml"
-    file.write_bytes("# é\n".encode("latin-1"))
-    assert load_message(file) == f"{file} is not a recipe: it is not UTF-8 text."
-
-
-@pytest.mark.parametrize("name", ["lair", "", "../liar", "liar.yaml", "runs/liar"])
-def test_an_unknown_recipe(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    assert load_message(name) == (
-        f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are liar, liar-small, liar-three, "
-        "quickstart."
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("my reviews.csv", b"text,label\na lamp,good\n"),
-        ("r.CSV.gz", b"\x1f\x8b\x08\x00"),
-        ("r.parquet", b"PAR1"),
-        ("r.txt", b"__label__good a lamp\n"),
-        ("r.json", b'{"version": 1, "data": [{"text": "a"}]}'),
-        ("r.jsonl", b'{"data": "a lamp", "label": "good"}\n'),
-        ("data.tsv", b"data\tlabel\n"),
-    ],
-)
-def test_a_data_file_where_a_recipe_is_expected(tmp_path, monkeypatch, name, content):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / name).write_bytes(content)
-    command = "alambique init 'my reviews.csv'" if " " in name else f"alambique init {name}"
-    assert load_message(name) == f"{name} is a data file, not a recipe. To write a recipe for it: {command}"
-
-
-@pytest.mark.parametrize(("name", "content"), [
-    ("r.json", '{"data": {"source": "acme/claims", "text": "t", "label": "l"}}'),
-    ("r.txt", "# mine\ndata:\n  source: acme/claims\n  text: t\n  label: l\n"),
-])  # fmt: skip
-def test_a_recipe_may_be_named_as_data_are(tmp_path, name, content):
-    (tmp_path / name).write_text(content)
-    assert Recipe.load(tmp_path / name).data.source == "acme/claims"
-
-
-def test_the_endings_of_data_files_are_those_that_are_read():
-    assert set(DATA_ENDINGS) == set(SUFFIXES)
-    assert set(_PACKED) == set(ENDINGS)
-
-
-def test_a_folder_where_a_recipe_is_expected(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    assert load_message("data") == (
-        "data is a folder, not a recipe. If it holds data, write a recipe for it: alambique init data"
-    )
-    (tmp_path / "data" / "recipe.yaml").touch()
-    assert load_message("data") == "data is a folder, not a recipe. Its recipe is data/recipe.yaml."
 
 
 def test_a_file_goes_before_a_shipped_recipe_and_a_folder_does_not(written, tmp_path):

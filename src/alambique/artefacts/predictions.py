@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import Splits, label_array
 from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.recipe.recipe import Recipe
 from alambique.run.folder import RunFolder
@@ -29,10 +29,10 @@ from alambique.run.manifest import MANIFEST, recorded_digest
 
 
 def write_predictions(path: Path, ids: tuple[str, ...], labels: np.ndarray, logits: np.ndarray) -> None:
-    """One Parquet file: id, label, logits (a list of C float32) for each row."""
+    """One Parquet file: id, label (or a list of 0 and 1, one for each label), logits (a list of C float32) for each row."""
     flat = pa.array(logits.astype(np.float32).ravel())
     nested = pa.FixedSizeListArray.from_arrays(flat, logits.shape[1])
-    pq.write_table(pa.table({"id": pa.array(ids), "label": pa.array(labels), "logits": nested}), path)
+    pq.write_table(pa.table({"id": pa.array(ids), "label": label_array(labels), "logits": nested}), path)
 
 
 def read_predictions(path: Path, ids: tuple[str, ...]) -> np.ndarray:

@@ -124,15 +124,22 @@ class Part:
 Probabilities = Callable[[np.ndarray], np.ndarray]  # of logits, both (n, C)
 
 
+def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Logits of a softmax that gives these probabilities."""
+    return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)))
+
+
 @dataclass(frozen=True)
 class Mean:
     """How the logits of several teachers become those of all of them together.
 
     Attributes:
-        probabilities: makes probabilities of logits; the result is the logarithm of their mean. None: the mean of logits.
+        probabilities: makes probabilities of logits; the result is the logits of their mean. None: the mean of logits.
+        inverse: makes logits of probabilities; by default their logarithms, as for a softmax.
     """
 
     probabilities: Probabilities | None = None
+    inverse: Probabilities = log_probabilities
 
     def term(self, logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
         """What is averaged of one teacher's (n, C) logits: float64."""
@@ -141,7 +148,7 @@ class Mean:
 
     def logits(self, mean: np.ndarray) -> np.ndarray:
         """Logits of a mean of terms."""
-        return np.log(np.maximum(mean, np.finfo(np.float32).tiny)) if self.probabilities else mean
+        return self.inverse(mean) if self.probabilities else mean
 
 
 def combine_logits(parts: Sequence[Part], target: Path, rows: int, mean: Mean = Mean()) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from alambique.run.layout import (
     SPLITS,
 )
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SPLIT_NAMES = ("train", "valid", "test")
-SINGLE_LABEL = "single_label"
+SINGLE_LABEL, MULTI_LABEL = "single_label", "multi_label"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Split:
         ids: a stable id of each row.
         texts: the first segment of each row.
         pairs: the second text column, or None.
-        labels: (rows,) int64, indices of the label names; −100 in all rows of a train without labels.
+        labels: (rows,) int64, indices of the label names; where rows have any number of labels, (rows, labels) int64, 1 for
+            each that a row has, else 0. −100 in all rows of a train without labels.
         metadata: further columns as text, which become part of the second segment, or None.
 
     Example:
@@ -141,14 +145,16 @@ class Splits:
         return {
             split.name: {}
             if split is self.train and not self.labelled_train
-            else {
-                name: int(n)
-                for name, n in zip(
-                    self.label_names, np.bincount(split.labels, minlength=len(self.label_names)), strict=True
-                )
-            }
+            else {name: int(n) for name, n in zip(self.label_names, self._rows_by_label(split), strict=True)}
             for split in self
         }
+
+    def _rows_by_label(self, split: Split) -> np.ndarray:
+        return (
+            split.labels.sum(0)
+            if self.task == MULTI_LABEL
+            else np.bincount(split.labels, minlength=len(self.label_names))
+        )
 
 
 def row_ids(split: str, segments: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
@@ -176,12 +182,20 @@ def write_splits(splits: Splits, folder: Path) -> None:
             columns["pair"] = pa.array(split.pairs)
         if split.metadata is not None:
             columns["metadata"] = pa.array(split.metadata)
-        columns["label"] = pa.array(split.labels)
+        columns["label"] = label_array(split.labels)
         pq.write_table(pa.table(columns), folder / f"{split.name}.parquet")
     facts = {"label_names": splits.label_names, "ordinal": splits.ordinal, "notes": splits.notes}
     if splits.task != SINGLE_LABEL:
         facts["task"] = splits.task
     (folder / SPLITS).write_text(json.dumps(facts, indent=2, ensure_ascii=False), "utf-8")
+
+
+def label_array(labels: np.ndarray) -> "pa.Array":
+    """Labels as a column of Parquet: a number or, where rows have any number of labels, a list of 0 and 1, for each row."""
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    flat = pa.array(labels.ravel())
+    return flat if labels.ndim == 1 else pa.FixedSizeListArray.from_arrays(flat, labels.shape[1])
 
 
 def read_splits(folder: Path) -> Splits:
@@ -204,17 +218,19 @@ def read_splits(folder: Path) -> Splits:
     import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
     facts = json.loads((folder / SPLITS).read_text("utf-8"))
+    task = facts.get("task", SINGLE_LABEL)
+    shape = (-1, len(facts["label_names"])) if task == MULTI_LABEL else (-1,)
     read = []
     for name in SPLIT_NAMES:
         table = pq.read_table(folder / f"{name}.parquet")
         columns = {column: table[column].to_pylist() for column in table.column_names}
         pairs, metadata = (tuple(columns[c]) if c in columns else None for c in ("pair", "metadata"))
-        labels = np.asarray(columns["label"], dtype=np.int64)
+        labels = np.asarray(columns["label"], dtype=np.int64).reshape(shape)
         read.append(Split(name, tuple(columns["id"]), tuple(columns["text"]), pairs, labels, metadata))
     train, valid, test = read
     return Splits(
         train, valid, test, tuple(facts["label_names"]), ordinal=facts["ordinal"], notes=tuple(facts["notes"]),
-        task=facts.get("task", SINGLE_LABEL),
+        task=task,
     )  # fmt: skip
 
 

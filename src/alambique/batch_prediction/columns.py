@@ -18,6 +18,7 @@ from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.sections import Data
 
 LABEL, PROBABILITY, SCORES, NOT_CLASSIFIED = "label", "probability", "scores", "not_classified"
+LABELS = "labels"  # in the place of label and probability, where texts have any number of labels
 _KINDS = ((bool, "a truth value"), (int | float, "a number"), (list, "a list"), (dict, "an object"))
 
 
@@ -28,10 +29,12 @@ class AddedColumns:
     Attributes:
         prefix: before each of their names.
         scores: whether the probability of each label is among them.
+        several: whether a text has any number of labels.
     """
 
     prefix: str = ""
     scores: bool = False
+    several: bool = False
 
     @property
     def not_classified(self) -> str:
@@ -41,7 +44,8 @@ class AddedColumns:
     def types(self, labels: Sequence[str]) -> dict[str, pa.DataType]:
         """Their names and types, in order."""
         scores = {SCORES: pa.struct([(label, pa.float32()) for label in labels])} if self.scores else {}
-        plain = {LABEL: pa.string(), PROBABILITY: pa.float32(), **scores, NOT_CLASSIFIED: pa.string()}
+        decided = {LABELS: pa.list_(pa.string())} if self.several else {LABEL: pa.string(), PROBABILITY: pa.float32()}
+        plain = {**decided, **scores, NOT_CLASSIFIED: pa.string()}
         return {self.prefix + name: kind for name, kind in plain.items()}
 
     def check(self, names: Sequence[str]) -> None:

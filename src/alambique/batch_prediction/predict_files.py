@@ -1,9 +1,10 @@
 """The story of ``alambique predict RUN --input FILES --output DIR``, on a page."""
 
+import math
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,13 @@ def predict_files(job: Job, *, reporter: Reporter) -> Written | None:
     with OutputFolder.create(job.output) as folder:
         files = find_inputs(job.inputs, output=folder.path)
         classifier = open_classifier(job.run, job.model)
+        added = replace(job.added, several=classifier.task.several)
         facts = _facts(job, recipe.data, classifier, [file.identity | {"name": file.name} for file in files])
         if _is_current(folder, facts, reporter):
             return None
-        found = survey(files, recipe.data, job.text, job.added)
+        found = survey(files, recipe.data, job.text, added)
         folder.begin()
-        worker = Worker(classifier, found.data, job.added, job.calibrated, folder.path)
+        worker = Worker(classifier, found.data, added, job.calibrated, folder.path)
         with reporter.stage("predict") as step:
             step.start(found.rows)
             shards = list(_classified(job, found, worker, facts["key"], step))
@@ -107,6 +109,8 @@ def _facts(job: Job, data: Data, classifier: Classifier, inputs: list[dict[str, 
         "prefix": job.added.prefix,
         "scores": job.added.scores,
     }
+    if classifier.thresholds is not None:
+        key["thresholds"] = [None if math.isnan(each) else each for each in classifier.thresholds.tolist()]
     return {
         "key": key, "shard_rows": job.shard_rows, "backend": classifier.backend,
         "labels": list(classifier.label_names), "inputs": inputs,

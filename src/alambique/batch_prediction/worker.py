@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alambique.batch_prediction.columns import LABEL, PROBABILITY, SCORES, AddedColumns, segments_of
+from alambique.batch_prediction.columns import SCORES, AddedColumns, segments_of
+from alambique.batch_prediction.decisions import LabelSets, OneLabel
 from alambique.batch_prediction.records import ShardRecord, keep_record
 from alambique.batch_prediction.shards import Shard
 from alambique.inference.classifier import Classifier
@@ -77,19 +78,20 @@ class Worker:
         texts = list(distinct)
         order = np.argsort([sum(map(len, text)) for text in texts], kind="stable")
         repeats = np.bincount(places[places >= 0], minlength=len(texts))
-        best = np.zeros(len(texts), dtype=np.int64)
-        probability = np.zeros(len(texts), dtype=np.float32)
+        decisions = (
+            LabelSets(self.classifier, len(texts)) if self.added.several else OneLabel(self.classifier, len(texts))
+        )
         scores = np.zeros((len(texts) if self.added.scores else 0, len(self.classifier.label_names)), dtype=np.float32)
         for start in range(0, len(texts), TEXTS):
             rows = order[start : start + TEXTS]
-            found = self.classifier.probabilities([texts[row] for row in rows], calibrated=self.calibrated)
-            best[rows] = self.classifier.task.decide(found)
-            probability[rows] = found[np.arange(len(rows)), best[rows]]
+            logits = self.classifier.logits([texts[row] for row in rows])
+            found = self.classifier.probabilities_of(logits, calibrated=self.calibrated)
+            decisions.add(rows, found, self.classifier.decided(logits))
             if self.added.scores:
                 scores[rows] = found
             advance(int(repeats[rows].sum()))
         advance(int((places < 0).sum()))
-        made = {LABEL: self._labels(best), PROBABILITY: pa.array(probability), SCORES: self._scores(scores)}
+        made = {**decisions.columns(), SCORES: self._scores(scores)}
         return self._joined(table, made, pa.array(np.where(places < 0, 0, places), mask=places < 0), reasons)
 
     def _joined(self, table: pa.Table, made: dict[str, Any], places: pa.Array, reasons: list[str | None]) -> pa.Table:
@@ -99,9 +101,6 @@ class Worker:
             values = made[short].take(places) if short in made else pa.array(reasons, pa.string())
             table = table.append_column(pa.field(name, kind), values.cast(kind))
         return table
-
-    def _labels(self, best: np.ndarray) -> pa.Array:
-        return pa.array(self.classifier.label_names, pa.string()).take(pa.array(best))
 
     def _scores(self, scores: np.ndarray) -> pa.Array | None:
         if not self.added.scores:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import MULTI_LABEL, Splits
+from alambique.data.several_labels import check_several_labels
 from alambique.errors import RecipeError, closest
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.teacher_list import section_of
-from alambique.recipe.verdict import OF_A_CLASS, OF_ORDERED_LABELS, Metric
+from alambique.recipe.verdict import OF_A_CLASS, OF_LABEL_SETS, OF_ORDERED_LABELS, Metric
 
 
 def check_class_names(recipe: Recipe, splits: Splits) -> None:
@@ -19,11 +20,22 @@ def check_class_names(recipe: Recipe, splits: Splits) -> None:
         if name not in splits.label_names:
             meant = closest(repr(name), map(repr, splits.label_names)) or "."
             raise RecipeError(f"{key} names {name!r}, which is not a label of the data{meant} {_labels(splits)}")
+    if splits.task == MULTI_LABEL:
+        check_several_labels(recipe)
     for key, metric in _metrics(recipe):
+        if isinstance(metric, OF_LABEL_SETS) and splits.task != MULTI_LABEL:
+            raise RecipeError(
+                f"verdict.{key} is {metric.name}, which is for rows that have any number of labels; these have one each."
+            )
         if isinstance(metric, OF_ORDERED_LABELS) and not splits.ordinal:
             raise RecipeError(
                 f"verdict.{key} is {metric.name}, which needs labels in order: give data.label_order, the lowest first."
             )
+    if recipe.decide is not None and recipe.decide.thresholds is not None and splits.task != MULTI_LABEL:
+        raise RecipeError(
+            "decide.thresholds is for rows that have any number of labels; these have one each. For a class that matters, "
+            "give decide: {class: NAME, at_precision: 0.9}."
+        )
     if recipe.student.class_weights is not None and not splits.labelled_train:
         raise RecipeError(
             "student.class_weights weighs the labels of train, and train has none. Set student.class_weights to null."
@@ -47,6 +59,11 @@ def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for key, metric in _metrics(recipe):
         if isinstance(metric, OF_A_CLASS):
             yield f"verdict.{key}.class", metric.label
+    if recipe.decide is not None:
+        for name in recipe.decide.thresholds or ():
+            yield "decide.thresholds", name
+        if recipe.decide.label is not None:
+            yield "decide.class", recipe.decide.label
 
 
 def _labels(splits: Splits) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from alambique.data.liar import HUB_NAMES
-from alambique.data.table import Table, listed
+from alambique.data.table import A_LIST, Table, listed
 from alambique.errors import DataError
 from alambique.recipe.sections import Data
 
@@ -15,7 +15,7 @@ _HEADED = ("csv", "tsv")
 
 def wanted(data: Data) -> tuple[str, ...]:
     """The columns that the recipe names."""
-    return (*data.text, data.label, *data.metadata)
+    return (*data.text, *data.label_columns, *data.metadata)
 
 
 def with_own_names(table: Table) -> Table:
@@ -39,10 +39,11 @@ def without_labels(tables: Mapping[str, Table], data: Data) -> list[str]:
         table = tables.get(split)
         if table is None:
             continue
-        if data.label in table.columns:
-            empty = _has_none(table, data.label)
+        labels = set(data.label_columns)
+        if labels <= set(table.columns):
+            empty = _has_none(table, data.label_columns)
         else:
-            empty = data.label in known and set(table.all_names) < known and set(data.text) <= set(table.all_names)
+            empty = labels <= known and set(table.all_names) < known and set(data.text) <= set(table.all_names)
         if empty:
             unlabelled.append(split)
     return unlabelled
@@ -54,14 +55,15 @@ def train_without_labels(tables: Mapping[str, Table], data: Data) -> bool:
     A train that lacks the column but has another that they lack is not without labels: the column may have another name.
     """
     train = tables["train"]
-    if data.label in train.columns:
-        return _has_none(train, data.label)
-    labelled = [set(table.all_names) for table in tables.values() if data.label in table.all_names]
+    labels = set(data.label_columns)
+    if labels <= set(train.columns):
+        return _has_none(train, data.label_columns)
+    labelled = [set(table.all_names) for table in tables.values() if labels <= set(table.all_names)]
     return bool(labelled) and all(set(data.text) <= set(train.all_names) < names for names in labelled)
 
 
-def _has_none(table: Table, column: str) -> bool:
-    return all(cell is None or cell.strip() in _UNLABELLED for cell in table.columns[column])
+def _has_none(table: Table, columns: tuple[str, ...]) -> bool:
+    return all(cell is None or cell.strip() in _UNLABELLED for column in columns for cell in table.columns[column])
 
 
 def labelled_rows(table: Table, column: str) -> tuple[Table, int]:
@@ -77,18 +79,19 @@ def labelled_rows(table: Table, column: str) -> tuple[Table, int]:
     return (table.take(rows), missing) if rows and missing else (table, 0)
 
 
-def check_columns(table: Table, data: Data, *, labelled: bool = True) -> None:
+def check_columns(table: Table, data: Data, *, labelled: bool = True, lists: bool = False) -> None:
     """Check that the table has the columns of the recipe, with texts where there should be texts.
 
     Args:
         table: of a split.
         data: the recipe's section.
         labelled: whether it has labels too.
+        lists: whether labels may be lists.
 
     Raises:
         DataError: it has not; the message names the key and the column.
     """
-    label = (data.label,) if labelled else ()
+    label = data.label_columns if labelled else ()
     for key, names in (("text", data.text), ("label", label), ("metadata", data.metadata)):
         for name in names:
             if name not in table.columns:
@@ -98,7 +101,7 @@ def check_columns(table: Table, data: Data, *, labelled: bool = True) -> None:
                 )
     for key, names in (("text", data.text), ("label", label)):
         for name in names:
-            if name in table.odd:
+            if name in table.odd and not (lists and key == "label" and table.odd[name][1] == A_LIST):
                 row, kind = table.odd[name]
                 raise DataError(
                     f"{table.place(row)}: column {name!r}, which data.{key} names, holds {kind}, not text."

@@ -15,6 +15,7 @@ from alambique.data.files import Table, kind_of
 from alambique.data.formats.arrow import is_arrow, is_parquet
 from alambique.data.formats.content import decode, read_content
 from alambique.data.formats.dialect import Chooser
+from alambique.data.label_set_roles import find_label_sets
 from alambique.data.liar import HUB_NAMES, is_liar
 from alambique.data.lint import look_alike_labels
 from alambique.data.load import find_source, load_splits, locate
@@ -24,7 +25,6 @@ from alambique.data.spelling import look_alikes
 from alambique.data.table import Reading
 from alambique.errors import DataError
 from alambique.hub import is_id
-from alambique.losses.no_label import NO_LABEL
 from alambique.recipe.sections import Data
 
 _NONE = "\0"  # a column that no file has: all columns are read then
@@ -88,17 +88,19 @@ def inspect(source: str) -> Inspection:
     data, subsets = _with_subset(data)
     data = data.model_copy(update={"encoding": _encoding(data)})
     tables, data = _tables(data)
-    roles = choose_roles(tables)
+    sets = None if data.columns else find_label_sets(tables)  # columns without names say too little
+    roles = choose_roles(tables, sets)
     if data.columns:
         roles, data = _named(roles, data)
         tables = locate(data)()
-    data = data.model_copy(update={"text": roles.text, "label": roles.label})
+    labels = {"label": roles.label} if sets is None else {"label": sets.label, **sets.keys}
+    data = data.model_copy(update={"text": roles.text, **labels})
     data, splits, fault = _loaded(data, tables)
     texts = _texts(tables["train"], roles.text)
     names = {HUB_NAMES.get(name, name) for name in tables["train"].all_names}
     return Inspection(
         data, tables["train"].reading, roles, subsets, is_liar(names), {s: len(t) for s, t in tables.items()},
-        _label_counts(splits, tables, roles.label), tuple(sorted(map(estimated_tokens, texts))), _is_english(texts),
+        _label_counts(splits, tables, data.label_columns), tuple(sorted(map(estimated_tokens, texts))), _is_english(texts),
         _notes(splits, tables), fault,
     )  # fmt: skip
 
@@ -189,7 +191,9 @@ def _loaded(data: Data, tables: dict[str, Table]) -> tuple[Data, Splits | None, 
         return data, load_splits(data, lambda: dict(tables)), None
     except DataError as error:
         fault = str(error)
-    counts = _label_counts(None, tables, data.label)
+    if not isinstance(data.label, str):
+        return data, None, fault
+    counts = _label_counts(None, tables, (data.label,))
     groups = {name: name for name in counts}
     for alike in look_alikes(tuple(counts)):
         groups |= dict.fromkeys(alike.names, max(alike.names, key=counts.__getitem__))
@@ -213,14 +217,15 @@ def _texts(train: Table, columns: tuple[str, ...]) -> list[str]:
     return texts[:: max(1, len(texts) // _SAMPLE)]
 
 
-def _label_counts(splits: Splits | None, tables: dict[str, Table], label: str) -> dict[str, int]:
+def _label_counts(splits: Splits | None, tables: dict[str, Table], columns: tuple[str, ...]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     if splits is not None:
-        for split in splits:
-            counts.update(splits.label_names[i] for i in split.labels if i != NO_LABEL)
+        for of_split in splits.counts().values():
+            counts.update({name: rows for name, rows in of_split.items() if rows})
     else:
         for table in tables.values():
-            counts.update(cell.strip() for cell in table.columns.get(label, ()) if cell and cell.strip())
+            for label in columns:
+                counts.update(cell.strip() for cell in table.columns.get(label, ()) if cell and cell.strip())
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -45,30 +45,42 @@ def encode_labels(tables: dict[str, Table], data: Data, *, liar: bool) -> Encode
     Raises:
         DataError: a label is missing, unknown, or only outside train; or there is one class, or far too many.
     """
-    cells = _cells(tables, data.label)
+    column = label_column(data)
+    cells = _cells(tables, column)
     grouped = _grouped(cells, tables, data, liar=liar)
     deciding = ("train",) if "train" in tables else tuple(tables)  # the splits whose labels are the labels
     first, known = tables[deciding[0]], Counter(name for split in deciding for name in grouped[split])
-    _check_known(grouped, tables, known)
+    for split, names in grouped.items():
+        for row, name in enumerate(names):
+            check_known(name, tables[split].place(row), known)
     for split in deciding:
-        _check_names(grouped[split], Counter(grouped[split]), tables[split], data)
+        for name in Counter(grouped[split]):
+            check_label_name(name, tables[split].place(grouped[split].index(name)), column)
     _check_several(known, first)
     _check_header(grouped, deciding[0], first, data)
-    _check_number(known, sum(map(len, grouped.values())), first, data)
+    check_number(known, sum(map(len, grouped.values())), first, column)
     ordered, ordinal = _ordered(set(known), first, data, liar=liar, learnt="train" in tables)
     index = {name: i for i, name in enumerate(ordered)}
     labels = {split: np.array([index[name] for name in found], dtype=np.int64) for split, found in grouped.items()}
     return EncodedLabels(ordered, ordinal, labels)
 
 
-def _check_known(grouped: Mapping[str, list[str]], tables: Mapping[str, Table], train: Mapping[str, int]) -> None:
-    for split, names in grouped.items():
-        for row, name in enumerate(names):
-            if name not in train:
-                raise DataError(
-                    f"{tables[split].place(row)}: label {name!r} does not occur in the train split, so nothing "
-                    f"can learn it. Train has {_some(sorted(train))}.{_look_alike(name, train)}"
-                )
+def check_known(name: str, place: str, train: Mapping[str, int]) -> None:
+    """Refuse a label that train does not have.
+
+    Args:
+        name: of the label.
+        place: of its row, for the message.
+        train: rows of train by label.
+
+    Raises:
+        DataError: train lacks it.
+    """
+    if name not in train:
+        raise DataError(
+            f"{place}: label {name!r} does not occur in the train split, so nothing can learn it. Train has "
+            f"{_some(sorted(train))}.{_look_alike(name, train)}"
+        )
 
 
 def _look_alike(name: str, known: Iterable[str]) -> str:
@@ -81,17 +93,22 @@ def _look_alike(name: str, known: Iterable[str]) -> str:
     return ""
 
 
-def _check_names(names: list[str], counts: Mapping[str, int], train: Table, data: Data) -> None:
-    for name in counts:
-        if len(name) > _LONGEST or any(map(is_unsafe, name)) or "\ufffd" in name:
-            fault = (
-                f"is longer than {_LONGEST} characters"
-                if len(name) > _LONGEST
-                else "has a character that cannot be shown"
-            )
-            raise DataError(
-                f"{train.place(names.index(name))}: label {_short(name)} {fault}. Is {data.label!r} the column of labels?"
-            )
+def check_label_name(name: str, place: str, column: str) -> None:
+    """Refuse what is no name of a label.
+
+    Args:
+        name: of the label.
+        place: of its row, for the message.
+        column: of labels.
+
+    Raises:
+        DataError: it is very long, or cannot be shown.
+    """
+    if len(name) > _LONGEST or any(map(is_unsafe, name)) or "\ufffd" in name:
+        fault = (
+            f"is longer than {_LONGEST} characters" if len(name) > _LONGEST else "has a character that cannot be shown"
+        )
+        raise DataError(f"{place}: label {_short(name)} {fault}. Is {column!r} the column of labels?")
 
 
 def _check_several(counts: Mapping[str, int], train: Table) -> None:
@@ -119,17 +136,27 @@ def _words(cell: str | None) -> int:
     return len((cell or "").split())
 
 
-def _check_number(counts: Mapping[str, int], rows: int, train: Table, data: Data) -> None:
-    """Refuse values that hardly repeat, as those of a text column; valid and test count, which few-shot train rows need."""
+def check_number(counts: Mapping[str, int], rows: int, train: Table, column: str) -> None:
+    """Refuse values that hardly repeat, as those of a text column; valid and test count, which few-shot train rows need.
+
+    Args:
+        counts: of each label.
+        rows: of all splits.
+        train: for the message.
+        column: of labels.
+
+    Raises:
+        DataError: there are too many labels.
+    """
     different = len(counts)
     if different > max(FEW_CLASSES, rows // 2):
         raise DataError(
-            f"{train.where}: column {data.label!r}, which data.label names, has {different} different values in "
+            f"{train.where}: column {column!r}, which data.label names, has {different} different values in "
             f"{sum(counts.values())} rows. Is it the text column?"
         )
     if different > MOST_CLASSES:
         raise DataError(
-            f"{train.where}: column {data.label!r}, which data.label names, has {different:,} different values; a "
+            f"{train.where}: column {column!r}, which data.label names, has {different:,} different values; a "
             f"classifier can have {MOST_CLASSES:,}. Is it the column of labels? data.label_groups can merge them."
         )
 
@@ -209,11 +236,28 @@ def _ordered(
             meant = _meant(unknown[0], present) if unknown else ""
             raise DataError(f"data.label_order {what}.{meant} The labels are {_some(sorted(present))}.")
         return order, True
-    if data.label in train.class_names and data.label_groups is None:
-        return tuple(name for name in train.class_names[data.label] if name in present), False
-    if all(name.removeprefix("-").isdecimal() for name in present):
-        return tuple(sorted(present, key=lambda name: (int(name), name))), False
-    return tuple(sorted(present)), False
+    column = label_column(data)
+    if column in train.class_names and data.label_groups is None:
+        return tuple(name for name in train.class_names[column] if name in present), False
+    return in_plain_order(present), False
+
+
+def in_plain_order(names: Collection[str]) -> tuple[str, ...]:
+    """Labels without an order of their own: whole numbers by size, others by letters."""
+    if all(name.removeprefix("-").isdecimal() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))
+
+
+def label_column(data: Data) -> str:
+    """The column of labels, where a row has one.
+
+    Raises:
+        ValueError: ``data.label`` names several.
+    """
+    if not isinstance(data.label, str):
+        raise ValueError("data.label names several columns")  # noqa: TRY004 - a value, which the recipe has checked
+    return data.label
 
 
 def _some(names: list[str]) -> str:

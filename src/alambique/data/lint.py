@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.splits import MULTI_LABEL, Split, Splits
 from alambique.data.liar import COUNTS
+from alambique.data.lint_label_sets import lint_label_sets
 from alambique.data.spelling import LookAlikes, look_alikes, plain_text, shown
 from alambique.findings import Finding
 
@@ -31,7 +32,7 @@ def lint(
     """
     findings = look_alike_labels(splits)
     train = _groups(splits.train)
-    exactly = set(splits.train.contents())
+    exactly, counts = set(splits.train.contents()), splits.counts()
     for split in splits:
         contents, groups = split.contents(), _groups(split)
         repeated = [i for positions in groups.values() for i in positions[1:]]
@@ -41,7 +42,9 @@ def lint(
             "They count twice in training or in the score; remove them at the source if that is not meant.",
         )  # fmt: skip
         read = _positions(split.segments())
-        clashing = [i for positions in read.values() if len(set(split.labels[positions])) > 1 for i in positions]
+        clashing = [
+            i for positions in read.values() if len(np.unique(split.labels[positions], axis=0)) > 1 for i in positions
+        ]
         findings += _finding(
             "conflicting-labels", split, clashing, "have a text that also stands there with another label",
             "No model can get all of them right; decide on one label.",
@@ -62,17 +65,18 @@ def lint(
         )  # fmt: skip
         if split is splits.train and not splits.labelled_train:
             continue
-        absent = [n for n, rows_of in zip(splits.label_names, np.bincount(
-            split.labels, minlength=len(splits.label_names)), strict=True) if rows_of == 0]  # fmt: skip
+        absent = [name for name, rows_of in counts[split.name].items() if rows_of == 0]
         if absent:
             findings.append(Finding(
                 "absent-classes", split.name, f"{split.name} has no row of {', '.join(absent)}.",
                 "Macro-F1 counts these classes as 0 there.", len(absent),
             ))  # fmt: skip
-    counts = [column for column in metadata if column in COUNTS]
-    if counts:
+    if splits.task == MULTI_LABEL:
+        findings += lint_label_sets(splits)
+    leaking = [column for column in metadata if column in COUNTS]
+    if leaking:
         findings.append(Finding(
-            "count-columns", "data.metadata", f"The model reads {', '.join(counts)}, which count this very statement.",
+            "count-columns", "data.metadata", f"The model reads {', '.join(leaking)}, which count this very statement.",
             "These columns leak the label (Wang 2017 counts include the current statement); leave them out.",
         ))  # fmt: skip
     return findings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from alambique.artefacts.splits import SPLIT_NAMES, Split, Splits, row_ids
+from alambique.artefacts.splits import MULTI_LABEL, SINGLE_LABEL, SPLIT_NAMES, Split, Splits, row_ids
 from alambique.data import quickstart
 from alambique.data.columns import (
     check_columns,
@@ -22,9 +22,11 @@ from alambique.data.columns import (
 from alambique.data.files import SUFFIXES, Table, join, read_table
 from alambique.data.formats.arrow import is_saved
 from alambique.data.formats.documents import read_documents
-from alambique.data.labels import encode_labels
+from alambique.data.iterative_stratification import SEVERAL_LABELS
+from alambique.data.label_sets import encode_label_sets, has_several, judged_rows
+from alambique.data.labels import encode_labels, label_column
 from alambique.data.liar import HUB_NAMES, is_liar
-from alambique.data.sampling import complete
+from alambique.data.sampling import ONE_LABEL, complete
 from alambique.data.sources import Found, files_of, find_splits, listed
 from alambique.data.unlabelled_train import NOTE, check_labelled_splits
 from alambique.errors import DataError
@@ -124,6 +126,7 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
         tables = {split: with_own_names(table) for split, table in tables.items()}
         names = {"text": data.text, "metadata": data.metadata}
         data = data.model_copy(update={k: tuple(HUB_NAMES.get(c, c) for c in v) for k, v in names.items()})
+    several = has_several(tables, data)
     for split in without_labels(tables, data):
         del tables[split]
         notes.append(f"The {split} split of the source has no labels and was left out.")
@@ -132,20 +135,25 @@ def load_splits(data: Data, read_tables: ReadTables, *, recorded: Mapping[str, s
         check_labelled_splits(tables, data)
         notes.append(NOTE)
     for split, table in tables.items():
-        check_columns(table, data, labelled=split not in unlabelled)
+        check_columns(table, data, labelled=split not in unlabelled, lists=several)
         if split in unlabelled:
             continue
-        tables[split], missing = labelled_rows(table, data.label)
+        tables[split], missing = judged_rows(table, data) if several else labelled_rows(table, label_column(data))
         if missing:
             notes.append(f"{split}: {missing} of {len(table)} rows have no label (class -1) and were left out.")
     check_variety(tables["train"], data)
-    encoded = encode_labels({name: t for name, t in tables.items() if name not in unlabelled}, data, liar=liar)
-    labels = {name: np.full(len(tables[name]), NO_LABEL, dtype=np.int64) for name in unlabelled} | encoded.labels
+    with_labels = {name: t for name, t in tables.items() if name not in unlabelled}
+    encoded = encode_label_sets(with_labels, data) if several else encode_labels(with_labels, data, liar=liar)
+    shape = encoded.labels["valid" if unlabelled else "train"].shape[1:]  # of the labels of a row
+    labels = {
+        name: np.full((len(tables[name]), *shape), NO_LABEL, dtype=np.int64) for name in unlabelled
+    } | encoded.labels
     splits = {name: split_of_table(name, table, data, labels[name], liar=liar) for name, table in tables.items()}
-    splits, changes = complete(splits, data, recorded)
+    splits, changes = complete(splits, data, recorded, SEVERAL_LABELS if several else ONE_LABEL)
     notes += changes
     train, valid, test = (splits[name] for name in SPLIT_NAMES)
-    return Splits(train, valid, test, encoded.names, ordinal=encoded.ordinal, notes=tuple(notes))
+    task = MULTI_LABEL if several else SINGLE_LABEL
+    return Splits(train, valid, test, encoded.names, ordinal=encoded.ordinal, notes=tuple(notes), task=task)
 
 
 def _reader(found: Found, data: Data) -> ReadTables:

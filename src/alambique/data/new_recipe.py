@@ -125,7 +125,13 @@ def _data(found: Inspection, source: str) -> Iterator[tuple[str, Any, str]]:
         yield "columns", list(data.columns), "no header row was found, so the columns are named here"
     text = roles.text[0] if len(roles.text) == 1 else list(roles.text)
     yield "text", text, _choice(f"about {_percentile(found.tokens, 0.5)} tokens in the median", roles.other_texts)
-    yield "label", roles.label, _choice(_labels(found.labels), roles.other_labels)
+    label = data.label if isinstance(data.label, str) else list(data.label)
+    several = "" if data.task != "multi_label" and data.label_separator is None else ", any number of them per row"
+    yield "label", label, _choice(_labels(found.labels) + several, roles.other_labels)
+    if data.label_separator is not None:
+        yield "label_separator", data.label_separator, "stands between the labels of a row"
+    if data.task != "auto" and isinstance(data.label, str):
+        yield "task", data.task, "the cells are lists of labels"
     if data.label_groups is not None:
         yield "label_groups", data.label_groups, "the splits spell labels in different ways; these make them the same"
     length, whole = max_length(found.tokens), _percentile(found.tokens, _COVERED)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from alambique.data.column_names import is_known, label_name, partner, text_name
+from alambique.data.label_set_roles import LabelSets
 from alambique.data.labels import FEW_CLASSES, MOST_CLASSES
 from alambique.data.table import Table
 from alambique.errors import DataError
@@ -103,18 +104,25 @@ def columns_of(tables: Mapping[str, Table], names: tuple[str, ...]) -> list[Colu
     return columns
 
 
-def choose_roles(tables: Mapping[str, Table]) -> Roles:
+def choose_roles(tables: Mapping[str, Table], sets: LabelSets | None = None) -> Roles:
     """Choose the columns of text and the column of labels.
+
+    Args:
+        tables: by split.
+        sets: where labels are sets, which are then not looked for.
 
     Raises:
         DataError: no column can be one of them.
     """
     train = tables["train"]
-    columns = columns_of(tables, train.all_names)
+    columns = [c for c in columns_of(tables, train.all_names) if sets is None or c.name not in sets.columns]
     texts = _ranked({c.name: _text_score(c) for c in columns})
     if not texts:
         raise DataError(f"{train.where}: no column looks like text. The columns are {_listed(train)}.")
     text = _text_columns(texts, train.all_names)
+    if sets is not None:
+        others = tuple(_near(texts, texts[text[0]] if len(text) == 1 else math.inf, {*text}))
+        return Roles(text, sets.columns[0], others, sets.other_labels)
     labels = _ranked({c.name: _label_score(c, train) for c in columns if c.name not in text})
     if not labels:
         raise DataError(

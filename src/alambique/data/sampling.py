@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,8 +18,23 @@ _SEED_OF = {"test": 4, "valid": 5}
 SplitOff = Callable[[Split, str, float, int], tuple[Split, Split]]
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How rows are drawn so that each label keeps its share.
+
+    Attributes:
+        split_off: moves a share of train to a new split.
+        sample: positions of so many rows.
+        earlier: how versions up to 0.1.0 split off; None where they did not know such labels.
+    """
+
+    split_off: SplitOff
+    sample: Callable[[np.ndarray, int, int], np.ndarray]
+    earlier: SplitOff | None = None
+
+
 def complete(
-    splits: Mapping[str, Split], data: Data, recorded: Mapping[str, str] | None = None
+    splits: Mapping[str, Split], data: Data, recorded: Mapping[str, str] | None = None, drawing: Drawing | None = None
 ) -> tuple[dict[str, Split], list[str]]:
     """Split off what is missing of valid and test, then sample if ``data.max_rows`` asks for it.
 
@@ -28,6 +43,7 @@ def complete(
         data: ``split_seed`` and ``max_rows``.
         recorded: the digest of each split of a run that goes on. Versions up to 0.1.0 drew by the order of the rows; where
             the run's splits were drawn so, they are drawn so again.
+        drawing: by default that of rows with one label each.
 
     Returns:
         All three splits, and a note about each change.
@@ -35,11 +51,12 @@ def complete(
     Raises:
         DataError: train has too few rows to split.
     """
-    made, notes = _completed(splits, data, split_off)
+    drawing = drawing or ONE_LABEL
+    made, notes = _completed(splits, data, drawing.split_off, drawing)
     missing = len(splits) < len(SPLIT_NAMES)
-    if missing and recorded and recorded != {name: split.digest for name, split in made.items()}:
+    if drawing.earlier and missing and recorded and recorded != {name: split.digest for name, split in made.items()}:
         try:
-            earlier, earlier_notes = _completed(splits, data, split_off_by_order)
+            earlier, earlier_notes = _completed(splits, data, drawing.earlier, drawing)
         except DataError:  # it refused what can be split now
             return made, notes
         if recorded == {name: split.digest for name, split in earlier.items()}:
@@ -47,7 +64,9 @@ def complete(
     return made, notes
 
 
-def _completed(splits: Mapping[str, Split], data: Data, off: SplitOff) -> tuple[dict[str, Split], list[str]]:
+def _completed(
+    splits: Mapping[str, Split], data: Data, off: SplitOff, drawing: Drawing
+) -> tuple[dict[str, Split], list[str]]:
     made, notes = dict(splits), []
     for name in ("test", "valid"):
         if name not in made:
@@ -58,7 +77,7 @@ def _completed(splits: Mapping[str, Split], data: Data, off: SplitOff) -> tuple[
             )
     if data.max_rows is not None:
         for name in SPLIT_NAMES:
-            chosen = stratified_sample(made[name].labels, data.max_rows, data.split_seed)
+            chosen = drawing.sample(made[name].labels, data.max_rows, data.split_seed)
             if len(chosen) < len(made[name]):
                 notes.append(f"{name}: a stratified sample of {len(chosen)} of {len(made[name])} rows (data.max_rows).")
                 made[name] = made[name].take(chosen)
@@ -122,7 +141,7 @@ def split_off(train: Split, name: str, share: float, seed: int) -> tuple[Split, 
         for members, quota in zip((np.flatnonzero(label_of == c) for c in classes[frequent]), quotas, strict=True)
     ]
     moved = np.isin(group, np.concatenate(chosen))
-    return _parted(train, _keeping_all_classes(train.labels, group, moved), name)
+    return parted(train, _keeping_all_classes(train.labels, group, moved), name)
 
 
 def grouped(rows: list[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], np.ndarray]:
@@ -186,7 +205,8 @@ def _keeping_all_classes(labels: np.ndarray, group: np.ndarray, moved: np.ndarra
     return moved & ~np.isin(group, group[np.isin(labels, lost)])
 
 
-def _parted(train: Split, moved: np.ndarray, name: str) -> tuple[Split, Split]:
+def parted(train: Split, moved: np.ndarray, name: str) -> tuple[Split, Split]:
+    """The rows of train that stay, and those that are moved to a new split, by (rows,) bool."""
     taken = train.take(np.flatnonzero(moved))
     return train.take(np.flatnonzero(~moved)), replace(taken, name=name)
 
@@ -205,4 +225,7 @@ def split_off_by_order(train: Split, name: str, share: float, seed: int) -> tupl
         raise DataError(
             f"a class has so few rows that none would stay in train after splitting {name} off. Give a {name} file."
         )
-    return _parted(train, moved, name)
+    return parted(train, moved, name)
+
+
+ONE_LABEL = Drawing(split_off, stratified_sample, earlier=split_off_by_order)

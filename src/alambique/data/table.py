@@ -11,7 +11,8 @@ from typing import Any
 
 from alambique.errors import DataError
 
-_ODD = ((dict, "an object"), (list, "a list"), (bytes, "bytes"), (dt.date | dt.time, "a date or time"))
+A_LIST = "a list"  # a kind of cell that is not text
+_ODD = ((dict, "an object"), (list, A_LIST), (bytes, "bytes"), (dt.date | dt.time, "a date or time"))
 _DEEPEST = 6  # objects within objects that get dotted names
 _SHOWN = 40  # names of columns in a message
 _MOST_PARTS = 200  # an object with more keys than that holds values by key, not fields

@@ -60,8 +60,8 @@ class Reader:
             truncation=True, max_length=self.max_length, padding=False, verbose=False, **options,
         )  # fmt: skip
         return [
-            {name: values[i] for name, values in encoded.items()} | {LABELS: int(label)}
-            for i, label in enumerate(split.labels)
+            {name: values[i] for name, values in encoded.items()} | {LABELS: label}
+            for i, label in enumerate(split.labels.tolist())
         ]
 
     def batch(self, rows: list[Row]) -> dict[str, Tensor]:

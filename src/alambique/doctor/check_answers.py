@@ -1,6 +1,6 @@
 """Whether the answers of a teacher without weights are in the data's order and beat guessing, on all of valid."""
 
-from alambique.doctor.check_labels import check_behaviour
+from alambique.doctor.check_labels import check_decisions
 from alambique.doctor.check_teacher import check_logits
 from alambique.doctor.codes import Code
 from alambique.doctor.setup import Setup
@@ -23,15 +23,15 @@ def check(setup: Setup) -> list[Finding]:
     if logits is None or not len(splits.valid):
         return []
     labels = splits.valid.labels
-    findings = check_logits(logits, "teacher")
-    findings = findings or check_behaviour(setup.task.decide(logits), labels, len(splits.label_names), "teacher")
+    findings = check_logits(logits, "teacher", setup.task)
+    findings = findings or check_decisions(setup, logits, labels, "teacher")
     if findings:
         return findings
     frequent = most_frequent(splits)
     useful = usefulness(setup.task, logits, labels, frequent)
     if useful.is_useful:
         return []
-    compared = useful.against(f"always answering {splits.label_names[frequent]!r}")
+    compared = useful.against(f"always answering {setup.task.words(frequent, splits.label_names)!r}")
     return [WEAK.finding("teacher", f"On valid, the teacher gets {compared}. A student would learn noise from it.")]
 
 

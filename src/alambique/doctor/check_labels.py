@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from transformers import PreTrainedModel
 
+from alambique.artefacts.splits import MULTI_LABEL
 from alambique.doctor.codes import Code
 from alambique.doctor.setup import Setup
 from alambique.errors import ModelError
@@ -69,6 +70,20 @@ def check_model(model: PreTrainedModel, wanted: tuple[str, ...], where: str) -> 
     if findings or len(set(label2id.values())) != len(wanted):
         return findings
     return check_names(sorted(label2id, key=lambda name: label2id[name]), wanted, where)
+
+
+def check_decisions(setup: Setup, logits: np.ndarray, labels: np.ndarray, where: str) -> list[Finding]:
+    """:func:`check_behaviour` of (rows, C) logits; nothing where labels do not exclude each other, as none is then missed.
+
+    Args:
+        setup: how logits become decisions.
+        logits: of the rows.
+        labels: the data's.
+        where: teacher or soft_labels.
+    """
+    if setup.splits.task == MULTI_LABEL:
+        return []
+    return check_behaviour(setup.task.decide(logits), labels, len(setup.splits.label_names), where)
 
 
 def check_behaviour(guesses: np.ndarray, labels: np.ndarray, classes: int, where: str) -> list[Finding]:

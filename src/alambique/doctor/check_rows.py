@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.splits import MULTI_LABEL, Split, Splits
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.data.lint import lint
 from alambique.doctor.batches import IDS, Reader, sample
@@ -16,7 +16,7 @@ from alambique.findings import Finding
 OUT_OF_RANGE = Code(
     "labels-out-of-range",
     "a label is not an index of the label names; checks that look labels up are left out",
-    "Labels are indices from 0 into splits.label_names.",
+    "Labels are indices from 0 into splits.label_names; where rows have any number of labels, 0 or 1 for each name.",
 )
 DUPLICATE_IDS = Code(
     "duplicate-ids",
@@ -46,7 +46,9 @@ def check(setup: Setup) -> list[Finding]:
     """Lint, ids, labels out of range, rows that valid and test share, texts that are labels, texts that are cut."""
     splits, source = setup.splits, setup.teacher_reader
     labelled = tuple(splits) if splits.labelled_train else (splits.valid, splits.test)
-    wrong = [finding for split in labelled for finding in _out_of_range(split, len(splits.label_names))]
+    several, classes = splits.task == MULTI_LABEL, len(splits.label_names)
+    out_of_range = _not_zero_or_one if several else _out_of_range
+    wrong = [finding for split in labelled for finding in out_of_range(split, classes)]
     if wrong:
         return wrong  # no other check can read such labels
     lengths = {
@@ -59,7 +61,7 @@ def check(setup: Setup) -> list[Finding]:
     return [
         *duplicate_ids([row_id for split in splits for row_id in split.ids], "splits"),
         *_shared(splits),
-        *(finding for split in splits for finding in _swapped(split, splits.label_names)),
+        *(finding for split in splits for finding in _swapped(split, splits.label_names, several=several)),
         *cut,
         *findings,
     ]
@@ -83,9 +85,9 @@ def _shared(splits: Splits) -> list[Finding]:
     return [SHARED.finding("test", message, count=len(ids), of=len(splits.test), row_ids=ids)]
 
 
-def _swapped(split: Split, names: tuple[str, ...]) -> list[Finding]:
+def _swapped(split: Split, names: tuple[str, ...], *, several: bool) -> list[Finding]:
     texts = [" ".join(row).strip().casefold() for row in split.contents()]
-    different, labels = len(set(texts)), len(set(split.labels.tolist()))
+    different, labels = len(set(texts)), len(names) if several else len(set(split.labels.tolist()))
     known = {name.casefold() for name in names}
     are_names = sum(text in known for text in texts)
     if are_names * 2 > len(texts):
@@ -96,6 +98,17 @@ def _swapped(split: Split, names: tuple[str, ...]) -> list[Finding]:
         return []
     message = f"{evidence}: the text column and the label column are swapped, or are the same."
     return [SWAPPED.finding(split.name, message)]
+
+
+def _not_zero_or_one(split: Split, classes: int) -> list[Finding]:
+    wrong = np.flatnonzero((split.labels.shape[1:] != (classes,)) | ~np.isin(split.labels, (0, 1)).all(-1))
+    if not len(wrong):
+        return []
+    message = (
+        f"{len(wrong)} rows of {split.name} have labels that are not 0 or 1 for each of the {classes} label names."
+    )
+    ids = [split.ids[i] for i in wrong]
+    return [OUT_OF_RANGE.finding(split.name, message, count=len(wrong), of=len(split), row_ids=ids)]
 
 
 def _out_of_range(split: Split, classes: int) -> list[Finding]:

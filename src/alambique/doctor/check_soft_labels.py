@@ -4,7 +4,7 @@ import numpy as np
 
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
-from alambique.doctor.check_labels import check_behaviour, check_names
+from alambique.doctor.check_labels import check_decisions, check_names
 from alambique.doctor.check_rows import duplicate_ids
 from alambique.doctor.check_teacher import check_logits
 from alambique.doctor.codes import Code
@@ -26,12 +26,12 @@ def check(setup: Setup) -> list[Finding]:
     expected = (len(soft.ids), len(splits.label_names))
     if soft.logits.shape != expected or not soft.ids:
         return [SHAPE.finding(WHERE, f"The soft labels have shape {soft.logits.shape}, where {expected} is expected.")]
-    findings = [*duplicate_ids(soft.ids, WHERE), *_rows(soft, splits), *check_logits(soft.logits, WHERE)]
+    findings = [*duplicate_ids(soft.ids, WHERE), *_rows(soft, splits), *check_logits(soft.logits, WHERE, setup.task)]
     findings += check_names(soft.label_names, splits.label_names, WHERE)
     if not findings and splits.labelled_train:  # only then are ids and logits good for more
         known = dict(zip(splits.train.ids, splits.train.labels.tolist(), strict=True))
         labels = np.array([known[row_id] for row_id in soft.ids])
-        findings = check_behaviour(setup.task.decide(soft.logits), labels, len(splits.label_names), WHERE)
+        findings = check_decisions(setup, soft.logits, labels, WHERE)
     return findings
 
 

@@ -43,7 +43,7 @@ def check(setup: Setup) -> list[Finding]:
         layers[_layer_of(name, twin.base_model_prefix)].append(name)
     batch = setup.student_reader.batch(rows)
     # for a gradient, any class will do in a row without a label
-    labels = torch.tensor([max(row[LABELS], 0) for row in rows], device=twin.device)
+    labels = torch.tensor([row[LABELS] for row in rows], device=twin.device).clamp(min=0)
     moved: set[str] = set()
     for _ in range(_TRIES):
         logits = logits_of(twin, batch)

@@ -5,11 +5,12 @@ import time
 import numpy as np
 from transformers import PreTrainedModel
 
-from alambique.artefacts.splits import Split
+from alambique.artefacts.splits import MULTI_LABEL, Split
 from alambique.doctor.batches import Reader, all_logits, sample
-from alambique.doctor.check_labels import check_behaviour
+from alambique.doctor.check_labels import check_decisions
 from alambique.doctor.codes import Code
 from alambique.doctor.setup import Setup
+from alambique.evaluation.task import Task
 from alambique.evaluation.usefulness import Usefulness, most_frequent, usefulness
 from alambique.findings import Finding
 from alambique.models.labels import label_names_of, match_labels
@@ -49,21 +50,23 @@ def check(setup: Setup) -> list[Finding]:
     trained = setup.teacher_trained and len(label_names_of(setup.teacher)) == len(names)
     chosen = sample(valid, SCORED if trained else _GLANCED)
     logits, labels = _scored(setup.teacher, setup.teacher_reader, chosen)
-    findings = check_logits(logits, "teacher")
+    findings = check_logits(logits, "teacher", setup.task)
     if findings or not trained:
         return findings
-    findings = check_behaviour(setup.task.decide(logits), labels, len(names), "teacher")
-    return findings or _untrained(setup, logits, labels)
+    findings = check_decisions(setup, logits, labels, "teacher")
+    judge = _useless if setup.splits.task == MULTI_LABEL else _untrained
+    return findings or judge(setup, logits, labels)
 
 
-def check_logits(logits: np.ndarray, where: str) -> list[Finding]:
-    """Check that logits, (rows, C), are finite and differ between rows."""
+def check_logits(logits: np.ndarray, where: str, task: Task) -> list[Finding]:
+    """Check that logits, (rows, C), are finite and differ between rows by more than rounding, as the task reads them."""
     bad = int((~np.isfinite(logits)).any(1).sum())
     if bad:
         message = f"The logits of the {where} are NaN or infinite in {bad} of {len(logits)} rows."
         return [NAN.finding(where, message, count=bad, of=len(logits))]
-    centred = logits - logits.mean(1, keepdims=True)
-    if len(logits) > 1 and np.abs(centred - centred[0]).max() <= _SAME * (1 + np.abs(logits).max()):
+    # a shift of all logits of a row changes no softmax, but every sigmoid
+    read = logits if task.name == MULTI_LABEL else logits - logits.mean(1, keepdims=True)
+    if len(logits) > 1 and np.abs(read - read[0]).max() <= _SAME * (1 + np.abs(logits).max()):
         return [CONSTANT.finding(where, f"The logits of the {where} are the same for all of {len(logits)} rows.")]
     return []
 
@@ -105,6 +108,18 @@ def _untrained(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> list[Fin
         f"On {len(labels)} rows of valid, the teacher gets {useful.against('always answering the most frequent label')}. "
         f"Its predictions have entropy {entropy:.2f} of at most {np.log(len(names)):.2f} (ln {len(names)}). It seems that "
         f"{reason}.",
+    )]  # fmt: skip
+
+
+def _useless(setup: Setup, logits: np.ndarray, labels: np.ndarray) -> list[Finding]:
+    """Compare the teacher's answers with guessing, where rows have any number of labels."""
+    useful = _best(setup, logits, labels)
+    if useful.is_useful:
+        return []
+    compared = useful.against("always answering the most frequent set of labels")
+    return [UNTRAINED.finding(
+        "teacher",
+        f"On {len(labels)} rows of valid, the teacher gets {compared}. It seems that it has not learnt this task.",
     )]  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def _step(model: PreTrainedModel, rows: Rows, task: Task, size: int, budget: flo
     def learn(batch: dict[str, Tensor]) -> None:
         optimizer.zero_grad()
         outputs = outputs_of(model, batch)
-        labels = torch.zeros(len(outputs.logits), dtype=torch.int64, device=device)
+        labels = torch.from_numpy(task.any_labels(*outputs.logits.shape)).to(device)
         loss = task.hard_loss(outputs.logits, labels).mean()
         (loss if extra is None else loss + extra(outputs, batch)).backward()
 

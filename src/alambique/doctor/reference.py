@@ -22,6 +22,9 @@ LINT = {
     "empty-texts": "rows have no text",
     "cut-texts": "texts are longer than the length limit and lose their end",
     "absent-classes": "a split has no row of a class",
+    "labels-always-together": "labels of which a row has any number stand in the same rows of train",
+    "labels-in-one-split": "rows of train alone have a label of which a row has any number",
+    "labels-in-every-row": "every row of train has a label of which a row has any number",
     "count-columns": "the model reads columns of LIAR that count the statement itself",
 }
 COMMAND = {

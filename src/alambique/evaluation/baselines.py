@@ -1,9 +1,11 @@
 """Two cheap rows of the table, so that nobody pays for a model that a word count beats."""
 
+from collections.abc import Callable
+
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from alambique.artefacts.splits import Split
 
@@ -26,21 +28,9 @@ class Tfidf:
 
     def __init__(self, train: Split) -> None:
         """Fit."""
-        self.model = make_pipeline(
-            TfidfVectorizer(
-                ngram_range=(1, 2),
-                min_df=2 if len(train) >= _ENOUGH else 1,
-                sublinear_tf=True,
-                token_pattern=r"(?u)\S+",  # noqa: S106 - no secret
-            ),
-            LogisticRegression(max_iter=2000),
+        self.model = with_words(
+            train, lambda words: make_pipeline(words, regression()).fit(joined(train), train.labels)
         )
-        try:
-            self.model.fit(_joined(train), train.labels)
-        except ValueError:  # no word stands twice, as in languages that do not part words: count letters
-            letters = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True)
-            self.model = make_pipeline(letters, LogisticRegression(max_iter=2000))
-            self.model.fit(_joined(train), train.labels)
 
     @property
     def parameters(self) -> int:
@@ -51,9 +41,34 @@ class Tfidf:
     def logits(self, split: Split, classes: int) -> np.ndarray:
         """Log probabilities: (rows, classes) float32."""
         logits = np.full((len(split), classes), np.log(_SMALLEST), dtype=np.float32)
-        logits[:, self.model.classes_] = np.maximum(self.model.predict_log_proba(_joined(split)), np.log(_SMALLEST))
+        logits[:, self.model.classes_] = np.maximum(self.model.predict_log_proba(joined(split)), np.log(_SMALLEST))
         return logits
 
 
-def _joined(split: Split) -> list[str]:
+def with_words(train: Split, fit: Callable[[TfidfVectorizer], Pipeline]) -> Pipeline:
+    """Fit a model on words and word pairs or, where no word stands twice, on letters.
+
+    Args:
+        train: what it learns from.
+        fit: fits a model that begins with these counts.
+    """
+    words = TfidfVectorizer(
+        ngram_range=(1, 2),
+        min_df=2 if len(train) >= _ENOUGH else 1,
+        sublinear_tf=True,
+        token_pattern=r"(?u)\S+",  # noqa: S106 - no secret
+    )
+    try:
+        return fit(words)
+    except ValueError:  # as in languages that do not part words
+        return fit(TfidfVectorizer(analyzer="char", ngram_range=(1, 2), sublinear_tf=True))
+
+
+def regression() -> LogisticRegression:
+    """Logistic regression as scikit-learn has it by default."""
+    return LogisticRegression(max_iter=2000)
+
+
+def joined(split: Split) -> list[str]:
+    """The segments of each row as one text."""
     return [" ".join(row) for row in split.segments()]

@@ -40,7 +40,9 @@ def rule_of(metric: str, *, greater_is_better: bool = True) -> str:
         greater_is_better: if not, the gain is the other way round.
     """
     gain = "student minus undistilled" if greater_is_better else "undistilled minus student"
-    title = metric.replace("macro_f1", "macro-F1").replace("_", " ") if metric.isidentifier() else metric
+    title = (
+        metric.replace("samples", "sample").replace("_f1", "-F1").replace("_", " ") if metric.isidentifier() else metric
+    )
     return (
         f"yes if the whole 95 % interval of {gain} {title} on test lies above 0, no if it lies below 0, "
         "otherwise not shown; with a single training of each always not shown"

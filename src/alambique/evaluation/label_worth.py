@@ -7,7 +7,6 @@ import numpy as np
 from alambique.artefacts.contradicted import Contradicted
 from alambique.artefacts.soft_labels import SoftLabels
 from alambique.artefacts.splits import Splits
-from alambique.evaluation.metrics import expected_calibration_error
 from alambique.evaluation.tasks import TASKS
 
 
@@ -48,13 +47,13 @@ def label_worth(
     """
     task = TASKS[splits.task]
     logits = labels.for_rows(splits.train.ids)
-    on_train = task.calibration(logits, splits.train.labels) if splits.labelled_train else None
+    on_train = task.calibration_error(logits, splits.train.labels)[0] if splits.labelled_train else None
     return LabelWorth(
         seed=seed,
         valid=dict(task.epoch_metrics(valid_logits, splits.valid.labels)),
-        valid_calibration_error=expected_calibration_error(*task.calibration(valid_logits, splits.valid.labels)),
+        valid_calibration_error=task.calibration_error(valid_logits, splits.valid.labels)[0],
         accuracy=labels.worth["accuracy"],
         confidence=labels.worth["confidence"],
-        calibration_error=None if on_train is None else expected_calibration_error(*on_train),
+        calibration_error=on_train,
         contradicted=None if contradicted is None else len(contradicted.ids),
     )

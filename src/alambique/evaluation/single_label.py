@@ -5,19 +5,22 @@ Importing this module imports numpy alone: ``predict`` with an ONNX file needs :
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from alambique.evaluation.task import Metric, ScoredRows, Task
+from alambique.evaluation.task import NO_THRESHOLDS, Baseline, Metric, ProblemType, ScoredRows, Task, Thresholds
 from alambique.losses.no_label import NO_LABEL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from alambique.artefacts.splits import Split
     from alambique.evaluation.contributions import Contributions
     from alambique.evaluation.verdict_metrics import VerdictMetric
+    from alambique.losses.contract import PredictionLoss
     from alambique.recipe import verdict as sections
+    from alambique.recipe.decide import Decide
     from alambique.recipe.verdict import Verdict
 
 
@@ -25,7 +28,7 @@ class SingleLabel(Task):
     """Softmax over classes, the largest logit decides, cross-entropy with the label."""
 
     name = "single_label"
-    problem_type = "single_label_classification"
+    problem_type: ClassVar[ProblemType] = "single_label_classification"
     soft_loss = "kl"
     verdict_metric = epoch_metric = epoch_title = "macro_f1"
     columns: tuple[str, ...] = (
@@ -33,15 +36,19 @@ class SingleLabel(Task):
         "kl_to_teacher", "expected_calibration_error",
     )  # fmt: skip
 
-    def __init__(self, chosen: "Verdict | None" = None, label_names: tuple[str, ...] = ()) -> None:
-        """Take the figures of the verdict and of the best epoch from a recipe.
+    def __init__(
+        self, chosen: "Verdict | None" = None, label_names: tuple[str, ...] = (), decide: "Decide | None" = None
+    ) -> None:
+        """Take the figures of the verdict and of the best epoch from a recipe, and how the student decides.
 
         Args:
             chosen: section of the recipe; None: macro-F1.
             label_names: of the data; without a section they are not needed.
+            decide: section of the recipe; None: the most probable class.
         """
-        self._given, self._label_names = chosen, label_names
-        if chosen is not None and chosen != self._default():
+        super().__init__(chosen, label_names, decide)
+        self.ships_thresholds = decide is not None and decide.label is not None
+        if not self._is_default:
             of_verdict, of_epoch = self._of_verdict, self._of_epoch
             self.verdict_metric, self.epoch_metric = of_verdict.key, of_epoch.logged
             self.epoch_title = of_epoch.key
@@ -49,20 +56,6 @@ class SingleLabel(Task):
             self.reach = of_verdict.reach
             if of_verdict.key not in self.columns:
                 self.columns = (of_verdict.key, *self.columns)
-
-    @staticmethod
-    def _default() -> "Verdict":
-        from alambique.recipe.verdict import Verdict  # noqa: PLC0415 - pydantic, which predict does not need
-
-        return Verdict()
-
-    @property
-    def _chosen(self) -> "Verdict":
-        return self._given or self._default()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Another process makes it anew: the functions that it holds cannot be sent."""
-        return SingleLabel, (self._given, self._label_names)
 
     @cached_property
     def _of_verdict(self) -> "VerdictMetric":
@@ -90,9 +83,46 @@ class SingleLabel(Task):
         powers = np.exp(scaled - scaled.max(-1, keepdims=True))
         return np.asarray(powers / powers.sum(-1, keepdims=True))
 
-    def decide(self, logits: np.ndarray) -> np.ndarray:
-        """(N,) the class of each row's largest logit or probability."""
-        return np.asarray(logits.argmax(-1))
+    def logits_of(self, probabilities: np.ndarray) -> np.ndarray:
+        """Logarithms."""
+        from alambique.artefacts.soft_labels import log_probabilities  # noqa: PLC0415 - as in _metric
+
+        return log_probabilities(probabilities)
+
+    def decide(self, logits: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """(N,) the class of each row's largest logit or probability; with thresholds, as :meth:`decided`."""
+        return (
+            np.asarray(logits.argmax(-1))
+            if thresholds is None
+            else self.decided(self.probabilities(logits), thresholds)
+        )
+
+    def decided(self, probabilities: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """(N,) the most probable class or, with thresholds, a class that reaches its own, else the best of the others."""
+        if thresholds is None:
+            return np.asarray(probabilities.argmax(-1))
+        reached, plain = probabilities >= thresholds, np.isnan(thresholds)
+        among = np.where(reached.any(-1, keepdims=True), reached, plain)
+        return np.asarray(np.where(among, probabilities, -1.0).argmax(-1))
+
+    def shipped_thresholds(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+        """(C,) NaN but for the class that ``decide`` names; None without it, and where no threshold keeps its promise."""
+        if self._decide is None or self._decide.label is None or self._decide.at_precision is None:
+            return None
+        from alambique.evaluation.class_threshold import choose_class_threshold  # noqa: PLC0415 - scipy
+
+        index = self._label_names.index(self._decide.label)
+        scores = self.probabilities(logits)[:, index]
+        threshold = choose_class_threshold(scores, labels == index, self._decide.at_precision)
+        if threshold is None:
+            return None
+        thresholds = np.full(len(self._label_names), np.nan)
+        thresholds[index] = threshold
+        return thresholds
+
+    def right(self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """(N,) whether the decision is the label."""
+        return np.asarray(self.decide(logits, thresholds) == labels)
 
     def confidence(self, probabilities: np.ndarray) -> np.ndarray:
         """(N,) each row's largest probability."""
@@ -103,6 +133,10 @@ class SingleLabel(Task):
         from alambique.losses.mixture import cross_entropy  # noqa: PLC0415 - torch
 
         return cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+    def soft_loss_of(self, loss: "PredictionLoss") -> "PredictionLoss":
+        """The loss itself: all are defined for the classes of a softmax."""
+        return loss
 
     def labelled(self, labels: "Tensor") -> "Tensor":
         """(B,) false where the label is −100."""
@@ -121,8 +155,11 @@ class SingleLabel(Task):
         best = optimize.minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
         return float(np.exp(best.x))
 
-    def epoch_metrics(self, logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def epoch_metrics(
+        self, logits: np.ndarray, labels: np.ndarray, thresholds: np.ndarray | None = None
+    ) -> dict[str, float]:
         """Accuracy, macro-F1, and the figure that epochs are chosen by."""
+        del thresholds
         figures = {name: self.score(name, logits, labels) for name in ("accuracy", "macro_f1")}
         return figures if self.epoch_metric in figures else figures | {
             self.epoch_metric: self._of_epoch.value(logits, labels)
@@ -201,19 +238,67 @@ class SingleLabel(Task):
     def _calibration(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.confidence(probabilities), (self.decide(probabilities) == labels).astype(np.float64)
 
-    def gain(self, student: np.ndarray, other: np.ndarray, labels: np.ndarray) -> "Contributions":
+    def calibration_error(
+        self, logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
+    ) -> tuple[float, float]:
+        """Of each row's largest probability."""
+        from alambique.evaluation import metrics  # noqa: PLC0415 - scikit-learn takes a second
+
+        confidence, correct = self.calibration(logits, labels, temperature)
+        return (
+            metrics.expected_calibration_error(confidence, correct),
+            metrics.calibration_error_by_chance(confidence),
+        )
+
+    def any_labels(self, rows: int, classes: int) -> np.ndarray:
+        """(N,) the first class."""
+        del classes
+        return np.zeros(rows, dtype=np.int64)
+
+    def most_frequent(self, labels: np.ndarray) -> int:
+        """The most frequent class."""
+        return int(np.bincount(labels).argmax())
+
+    def constant(self, decision: int, classes: int) -> np.ndarray:
+        """(C,) 1 for the class, 0 for others."""
+        return np.asarray(np.eye(classes)[decision])
+
+    def words(self, decision: int, names: tuple[str, ...]) -> str:
+        """The name of the class."""
+        return names[decision]
+
+    def answer(self, probabilities: np.ndarray, names: tuple[str, ...], decision: Any) -> dict[str, Any]:
+        """``label``, its ``probability``, and ``scores``."""
+        best = int(decision)
+        scores = dict(zip(names, probabilities.tolist(), strict=True))
+        return {"label": names[best], "probability": scores[names[best]], "scores": scores}
+
+    def majority(self, train: "Split", classes: int) -> Baseline:
+        """The log frequency of each class."""
+        from alambique.evaluation.baselines import majority_logits  # noqa: PLC0415 - scikit-learn takes a second
+
+        return Baseline(lambda split: majority_logits(train, len(split), classes), 0)
+
+    def tfidf(self, train: "Split", classes: int) -> Baseline:
+        """One regression over all classes."""
+        from alambique.evaluation.baselines import Tfidf  # noqa: PLC0415
+
+        model = Tfidf(train)
+        return Baseline(lambda split: model.logits(split, classes), model.parameters)
+
+    def gain(
+        self, student: np.ndarray, other: np.ndarray, labels: np.ndarray, thresholds: Thresholds = NO_THRESHOLDS
+    ) -> "Contributions":
         """Difference in the verdict's metric."""
+        del thresholds
         return self._of_verdict.gain(student, other, labels)
 
-    def retention(self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray) -> "Contributions | None":
+    def retention(
+        self, student: np.ndarray, teacher: np.ndarray, labels: np.ndarray, thresholds: Thresholds = NO_THRESHOLDS
+    ) -> "Contributions | None":
         """The verdict's metric as a fraction of the teacher's; None where the teacher's is 0, or less of it is better."""
+        del thresholds
         return self._of_verdict.ratio(student, teacher, labels)
-
-    def paired_test(self, student: np.ndarray, undistilled: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-        """McNemar's exact test."""
-        from alambique.evaluation.intervals import mcnemar  # noqa: PLC0415
-
-        return mcnemar(self.decide(student), self.decide(undistilled), labels)
 
 
 def _divergences(scored: ScoredRows) -> np.ndarray:

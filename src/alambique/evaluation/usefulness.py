@@ -1,11 +1,13 @@
 """Whether a teacher knows something of the task that guessing does not."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from alambique.artefacts.splits import Splits
 from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
 
 _SHUFFLES = 50
 _CERTAIN = 2.0  # standard deviations of the shuffles
@@ -54,7 +56,7 @@ class Usefulness:
         return f"{words}, its own answers in random order get {self.shuffled[0]:.1%}"
 
 
-def usefulness(task: Task, logits: np.ndarray, labels: np.ndarray, frequent: int) -> Usefulness:
+def usefulness(task: Task, logits: np.ndarray, labels: np.ndarray, frequent: Any) -> Usefulness:
     """Compare a teacher with guessing.
 
     A rare class makes accuracy a poor judge: a teacher that finds it at the cost of some false alarms has fewer rows right
@@ -63,8 +65,8 @@ def usefulness(task: Task, logits: np.ndarray, labels: np.ndarray, frequent: int
     Args:
         task: its verdict metric is used.
         logits: (N, C) of the teacher.
-        labels: (N,).
-        frequent: train's most frequent label.
+        labels: of valid, on which thresholds are chosen too, for guesses as for the teacher.
+        frequent: train's most frequent label or set of labels.
 
     Example:
         >>> import numpy as np
@@ -76,9 +78,12 @@ def usefulness(task: Task, logits: np.ndarray, labels: np.ndarray, frequent: int
         >>> useful.accuracy, useful.constant_accuracy, useful.is_useful
         (0.9, 0.95, True)
     """
-    always = np.tile(np.eye(logits.shape[1])[frequent], (len(logits), 1))
-    score, accuracy = (task.score(name, logits, labels) for name in (task.verdict_metric, "accuracy"))
-    constant, constant_accuracy = (task.score(name, always, labels) for name in (task.verdict_metric, "accuracy"))
+    always = np.tile(task.constant(frequent, logits.shape[1]), (len(logits), 1))
+    score, accuracy = (task.on_valid(name, logits, labels) for name in (task.verdict_metric, "accuracy"))
+    constant, constant_accuracy = (
+        task.on_valid(task.verdict_metric, always, labels),
+        task.score("accuracy", always, labels),
+    )
     decided = accuracy > constant_accuracy
     shuffled = None if decided else _shuffled(task, logits, labels)
     return Usefulness(score, constant, accuracy, constant_accuracy, shuffled)
@@ -87,12 +92,12 @@ def usefulness(task: Task, logits: np.ndarray, labels: np.ndarray, frequent: int
 def _shuffled(task: Task, logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     random = np.random.default_rng(_SEED)
     scores = [
-        task.score(task.verdict_metric, logits[random.permutation(len(logits))], labels) for _ in range(_SHUFFLES)
+        task.on_valid(task.verdict_metric, logits[random.permutation(len(logits))], labels) for _ in range(_SHUFFLES)
     ]
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def most_frequent(splits: Splits) -> int:
-    """The most frequent class of train, or of valid where train has no labels; of equally frequent ones the first."""
+def most_frequent(splits: Splits) -> Any:
+    """The most frequent decision of train, or of valid where train has no labels; of equally frequent ones the first."""
     labelled = splits.train if splits.labelled_train else splits.valid
-    return int(np.bincount(labelled.labels).argmax())
+    return TASKS[splits.task].most_frequent(labelled.labels)

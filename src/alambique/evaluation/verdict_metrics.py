@@ -172,6 +172,9 @@ def verdict_metric(section: sections.Metric, label_names: tuple[str, ...], task:
         label_names: of the data, by index; needed for a figure of a class, or of steps.
         task: decides and gives probabilities.
 
+    Raises:
+        ValueError: it is for rows that have any number of labels.
+
     Example:
         >>> import numpy as np
         >>> from alambique.evaluation.single_label import SINGLE_LABEL
@@ -209,4 +212,6 @@ def verdict_metric(section: sections.Metric, label_names: tuple[str, ...], task:
             figure = rankings.RankingFigure(section.at_precision)
         case sections.ClassAveragePrecision():
             key, figure = f"average precision of {section.label}", rankings.RankingFigure()
+        case _:
+            raise ValueError(f"{section.name} is for rows that have any number of labels")
     return OfRanking(key, section.name, f"{key}, %", figure, label_names.index(section.label), task.probabilities)

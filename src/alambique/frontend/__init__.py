@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 SERVE_FILES = ("index.html", "style.css", "bars.js", "serve.js")
-WEB_FILES = ("web.html", "style.css", "bars.js", "cut.js", "student.js", "web.js")
+WEB_FILES = ("web.html", "style.css", "bars.js", "cut.js", "decide.js", "student.js", "web.js")
 _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 

@@ -8,11 +8,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// models: [{role: "student" | "teacher", title, label, probability, scores: {label: probability}, times: {where: milliseconds}}]
+// models: [{role: "student" | "teacher", title, label, probability, scores: {label: probability}, times: {where: milliseconds}}];
+// where a text has any number of labels, labels in the place of label and probability
 export function show(place, labels, models) {
   place.said.replaceChildren(...models.map((model) => make("p", { className: model.role },
-    key(), models.length > 1 ? `${model.title}: ` : "", make("b", { dir: "auto", textContent: model.label }),
-    `, ${percent.format(model.probability)}`)));
+    key(), models.length > 1 ? `${model.title}: ` : "", ...decided(model))));
   place.table.replaceChildren(
     make("caption", { textContent: "Probability of each label" }),
     make("thead", {}, make("tr", {}, head("label"), ...models.map((model) => head(model.title, model.role)))),
@@ -21,6 +21,16 @@ export function show(place, labels, models) {
   place.times.replaceChildren(...models.map(({ title, times }) => make("div", {}, make("dt", { textContent: title }),
     make("dd", { textContent: Object.entries(times).map(([what, time]) => `${milliseconds(time)} ${what}`).join(", ") }))));
   place.result.hidden = false;
+}
+
+function given(model) {
+  return model.labels ?? [model.label];
+}
+
+function decided(model) {
+  const names = given(model).flatMap((label, place) => [
+    place ? "; " : "", make("b", { dir: "auto", textContent: label }), `, ${percent.format(model.scores[label])}`]);
+  return names.length ? names : [make("b", { textContent: "no label" })];
 }
 
 export function tell(place, message) {
@@ -45,7 +55,7 @@ function row(label, models) {
     fill.style.width = `${100 * value}%`;
     track.setAttribute("aria-hidden", "true");
     const figure = make("span", { className: "figure", textContent: percent.format(value) });
-    return make("td", { className: `${model.role}${label === model.label ? " best" : ""}` }, make("span", { className: "bar" }, track, figure));
+    return make("td", { className: `${model.role}${given(model).includes(label) ? " best" : ""}` }, make("span", { className: "bar" }, track, figure));
   }));
 }
 

@@ -2,6 +2,7 @@
 
 import { AutoModelForSequenceClassification, AutoTokenizer, env, PreTrainedModel, Tensor } from "./lib/transformers.min.js";
 import { cut, fill } from "./cut.js";
+import { decide } from "./decide.js";
 
 const here = new URL("./", import.meta.url).href;
 env.allowRemoteModels = false;
@@ -43,11 +44,7 @@ export async function openStudent() {
     const inputs = Object.fromEntries(Object.entries(encode(first, second)).map(([name, values]) =>
       [name, new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length])]));
     const { logits } = await model(inputs);
-    const values = Array.from(logits.data), most = Math.max(...values);
-    const powers = values.map((value) => Math.exp(value - most)), sum = powers.reduce((a, b) => a + b);
-    const scores = Object.fromEntries(facts.label_names.map((label, place) => [label, powers[place] / sum]));
-    const label = facts.label_names[values.indexOf(most)];
-    return { label, probability: scores[label], scores };
+    return decide(Array.from(logits.data), facts);
   }
 
   await classify("a", "a"); // the first run is slower, and nobody's

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -16,12 +16,15 @@ import yaml
 from alambique.errors import CorruptArtefactError, RunFolderError
 from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.evaluation.task import Task
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.tasks import TASKS, task_named
 from alambique.inference.static_student import StaticModel, is_static
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import digest_of, read_json
 from alambique.run.layout import DATA, EXPORT_FACTS, ONNX, ONNX_FILES, PREDICTIONS, RECIPE, SPLITS, STUDENT, TEACHER
 from alambique.run.manifest import file_damage, recorded_digest, recorded_hash
+
+if TYPE_CHECKING:
+    from alambique.recipe.decide import Decide
 
 TORCH, NUMPY = "torch", "numpy"
 MODELS = (NUMPY, "int8", "onnx", TORCH)  # from the fastest
@@ -42,6 +45,7 @@ class Classifier:
         fit_temperature: function that returns the temperature; :attr:`temperature` calls it once.
         task: how logits become probabilities and decisions.
         digest: SHA-256 of all files and settings that the logits follow from; empty where nobody needs it.
+        fit_thresholds: function that returns the thresholds of labels; :attr:`thresholds` calls it once.
 
     Example:
         >>> import numpy as np
@@ -64,6 +68,7 @@ class Classifier:
     fit_temperature: Callable[[], float]
     task: Task = SINGLE_LABEL
     digest: str = ""
+    fit_thresholds: Callable[[], np.ndarray | None] = lambda: None
 
     @cached_property
     def temperature(self) -> float:
@@ -85,15 +90,36 @@ class Classifier:
         """Convert (texts, classes) logits of this model to probabilities of the same shape, float32."""
         return self.task.probabilities(logits, self.temperature if calibrated else 1.0).astype(np.float32)
 
+    @cached_property
+    def thresholds(self) -> np.ndarray | None:
+        """(classes,) probabilities from which labels are given, chosen on valid; NaN for a label without; None for all."""
+        return self.fit_thresholds()
+
+    def decided(self, logits: np.ndarray) -> np.ndarray:
+        """The decision for each of (texts, classes) logits; that probabilities are calibrated changes none."""
+        return self.task.decided(self.probabilities_of(logits), self.thresholds)
+
+    def answers(self, logits: np.ndarray, *, calibrated: bool = False) -> list[dict[str, Any]]:
+        """:meth:`answer` for each of (texts, classes) logits of this model.
+
+        Args:
+            logits: (texts, classes).
+            calibrated: give calibrated probabilities; the decisions are the same.
+        """
+        probabilities = self.probabilities_of(logits, calibrated=calibrated)
+        pairs = zip(probabilities, self.decided(logits), strict=True)
+        return [self.task.answer(row, self.label_names, decision) for row, decision in pairs]
+
     def answer(self, probabilities: np.ndarray) -> dict[str, Any]:
         """Answer for one text as JSON values: ``label``, its ``probability``, and ``scores``, the probability of each label.
 
+        Where rows have any number of labels, ``labels`` and ``scores``.
+
         Args:
-            probabilities: (classes,) probabilities of the text.
+            probabilities: (classes,) probabilities of the text, not calibrated.
         """
-        best = int(self.task.decide(probabilities))
-        scores = dict(zip(self.label_names, probabilities.tolist(), strict=True))
-        return {"label": self.label_names[best], "probability": scores[self.label_names[best]], "scores": scores}
+        decision = self.task.decided(probabilities[None], self.thresholds)[0]
+        return self.task.answer(probabilities, self.label_names, decision)
 
 
 def open_classifier(folder: Path, model: str | None = None, *, threads: int | None = None, spin: int = 0) -> Classifier:
@@ -142,7 +168,7 @@ def open_classifier(folder: Path, model: str | None = None, *, threads: int | No
 
 def _in_numpy(run: RunFolder) -> Classifier:
     folder = run.require(STUDENT)
-    loaded = StaticModel(folder, max_length=_recorded_data(run)["max_length"])
+    loaded = StaticModel(folder, max_length=_recorded_recipe(run)["data"]["max_length"])
     names = tuple(name for _, name in sorted((int(i), name) for i, name in loaded.config["id2label"].items()))
     return _as_trained(run, STUDENT, NUMPY, names, loaded.logits)
 
@@ -200,6 +226,7 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any)
     return Classifier(
         chosen, tuple(facts["label_names"]), facts["pairs"], facts["max_length"], loaded.logits,
         lambda: float(facts["temperature"]), TASKS[facts.get("task", SINGLE_LABEL.name)], digest,
+        lambda: _recorded_thresholds(facts),
     )  # fmt: skip
 
 
@@ -225,23 +252,39 @@ def _as_trained(
     run: RunFolder, role: str, backend: str, label_names: tuple[str, ...], logits: Callable[[Segments], np.ndarray]
 ) -> Classifier:
     """A model as its training saved it, with what the run says of it."""
-    data, facts = _recorded_data(run), read_json(run.path / DATA / SPLITS) or {}
-    task, max_length = TASKS[facts.get("task", SINGLE_LABEL.name)], data["max_length"]
-    pairs = len(data["text"]) > 1 or bool(data["metadata"])
+    recipe, facts = _recorded_recipe(run), read_json(run.path / DATA / SPLITS) or {}
+    data = recipe["data"]
+    task = task_named(facts.get("task", SINGLE_LABEL.name), label_names, decide=_decide(recipe))
+    max_length, pairs = data["max_length"], len(data["text"]) > 1 or bool(data["metadata"])
     digest = digest_of([backend, recorded_digest(run.path / role), max_length, pairs])
     return Classifier(
-        backend, label_names, pairs, max_length, logits, lambda: _temperature(run, role, task), task, digest
-    )
+        backend, label_names, pairs, max_length, logits, lambda: task.fit_temperature(*_on_valid(run, role)), task, digest,
+        lambda: task.shipped_thresholds(*_on_valid(run, role)) if task.ships_thresholds else None,
+    )  # fmt: skip
 
 
-def _recorded_data(run: RunFolder) -> dict[str, Any]:
-    """The recipe's section ``data`` as it was written: all its keys, as plain values. Checking them takes half a second."""
-    section: dict[str, Any] = yaml.safe_load((run.path / RECIPE).read_text("utf-8"))["data"]
-    return section
+def _recorded_recipe(run: RunFolder) -> dict[str, Any]:
+    """The recipe as it was written: all its keys, as plain values. Checking them takes half a second."""
+    recorded: dict[str, Any] = yaml.safe_load((run.path / RECIPE).read_text("utf-8"))
+    return recorded
 
 
-def _temperature(run: RunFolder, role: str, task: Task) -> float:
-    """From the logits on valid that the run holds."""
+def _decide(recipe: dict[str, Any]) -> "Decide | None":
+    if recipe.get("decide") is None:
+        return None
+    from alambique.recipe.decide import Decide  # noqa: PLC0415 - pydantic takes half a second
+
+    return Decide.model_validate(recipe["decide"])
+
+
+def _recorded_thresholds(facts: dict[str, Any]) -> np.ndarray | None:
+    """Those in ``export.json``, in the order of its labels."""
+    thresholds = facts.get("thresholds")
+    return None if thresholds is None else np.array([thresholds.get(name, np.nan) for name in facts["label_names"]])
+
+
+def _on_valid(run: RunFolder, role: str) -> tuple[np.ndarray, np.ndarray]:
+    """A model's logits on valid, as the run holds them, and the labels."""
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     path = run.require(f"{PREDICTIONS}/{role}") / "valid.parquet"
@@ -250,4 +293,4 @@ def _temperature(run: RunFolder, role: str, task: Task) -> float:
     except (OSError, ValueError) as error:
         raise CorruptArtefactError(f"{path} cannot be read. Run alambique distill again.") from error
     logits = np.asarray(table["logits"].to_pylist(), dtype=np.float32)
-    return task.fit_temperature(logits, np.asarray(table["label"].to_pylist()))
+    return logits, np.asarray(table["label"].to_pylist())

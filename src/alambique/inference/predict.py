@@ -26,7 +26,8 @@ def predict(
         calibrated: divide the logits by the temperature fitted on valid.
 
     Yields:
-        ``label``, its ``probability``, and ``scores``: every label's probability.
+        ``label``, its ``probability``, and ``scores``: every label's probability. Where rows have any number of labels,
+        ``labels``, those whose probability reaches their threshold, and ``scores``.
 
     Raises:
         RunFolderError: the folder is not a run, or has no such model.
@@ -36,8 +37,7 @@ def predict(
     classifier = open_classifier(folder, model)
     for lines in chunks:
         segments = [classifier.segments(line) for line in lines]
-        for row in classifier.probabilities(segments, calibrated=calibrated):
-            yield classifier.answer(row)
+        yield from classifier.answers(classifier.logits(segments), calibrated=calibrated)
 
 
 def chunked(texts: list[str]) -> Iterator[list[str]]:

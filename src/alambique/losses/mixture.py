@@ -125,7 +125,8 @@ def mixture_parts(
     if hard_label_weight > 0 and labels is not None:
         hard_rows = hard_loss(student_logits, labels, label_smoothing=label_smoothing)
         hard_sum = weighted(hard_rows, hard_label_weights).sum()
-        count = (labels != NO_LABEL).sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
+        known = (labels != NO_LABEL).reshape(len(labels), -1).any(-1)  # (B,), of one label per row or several
+        count = known.sum() if labelled_rows is None else torch.as_tensor(labelled_rows)
         count = count.clamp(min=1).to(hard_sum.device)
         total, hard = total + hard_label_weight * hard_sum / count, hard_sum.detach() / count
     return MixtureParts(total, soft, hard)

@@ -17,7 +17,8 @@ from alambique.models.labels import label_config
 from alambique.models.pretrained import check_positions
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
 from alambique.models.tokenizer import for_model, train_wordpiece
-from alambique.recipe.sections import Scratch, Student
+from alambique.recipe.made_models import Scratch
+from alambique.recipe.sections import Student
 
 POSITIONS = 512
 VOCABULARY = 8000  # at most, of a student's own tokenizer

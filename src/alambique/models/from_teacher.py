@@ -19,7 +19,8 @@ from alambique.models.fewer_layers import depth_of, layer_stacks, with_layers
 from alambique.models.labels import label_config
 from alambique.models.student_form import BuildContext, StudentForm, Surroundings, form_key
 from alambique.models.tokenizer import for_model
-from alambique.recipe.sections import FromTeacher, Student
+from alambique.recipe.made_models import FromTeacher
+from alambique.recipe.sections import Student
 
 _DISTILBERT_TO_BERT = {
     "attention.q_lin": "attention.self.query",

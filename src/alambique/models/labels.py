@@ -14,16 +14,17 @@ from alambique.errors import ModelError
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
+SINGLE_LABEL = "single_label_classification"  # problem_type of a config, by Transformers
 _WHOLE = re.compile(r"-?\d+\.0+")  # a whole number that a table wrote with a point
 
 
-def label_config(label_names: tuple[str, ...]) -> dict[str, Any]:
+def label_config(label_names: tuple[str, ...], problem_type: str = SINGLE_LABEL) -> dict[str, Any]:
     """The label entries of a classifier's config."""
     return {
         "num_labels": len(label_names),
         "id2label": dict(enumerate(label_names)),
         "label2id": {name: i for i, name in enumerate(label_names)},
-        "problem_type": "single_label_classification",
+        "problem_type": problem_type,
     }
 
 
@@ -96,8 +97,13 @@ def _twins(names: Iterable[str]) -> list[str]:
     return next((same for same in folded.values() if len(same) > 1), [])
 
 
-def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None:
+def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...], problem_type: str = SINGLE_LABEL) -> None:
     """Permute the last layer of a classifier so that its classes come in the data's order.
+
+    Args:
+        model: changed in place.
+        label_names: in that order.
+        problem_type: what its head is for, which is written into its config.
 
     Raises:
         ModelError: the labels differ, or the model has no linear last layer that can be permuted.
@@ -123,7 +129,7 @@ def reorder_labels(model: PreTrainedModel, label_names: tuple[str, ...]) -> None
     if not torch.allclose(before[:, order].float(), after.float(), rtol=1e-3, atol=1e-4):
         raise ModelError(f"teacher.model: the classes of a {type(model).__name__} cannot be put into the data's order. "
                          "Name them in that order with data.label_order.")  # fmt: skip
-    model.config.update(label_config(label_names))
+    model.config.update(label_config(label_names, problem_type))
 
 
 def _plain(name: str) -> str:

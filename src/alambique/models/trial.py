@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alambique.artefacts.tokens import Segments, Tokens, tokenize_rows
 from alambique.errors import MisfitError, ModelError, first_line
 from alambique.models.inputs import ModelInputs
+from alambique.models.labels import SINGLE_LABEL
 from alambique.models.pretrained import PretrainedFolder, check_finite, load_finished, load_to_train
 
 VOCABULARY, CANNOT_RUN, OTHER_HEAD = "vocabulary-mismatch", "model-cannot-run", "other-head"
@@ -32,12 +33,14 @@ class Conditions:
         label_names: the classes.
         max_length: where texts are cut, in tokens.
         pairs: whether rows have two segments.
+        problem_type: what the head must be for, by Transformers' names.
     """
 
     key: str
     label_names: tuple[str, ...]
     max_length: int
     pairs: bool
+    problem_type: str = SINGLE_LABEL
 
 
 def check_weights(
@@ -73,12 +76,16 @@ def check_finished(
 
     Raises:
         ModelError: it cannot be loaded, has no trained head, or has weights that are not finite.
-        MisfitError: its head's numbers are not a softmax's, it does not fit its tokenizer, or cannot read texts of some
+        MisfitError: its head is for labels of another kind, it does not fit its tokenizer, or cannot read texts of some
             length.
     """
     key = conditions.key
     model = load_finished(checkpoint.folder, key=key, tokenizer=tokenizer)
     check_finite(model, checkpoint, key=key)
+    if conditions.problem_type != SINGLE_LABEL:
+        _check_head(checkpoint, model, conditions)
+        try_out(model, tokenizer, checkpoint.name, conditions)
+        return model
     meaning = _HEADS.get(model.config.problem_type or "")
     if meaning is not None and len(conditions.label_names) > 1:
         raise MisfitError(
@@ -90,6 +97,23 @@ def check_finished(
         )  # fmt: skip
     try_out(model, tokenizer, checkpoint.name, conditions)
     return model
+
+
+def _check_head(checkpoint: PretrainedFolder, model: PreTrainedModel, conditions: Conditions) -> None:
+    """Refuse a classifier that does not say that its labels do not exclude each other, where the data's do not."""
+    own = model.config.problem_type
+    if own == conditions.problem_type:
+        return
+    says = (
+        f"has problem_type {own} in its config.json" if own else "does not say in its config.json what its head is for"
+    )
+    raise MisfitError(
+        OTHER_HEAD, conditions.key,
+        f"{checkpoint.name} {says}, and rows have any number of labels, so its numbers may not be those of a "
+        "sigmoid for each.",
+        "Set teacher.fine_tune to true; or, if it was trained for several labels per text, write "
+        f'"problem_type": "{conditions.problem_type}" into its config.json.',
+    )  # fmt: skip
 
 
 _HEADS = {

@@ -18,6 +18,45 @@ def label_groups_value(value: Any) -> Any:
     raise ValueError("must be six, three or two (LIAR), a mapping {old name: new name}, or null")
 
 
+def label_value(value: Any) -> Any:
+    """A column, or a list of columns, one for each label.
+
+    Raises:
+        ValueError: it is neither, or names a column twice.
+    """
+    if isinstance(value, str):
+        if not value:
+            raise ValueError("must not be empty")
+        return value
+    names = _names(value)
+    if names is None:
+        raise ValueError("must be a column, or a list of columns that hold 0 or 1")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"names {twice!r} twice")
+    return names
+
+
+def check_several(key: str, value: str | None, *, columns: bool, separated: bool) -> None:
+    """Refuse a separator or a task that contradicts the form of the labels.
+
+    Args:
+        key: ``label_separator`` or ``task``.
+        value: of that key.
+        columns: whether ``data.label`` names several columns.
+        separated: whether ``data.label_separator`` is given.
+
+    Raises:
+        ValueError: says what contradicts what.
+    """
+    if key == "label_separator" and value is not None and columns:
+        raise ValueError("is for one column of text, and label names several columns of 0 and 1; leave one of them out")
+    if value == "single_label" and columns:
+        raise ValueError("is single_label, and label names several columns; set it to multi_label, or name one column")
+    if value == "single_label" and separated:
+        raise ValueError("is single_label, and label_separator is for several labels per row; leave one of them out")
+
+
 def source_value(value: Any) -> Any:
     """A name, a list of names, or a mapping of splits to either.
 

@@ -2,11 +2,8 @@
 
 import contextlib
 import glob
-import os
 import re
-import shlex
 import warnings
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -23,7 +20,9 @@ from pydantic import (
 )
 
 from alambique.errors import RecipeError
+from alambique.recipe.decide import Decide
 from alambique.recipe.distillation import Distillation, check_compared
+from alambique.recipe.files import find_recipe, text_of
 from alambique.recipe.overrides import override
 from alambique.recipe.problems import listed, problems_of, shown
 from alambique.recipe.schedules import ends_of
@@ -34,12 +33,6 @@ from alambique.recipe.verdict import Verdict
 from alambique.recipe.yaml_values import read_yaml, text_paths
 
 _STUDENT_STEP = 1000  # between the seeds of students of the same teacher
-_LARGEST = 10**6  # bytes; a recipe has some dozens of lines
-DATA_ENDINGS = (
-    ".tsv", ".tab", ".txt", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather",
-)  # fmt: skip
-_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
-_DATA_SECTION = re.compile(rb'^data:\s*$|^data:\s*\{|^\s*\{?\s*"data"\s*:\s*\{\s*"', re.MULTILINE)
 EMBEDDED = "quickstart"  # a source that is not a path, not even where a run folder has its name
 _PATTERN = re.compile(r"[*?\[]")
 _ALTERNATIVES = {**FORMS, "compute": ("speedups", "plain")}  # a key that is set displaces its alternatives in the file
@@ -72,6 +65,7 @@ class Recipe(Section):
     distillation: Distillation = Field(default_factory=Distillation)
     compute: Compute = Field(default_factory=Compute)
     verdict: Verdict = Field(default_factory=Verdict)
+    decide: Decide | None = None
     export: Export = Field(default_factory=Export)
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**32)], ...],
@@ -226,9 +220,9 @@ class Recipe(Section):
         Raises:
             RecipeError: the recipe does not exist, is not YAML, or has problems.
         """
-        file = _find(name)
+        file = find_recipe(name)
         texts = text_paths(cls)
-        raw = read_yaml(_text_of(file), where=str(name), texts=texts)
+        raw = read_yaml(text_of(file), where=str(name), texts=texts)
         if not isinstance(raw, dict):
             raise RecipeError(f"{name} is not a recipe: it must be a mapping with a data section.")
         if raw.pop("run_id", None) is not None:  # the recipe.yaml of a run folder is a recipe too, and nobody's to edit
@@ -271,60 +265,6 @@ class Recipe(Section):
 
 def _student_seeds(seed: int, count: int) -> tuple[int, ...]:
     return tuple((seed + _STUDENT_STEP * number) % 2**32 for number in range(count))
-
-
-def shipped_recipes() -> dict[str, str]:
-    """Name → one line of description, from the first comment of each shipped recipe."""
-    folder = resources.files("alambique") / "recipes"
-    files = {f.name.removesuffix(".yaml"): f for f in folder.iterdir() if f.name.endswith(".yaml")}
-    return {name: files[name].read_text("utf-8").split("\n", 1)[0].lstrip("# ") for name in sorted(files)}
-
-
-def _find(name: str | Path) -> Path:
-    path = Path(name)
-    if os.path.isfile(path):  # noqa: PTH113 - unlike Path.is_file it takes any name, however long or odd
-        if _is_data(path):
-            raise RecipeError(f"{name} is a data file, not a recipe. To write a recipe for it: {_init(name)}")
-        return path
-    shipped = shipped_recipes()
-    if str(name) in shipped:
-        return Path(str(resources.files("alambique") / "recipes" / f"{name}.yaml"))
-    if os.path.isdir(name):  # noqa: PTH112 - as above
-        held = path / "recipe.yaml"
-        advice = (
-            f"Its recipe is {held}." if held.is_file() else f"If it holds data, write a recipe for it: {_init(name)}"
-        )
-        raise RecipeError(f"{name} is a folder, not a recipe. {advice}")
-    known = ", ".join(shipped)
-    raise RecipeError(f"{name} is neither a recipe file nor a shipped recipe. The shipped ones are {known}.")
-
-
-def _init(name: str | Path) -> str:
-    return shlex.join(["alambique", "init", str(name)])
-
-
-def _is_data(file: Path) -> bool:
-    """Whether a file is named as data are, and does not begin a section ``data`` as a recipe of such a name would."""
-    name = file.name.lower()
-    plain = next((name.removesuffix(ending) for ending in _PACKED if name.endswith(ending)), name)
-    if not plain.endswith(DATA_ENDINGS):
-        return False
-    try:
-        with file.open("rb") as stream:
-            return _DATA_SECTION.search(stream.read(_LARGEST)) is None
-    except OSError:
-        return False
-
-
-def _text_of(file: Path) -> str:
-    try:
-        if file.stat().st_size > _LARGEST:
-            raise RecipeError(f"{file} is not a recipe: it is larger than {_LARGEST // 10**6} MB.")
-        return file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{file} is not a recipe: it is not UTF-8 text.") from error
-    except OSError as error:
-        raise RecipeError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _with_new_names(raw: dict[str, Any], *, warn: bool = True) -> tuple[dict[str, Any], list[str]]:

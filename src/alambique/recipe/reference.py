@@ -6,7 +6,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from alambique.recipe.recipe import Recipe, shipped_recipes
+from alambique.recipe.files import shipped_recipes
+from alambique.recipe.recipe import Recipe
 
 HEAD = """\
 # The recipe
@@ -95,11 +96,12 @@ def _rows(section: type[BaseModel], prefix: str) -> list[tuple[str, ...]]:
     own = [key for key in section.__annotations__ if key in section.model_fields]
     rows: list[tuple[str, ...]] = []
     for key in [*own, *(key for key in section.model_fields if key not in own)]:
-        rows.append(_row(section, key, prefix + key))
+        path = prefix + (section.model_fields[key].alias or key)
+        rows.append(_row(section, key, path))
         annotation = section.model_fields[key].annotation
         for part in (annotation, *get_args(annotation)):
             if _is_section(part) and not section.model_fields[key].discriminator:
-                rows += _rows(part, f"{prefix}{key}.")
+                rows += _rows(part, f"{path}.")
     return rows
 
 

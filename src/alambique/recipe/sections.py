@@ -4,13 +4,14 @@ The text below each key is its line in ``docs/recipe.md``, which :mod:`alambique
 """
 
 import codecs
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from alambique.recipe.answering import ANSWERING, Endpoint, ZeroShot
 from alambique.recipe.class_weights import ClassWeights
-from alambique.recipe.data_values import label_groups_value, names_value, source_value
+from alambique.recipe.data_values import check_several, label_groups_value, label_value, names_value, source_value
+from alambique.recipe.made_models import Bounded, FromTeacher, Scratch, TeacherScratch
 from alambique.recipe.section import Section as Section  # noqa: PLC0414 - others take it from here
 from alambique.recipe.static import FORM as STATIC
 from alambique.recipe.static import TRAINING as STATIC_TRAINING
@@ -18,8 +19,6 @@ from alambique.recipe.static import Static
 
 DEFAULT_STUDENT = "distilbert/distilbert-base-uncased"
 DEFAULT_TEACHER = "google-bert/bert-base-uncased"
-MOST_LAYERS = 200
-MOST_PARAMETERS = 2 * 10**9  # of a model made from scratch, for a laptop or one GPU
 NOT_FOR_FILES = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 FORMS = {"teacher": ("model", "from_scratch", *ANSWERING), "student": ("model", "from_teacher", "from_scratch", STATIC)}
 
@@ -31,17 +30,6 @@ def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _layers(value: Any) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and 1 <= value <= MOST_LAYERS:
-        return value
-    if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) and v >= 0 for v in value):
-        if len(set(value)) < len(value) or sorted(value) != list(value):
-            raise ValueError("must name each layer once, in rising order")
-        return tuple(value)
-    raise ValueError(f"must be a count from 1 to {MOST_LAYERS} or a list of the teacher's layer numbers, from 0")
-
-
 def _with_default_form(raw: Any, section: str, default: str) -> Any:
     if isinstance(raw, dict) and all(raw.get(form) is None for form in FORMS[section]):
         return {**raw, "model": default}
@@ -51,8 +39,6 @@ def _with_default_form(raw: Any, section: str, default: str) -> Any:
 Names = str | tuple[str, ...]
 Texts = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Count = Annotated[int, Field(ge=1)]
-Bounded = Annotated[int, Field(ge=1, le=2**16)]
-Layers = Annotated[int | tuple[int, ...], BeforeValidator(_layers)]
 
 
 class Data(Section):
@@ -68,9 +54,15 @@ class Data(Section):
     claims)."""
     text: Annotated[Texts, Field(min_length=1, max_length=2)]
     """The column of text, or a list of one or two columns (two: a sentence pair)."""
-    label: Annotated[str, Field(min_length=1)]
-    """The column of labels: names or integers. Train may lack it, or have empty cells alone, with a teacher that answers
-    ([teachers.md](teachers.md))."""
+    label: Annotated[str | tuple[str, ...], BeforeValidator(label_value)]
+    """The column of labels: names or integers, or lists of them where a row has several; or a list of columns that hold 0
+    or 1, one for each label ([multi_label.md](multi_label.md)). Train may lack it, or have empty cells alone, with a teacher
+    that answers ([teachers.md](teachers.md))."""
+    label_separator: Annotated[str, Field(min_length=1)] | None = None
+    """What stands between the labels of a cell that has several, as in `"|"`; null: a cell is one label, or a list."""
+    task: Literal["auto", "single_label", "multi_label"] = "auto"
+    """Whether a row has one label, or any number of them from none. `auto`: any number where `data.label` is a list or its
+    column holds lists, or `data.label_separator` is given; else one."""
     label_groups: Annotated[str | dict[str, str] | None, BeforeValidator(label_groups_value)] = None
     """Merges labels. LIAR: `six`, `three` or `two`; other data: a mapping `{old name: new name}`; null: labels stay
     as they are."""
@@ -112,12 +104,24 @@ class Data(Section):
     def _apart_from_text(cls, value: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
         taken = {"data.text": info.data.get("text", ())}
         if info.field_name == "metadata":
-            taken["data.label"] = (info.data.get("label"),)
+            taken["data.label"] = as_tuple(info.data.get("label") or ())
         for key, columns in taken.items():
             for column in (value,) if isinstance(value, str) else value:
                 if column in columns:
                     raise ValueError(f"names column {column!r}, which is also {key}")
         return value
+
+    @field_validator("label_separator", "task")
+    @classmethod
+    def _of_its_labels(cls, value: str | None, info: ValidationInfo) -> str | None:
+        several, parted = isinstance(info.data.get("label"), tuple), info.data.get("label_separator") is not None
+        check_several(str(info.field_name), value, columns=several, separated=parted)
+        return value
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The column of labels, or the columns of 0 and 1."""
+        return (self.label,) if isinstance(self.label, str) else self.label
 
     @field_validator("encoding")
     @classmethod
@@ -131,77 +135,6 @@ class Data(Section):
             shown = repr(value) if len(value) <= 40 else f"{value[:40]!r}…"  # noqa: PLR2004
             raise ValueError(f"{shown} is not a text encoding that Python knows; try utf-8, latin-1 or cp1252")
         return value
-
-
-class Scratch(Section):
-    """The size of a model made from scratch: layers, width, heads."""
-
-    architecture: Literal["distilbert", "bert"] = "distilbert"
-    """Architecture."""
-    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)]
-    """Number of Transformer layers."""
-    width: Bounded
-    """Hidden size of each layer."""
-    heads: Bounded
-    """Attention heads of each layer; must divide the width."""
-    feed_forward: Bounded | None = None
-    """Hidden size of the feed-forward networks; null: four times the width."""
-    vocabulary: Annotated[int, Field(ge=100, le=10**6)] | None = None
-    """Of a student whose teacher has no tokenizer, as with `teacher.probabilities`: maximum vocabulary size of the WordPiece
-    tokenizer that is trained on train; null: 8000."""
-
-    @field_validator("heads")
-    @classmethod
-    def _heads_divide_width(cls, value: int, info: ValidationInfo) -> int:
-        width = info.data.get("width")
-        if width is not None and width % value:
-            raise ValueError(f"must divide width ({width}); {value} does not")
-        return value
-
-    @model_validator(mode="after")
-    def _of_a_size_that_can_be_trained(self) -> Self:
-        inner = self.feed_forward or 4 * self.width
-        parameters = self.layers * (4 * self.width**2 + 2 * self.width * inner)
-        if parameters > MOST_PARAMETERS:
-            raise ValueError(
-                f"describes a model of {parameters / 10**9:.1f} billion parameters; at most "
-                f"{MOST_PARAMETERS // 10**9} billion are allowed"
-            )
-        return self
-
-
-class TeacherScratch(Scratch):
-    """A teacher from scratch, with a WordPiece tokenizer trained on the train split."""
-
-    architecture: Literal["distilbert", "bert"] = "bert"
-    """Architecture."""
-    vocabulary: Annotated[int, Field(ge=100, le=10**6)] = 8000
-    """Maximum vocabulary size of the WordPiece tokenizer that is trained on train."""
-
-
-class FromTeacher(Section):
-    """A student that starts from some of the teacher's layers."""
-
-    architecture: Literal["distilbert", "bert", "same"] = "distilbert"
-    """`same`: a shallower copy of the teacher, whatever its architecture (of RoBERTa, as DistilRoBERTa is);
-    `distilbert`, `bert`: from a BERT teacher. `docs/models.md` lists the architectures."""
-    layers: Layers
-    """Number of the teacher's layers, or a list of layer numbers, from 0, in ascending order."""
-    choose: Literal["evenly", "lower"] = "evenly"
-    """Which layers a number n stands for, of a teacher with N layers. `evenly`: layers i·N/n, rounded down, for i from 0 to
-    n−1; three of twelve are 0, 4 and 8. `lower`: the first n."""
-
-    @field_validator("choose")
-    @classmethod
-    def _for_a_number(cls, value: str, info: ValidationInfo) -> str:
-        if value == "lower" and isinstance(info.data.get("layers"), tuple):
-            raise ValueError("is for a number of layers; the list in layers names them already")
-        return value
-
-    def key(self) -> dict[str, Any]:
-        """Values for manifest keys; ``choose`` is left out while it is the default, as in runs made before it."""
-        values = self.model_dump(mode="json")
-        return values if self.choose != "evenly" else {k: v for k, v in values.items() if k != "choose"}
 
 
 class Training(Section):

@@ -16,8 +16,26 @@ class MacroF1(Section):
     name: Literal["macro_f1"] = "macro_f1"
 
 
+class MicroF1(Section):
+    """F1 over all decisions of all labels together, where rows have any number of labels."""
+
+    name: Literal["micro_f1"] = "micro_f1"
+
+
+class SamplesF1(Section):
+    """Mean over rows of the F1 of a row's labels, where rows have any number of labels."""
+
+    name: Literal["samples_f1"] = "samples_f1"
+
+
+class MeanAveragePrecision(Section):
+    """Mean over labels of their average precision, where rows have any number of labels; it needs no thresholds."""
+
+    name: Literal["mean_average_precision"] = "mean_average_precision"
+
+
 class Accuracy(Section):
-    """Fraction of rows whose decision is the label."""
+    """Fraction of rows whose decision is the label; where rows have any number of labels, whose labels are all right."""
 
     name: Literal["accuracy"] = "accuracy"
 
@@ -60,8 +78,20 @@ class ClassAveragePrecision(Section):
     """A label of the data."""
 
 
-Metric = MacroF1 | Accuracy | ClassF1 | ClassRecall | ClassAveragePrecision | QuadraticWeightedKappa | MeanAbsoluteError
+Metric = (
+    MacroF1
+    | Accuracy
+    | ClassF1
+    | ClassRecall
+    | ClassAveragePrecision
+    | QuadraticWeightedKappa
+    | MeanAbsoluteError
+    | MicroF1
+    | SamplesF1
+    | MeanAveragePrecision
+)
 OF_A_CLASS = (ClassF1, ClassRecall, ClassAveragePrecision)
+OF_LABEL_SETS = (MicroF1, SamplesF1, MeanAveragePrecision)
 OF_ORDERED_LABELS = (QuadraticWeightedKappa, MeanAbsoluteError)
 METRICS: dict[str, type[Any]] = {kind.model_fields["name"].default: kind for kind in get_args(Metric)}
 

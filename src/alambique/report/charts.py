@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from alambique.report import plots
+from alambique.report import label_plots, plots
 from alambique.report.details import Details
 from alambique.report.names import model_title
 from alambique.report.numbers import grouped, number
@@ -14,6 +14,12 @@ from alambique.report.schema import Report
 RELIABILITY = (
     "On the dotted line a model that is 70 % confident is right 70 times out of 100. Below the line it is over-confident. "
     "The larger the mark, the more rows."
+)
+
+
+OF_LABELS = (
+    "On the dotted line a label of a probability of 70 % is there 70 times out of 100; all labels together. The larger the "
+    "mark, the more decisions."
 )
 
 
@@ -44,7 +50,7 @@ def charts(report: Report, details: Details) -> list[Chart]:
         drawn.append(_chart("Loss during training", svg, caption))
     bins = {name: bins for name, bins in details.reliability.items() if any(bin_.rows for bin_ in bins)}
     if bins:
-        drawn.append(_chart("Reliability", plots.reliability(bins), RELIABILITY))
+        drawn.append(_chart("Reliability", plots.reliability(bins), OF_LABELS if report.data.several else RELIABILITY))
     if details.token_lengths:
         drawn.append(_lengths(details.token_lengths, report.choices.data.max_length))
     return drawn
@@ -57,6 +63,23 @@ def confusion_matrices(report: Report, details: Details) -> list[Chart]:
         right, total = sum(row[i] for i, row in enumerate(matrix)), sum(map(sum, matrix))
         caption = f"Right on {grouped(right)} of {grouped(total)} rows of test."
         drawn.append(_chart(model_title(name), plots.confusion(name, matrix, report.data.label_names), caption))
+    return drawn
+
+
+def label_charts(details: Details) -> list[Chart]:
+    """Draw how labels stand together, and precision by recall, where a row has any number of labels."""
+    labels = details.labels
+    if labels is None:
+        return []
+    caption = (
+        f"Of the rows of train with a label, the share that also has another. A row has "
+        f"{number(labels.labels_per_row['train'], 1, 2)} labels in the mean; {number(labels.rows_without['train'], 100)} % "
+        "of the rows have none."
+    )
+    drawn = [_chart("Labels together", label_plots.co_occurrence(labels.names, labels.together), caption)]
+    if labels.curves:
+        caption = "The student on test, for the labels with most rows. The mark is where the threshold lies."
+        drawn.append(_chart("Precision and recall", label_plots.precision_and_recall(labels.curves), caption))
     return drawn
 
 

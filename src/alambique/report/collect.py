@@ -2,18 +2,22 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 import alambique
 from alambique.artefacts.predictions import further_teachers, twins
-from alambique.artefacts.splits import Splits
+from alambique.artefacts.splits import MULTI_LABEL, Splits
 from alambique.artefacts.unlabelled import recorded_unlabelled
 from alambique.errors import RunFolderError
+from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.usefulness import most_frequent
 from alambique.evaluation.verdict import calibration, figures, verdict
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.teacher_list import section_of
+from alambique.report.decision_report import decision_of
 from alambique.report.export_report import ExportReport
+from alambique.report.label_sets import label_qualities
 from alambique.report.model_report import Calibration, Epochs, Latency, ModelReport, Quality
 from alambique.report.names import model_title
 from alambique.report.numbers import grouped
@@ -66,6 +70,7 @@ def collect_report(results: RunResults) -> Report:
             rows={split.name: len(split) for split in splits},
             label_names=splits.label_names,
             ordinal=splits.ordinal,
+            task=splits.task,
             label_counts=splits.counts(),
             notes=(
                 *splits.notes,
@@ -80,9 +85,15 @@ def collect_report(results: RunResults) -> Report:
         soft_labels=SoftLabelReport.of(seed_runs, recipe),
         verdict=Verdict.model_validate(
             verdict(
-                results.trainings, splits.test, results.task, students=recipe.student.seeds, over=results.stronger_twin
+                results.trainings,
+                splits.test,
+                results.task,
+                students=recipe.student.seeds,
+                over=results.stronger_twin,
+                valid=splits.valid,
             )
         ),
+        decision=decision_of(results),
         export=_export(run),
         seeds=Seeds(
             all=recipe.seeds,
@@ -104,11 +115,24 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
     scored = list(seeds.values())
     predictions = results.seeds[results.best][name]
     valid, test = (
-        Quality.model_validate(figures(name, scored, split, task, ordinal=splits.ordinal, students=students))
+        Quality.model_validate(
+            figures(
+                name,
+                scored,
+                split,
+                task,
+                ordinal=splits.ordinal,
+                students=students,
+                valid=splits.valid,
+            )
+        )
         for split in (splits.valid, splits.test)
     )
+    of_labels = label_qualities(predictions, splits, task) if splits.task == MULTI_LABEL else ()
     if name in (TFIDF, MAJORITY):
-        return ModelReport(parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test)
+        return ModelReport(
+            parameters=predictions.parameters, bytes=predictions.size, valid=valid, test=test, labels=of_labels
+        )
     timed = [model for model in MODELS if model in cost]
     fitted = tuple(Calibration.model_validate(values) for values in calibration(name, scored, splits, task))
     return ModelReport(
@@ -116,6 +140,7 @@ def _model(name: str, results: RunResults, cost: dict[str, Any]) -> ModelReport:
         bytes=predictions.size,
         valid=valid,
         test=test,
+        labels=of_labels,
         temperature=fitted[list(seeds).index(results.best)].temperature,
         calibration=fitted,
         epochs=_epochs(name, results),
@@ -152,7 +177,8 @@ def _export(run: RunFolder) -> ExportReport | None:
         return None
     findings = _refusals({name: model for name, model in facts["models"].items() if model["file"] is None})
     return ExportReport.model_validate(
-        {name: facts[name] for name in ("opset", "temperature", "inputs", "models")} | {"findings": findings}
+        {name: facts[name] for name in ("opset", "temperature", "inputs", "models")}
+        | {"findings": findings, "thresholds": facts.get("thresholds")}
     )
 
 
@@ -192,7 +218,9 @@ def _unlabelled(run: RunFolder, recipe: Recipe) -> list[str]:
 
 def _weakness(recipe: Recipe, models: dict[str, ModelReport], splits: Splits) -> list[str]:
     """Teachers that are weak and were allowed to be; with folds, of those after the first nobody was trained on all rows."""
-    constant = float((splits.valid.labels == most_frequent(splits)).mean())
+    task, valid = TASKS[splits.task], splits.valid
+    always = np.tile(task.constant(most_frequent(splits), len(splits.label_names)), (len(valid), 1))
+    constant = task.score("accuracy", always, valid.labels)
     majority = models[MAJORITY].valid.accuracy.per_seed if MAJORITY in models else (constant,) * len(recipe.seeds)
     notes = []
     for number, settings in enumerate(recipe.teachers):

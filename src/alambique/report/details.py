@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from alambique.artefacts.predictions import Scored
-from alambique.artefacts.splits import Split
+from alambique.artefacts.splits import MULTI_LABEL, Splits
 from alambique.evaluation.metrics import BINS, confidence_bins
 from alambique.evaluation.task import Task
+from alambique.report.label_sets import LabelDetails, label_details
 from alambique.report.names import metric_title, unit_of
 from alambique.report.results import RunResults
 from alambique.run.integrity import read_json
@@ -73,6 +74,7 @@ class Details:
         quality_scale: what its values are multiplied by.
         token_lengths: tokens of each training text, special tokens included, nothing cut.
         changed_rows: rows of test that distillation fixed or broke; None where there is no undistilled student.
+        labels: how labels stand together, where a row has any number of them.
     """
 
     confusion: Mapping[str, Matrix] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Details:
     quality_scale: float = 100
     token_lengths: Sequence[int] = ()
     changed_rows: ChangedRows | None = None
+    labels: LabelDetails | None = None
 
 
 def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Details:
@@ -100,7 +103,7 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
         name: read_json(results.run.path / name / HISTORY) or [] for name in (STUDENT, UNDISTILLED) if name in scored
     }
     return Details(
-        confusion={
+        confusion={} if results.splits.task == MULTI_LABEL else {
             name: confusion_matrix(test.labels, task.decide(values), labels=classes).tolist()
             for name, values in logits.items()
         },
@@ -110,8 +113,9 @@ def collect_details(results: RunResults, token_lengths: Sequence[int]) -> Detail
         quality_title=f"{metric_title(task.epoch_title)} on valid, {'%' if unit.scale > 1 else unit.name}",
         quality_scale=unit.scale,
         token_lengths=token_lengths,
-        changed_rows=_changed(task, scored, test, results.splits.label_names, results.stronger_twin),
-    )
+        changed_rows=_changed(task, scored, results.splits, results.stronger_twin),
+        labels=label_details(scored, results.splits, task) if results.splits.task == MULTI_LABEL else None,
+    )  # fmt: skip
 
 
 def _curve(history: list[dict[str, float]], key: str) -> list[Point]:
@@ -130,18 +134,22 @@ def _reliability(task: Task, logits: np.ndarray, labels: np.ndarray) -> list[Con
     ]
 
 
-def _changed(task: Task, scored: Scored, test: Split, names: tuple[str, ...], over: str | None) -> ChangedRows | None:
+def _changed(task: Task, scored: Scored, splits: Splits, over: str | None) -> ChangedRows | None:
     if over is None:
         return None
-    student, twin = (task.decide(scored[name].logits["test"]) for name in (STUDENT, over))
-    fixed = np.flatnonzero((student == test.labels) & (twin != test.labels))
-    broken = np.flatnonzero((student != test.labels) & (twin == test.labels))
+    valid, test, names = splits.valid, splits.test, splits.label_names
+    logits = [scored[name].logits for name in (STUDENT, over)]
+    thresholds = [task.fit_thresholds(each["valid"], valid.labels) for each in logits]
+    student, twin = (task.decide(each["test"], cut) for each, cut in zip(logits, thresholds, strict=True))
+    mine, theirs = (task.right(each["test"], test.labels, cut) for each, cut in zip(logits, thresholds, strict=True))
+    fixed, broken = np.flatnonzero(mine & ~theirs), np.flatnonzero(~mine & theirs)
     texts = test.segments()
 
     def shown(rows: np.ndarray) -> list[ChangedRow]:
         return [
             ChangedRow(
-                test.ids[i], " / ".join(texts[i]), names[test.labels[i]], names[student[i]], names[twin[i]]
+                test.ids[i], " / ".join(texts[i]),
+                *(task.words(each[i], names) for each in (test.labels, student, twin)),
             )
             for i in rows[:SHOWN].tolist()
         ]  # fmt: skip

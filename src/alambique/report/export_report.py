@@ -5,6 +5,21 @@ from collections.abc import Mapping
 from alambique.report.parts import DataFinding, Interval, Part
 
 
+class ExportedLabel(Part):
+    """How near an exported model is to PyTorch on valid, for one label."""
+
+    label: str
+    """Its name."""
+    mean_drift: float
+    """Mean absolute difference of its probability."""
+    confident: int
+    """Number of rows whose probability in PyTorch is half of `export.confident_margin` or more away from the threshold."""
+    agreement: float | None
+    """Fraction of these with the same decision, 0 to 1; null if there are none."""
+    f1_drop: Interval
+    """F1 of PyTorch minus that of the exported model, with a 95 % interval over rows."""
+
+
 class ExportParity(Part):
     """How near an exported model is to PyTorch on valid."""
 
@@ -24,6 +39,8 @@ class ExportParity(Part):
     """Macro-F1 of the exported model, 0 to 1."""
     macro_f1_drop: Interval
     """Macro-F1 of PyTorch minus that of the exported model, with a 95 % interval over rows."""
+    labels: tuple[ExportedLabel, ...] = ()
+    """Each label alone, where rows have any number of labels; else empty."""
 
 
 class ExportCandidate(Part):
@@ -59,6 +76,8 @@ class ExportedModel(Part):
 class ExportReport(Part):
     """The exported files of the student."""
 
+    thresholds: Mapping[str, float] | None = None
+    """By label, the probability from which it is given, chosen on valid; null where a row has one label."""
     opset: int
     """ONNX opset."""
     temperature: float

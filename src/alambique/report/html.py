@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import re
+from functools import partial
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alambique.evaluation.task import Task
-from alambique.report.charts import charts, confusion_matrices, gain_chart
+from alambique.report.charts import charts, confusion_matrices, gain_chart, label_charts
 from alambique.report.details import Details
 from alambique.report.headline import student_sentence, tiles
 from alambique.report.model_card import source_name
@@ -36,7 +37,11 @@ def html_page(report: Report, details: Details, task: Task) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     pages.filters |= {"digest": _digest, "duration": duration, "number": number, "percent": percent}
-    pages.filters |= {"model_title": model_title, "model_role": model_role, "typographic": _typographic}
+    pages.filters |= {
+        "model_title": partial(model_title, several=report.data.several),
+        "model_role": model_role,
+        "typographic": _typographic,
+    }
     page = pages.get_template("page.html.jinja").render(
         report=report,
         source=source_name(report),
@@ -49,6 +54,7 @@ def html_page(report: Report, details: Details, task: Task) -> str:
         test_table=model_table(report.models, "test", task),
         valid_table=model_table(report.models, "valid", task),
         charts=charts(report, details),
+        label_charts=label_charts(details),
         confusion=confusion_matrices(report, details),
         changed=details.changed_rows,
         machine=_machine(report),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def model_card(report: Report, *, name: str = LOCAL, files: Mapping[str, str] | 
         loader=PackageLoader("alambique", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters |= {"grouped": grouped, "number": number, "percent": percent}
-    pages.filters |= {"model_title": model_title, "plain": _plain}
+    pages.filters |= {"model_title": partial(model_title, several=report.data.several), "plain": _plain}
     return pages.get_template("card.md.jinja").render(
         report=report, words=verdict_words(report), chosen=CHOSEN, student=student_sentence(report),
         epochs=epochs_sentence(report),
@@ -137,9 +138,14 @@ def _metadata(report: Report, name: str) -> dict[str, Any]:
 def _result(report: Report) -> dict[str, Any]:
     """The figures of the model that lies beside the card, where the table has the means over seeds."""
     seed, test = report.kept_training, report.student.test
-    metrics = (("accuracy", "Accuracy", test.accuracy), ("f1", "Macro F1", test.macro_f1))
+    metrics = [("accuracy", "Accuracy", test.accuracy), ("f1", "Macro F1", test.macro_f1)]
+    name, micro = "Text classification", test.figure("micro_f1")
+    if report.data.several:
+        metrics[0], name = ("accuracy", "Subset accuracy", test.accuracy), "Multi-label text classification"
+    if micro is not None:
+        metrics.append(("f1", "Micro F1", micro))
     return {
-        "task": {"type": "text-classification", "name": "Text classification"},
+        "task": {"type": "text-classification", "name": name},
         "dataset": {"name": source_name(report), "type": source_name(report), "split": "test"},
         "metrics": [
             {"type": kind, "name": title, "value": round(figure.per_seed[seed], 4)} for kind, title, figure in metrics

@@ -31,6 +31,31 @@ class Quality(Part):
         return dict(self).get(metric)
 
 
+class LabelQuality(Part):
+    """One label on test, where rows have any number of labels, at the threshold chosen on valid."""
+
+    label: str
+    """Its name."""
+    threshold: float
+    """The probability from which it is given."""
+    rows: int
+    """Number of rows of test that have it."""
+    given: int
+    """Number of rows of test that it is given to."""
+    precision: float | None
+    """Fraction of these that have it; null if it is given to none."""
+    recall: float | None
+    """Fraction of the rows with it that it is given to; null if there are none."""
+    f1: Figure | None
+    """F1, with its interval over rows; null if no row has it."""
+    average_precision: float | None
+    """Average precision of its probability; null if no row has it."""
+    expected_calibration_error: float
+    """Gap between its probability and the fraction of rows with it, 0 to 1, in 15 bins."""
+    if_calibrated: float
+    """What a calibrated model shows on as many rows."""
+
+
 class Calibration(Part):
     """The temperature fitted for one seed."""
 
@@ -77,6 +102,8 @@ class ModelReport(Part):
     """On valid, where every choice was made: figures of the epoch that is best there, so they flatter."""
     test: Quality
     """On test."""
+    labels: tuple[LabelQuality, ...] = ()
+    """Each label on test, of the seed in `seeds.kept`; empty where a row has one label."""
     temperature: float | None = None
     """Temperature of the seed in `seeds.kept`, fitted on valid; null for a baseline."""
     calibration: tuple[Calibration, ...] | None = None

@@ -14,6 +14,9 @@ _MODELS = {
 }
 _METRICS = {
     "macro_f1": "macro-F1",
+    "micro_f1": "micro-F1",
+    "samples_f1": "sample-F1",
+    "mean_average_precision": "mean average precision",
     "quadratic_weighted_kappa": "quadratic weighted kappa",
     "mean_absolute_error": "mean absolute error",
 }
@@ -38,8 +41,15 @@ class Unit(NamedTuple):
 _STEPS = Unit(1, 2, "steps", "steps taken off the")
 
 
-def model_title(name: str) -> str:
-    """Return the display name of a model of the report: ``teachers/fold-0`` is ``Teacher fold-0``."""
+def model_title(name: str, *, several: bool = False) -> str:
+    """Return the display name of a model of the report: ``teachers/fold-0`` is ``Teacher fold-0``.
+
+    Args:
+        name: in report.json.
+        several: whether rows have any number of labels, of which no class is that of the majority.
+    """
+    if several and name == "majority":
+        return "Label frequencies"
     if name.startswith(TEACHERS):
         return f"Teacher {name.removeprefix(TEACHERS)}"
     return _MODELS.get(name, name)

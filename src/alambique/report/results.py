@@ -47,7 +47,7 @@ def read_results(run: RunFolder) -> RunResults:
     """
     recipe = run.recipe()
     splits, findings = run_data(run)
-    seeds, task = read_seeds(run, recipe, splits), task_of(splits, recipe.verdict)
+    seeds, task = read_seeds(run, recipe, splits), task_of(splits, recipe.verdict, recipe.decide)
     trainings = read_students(run, recipe, splits, seeds)
     return RunResults(
         run, recipe, splits, findings, seeds, trainings, task, best_seed(seeds, splits, task),

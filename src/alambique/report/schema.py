@@ -13,6 +13,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from alambique.report.decision_parts import Decision
 from alambique.report.export_report import ExportReport
 from alambique.report.model_report import ModelReport
 from alambique.report.parts import DataFinding, Part
@@ -30,12 +31,19 @@ class DataReport(Part):
     """Name of each class, by index."""
     ordinal: bool = False
     """Whether the order of the names means something."""
+    task: str = "single_label"
+    """`single_label`: a row has one label; `multi_label`: a row has any number of labels, from none."""
     label_counts: Mapping[str, Mapping[str, int]]
     """Number of rows by split, then by label; empty for a train without labels."""
     notes: tuple[str, ...]
     """What was done to the data, such as a split-off test set."""
     findings: tuple[DataFinding, ...]
     """What was noticed, such as duplicates or rows shared with train."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a row has any number of labels."""
+        return self.task == "multi_label"
 
     @property
     def labelled_train(self) -> bool:
@@ -102,6 +110,8 @@ class Report(Part):
     """How train was labelled; null for a run of version 0.1."""
     verdict: Verdict | None = None
     """Whether distillation helped; null if it is not computed."""
+    decision: Decision | None = None
+    """How the student decides for the class that `decide` names; null without it."""
     export: ExportReport | None = None
     """Exported files of the student; null if there are none."""
     seeds: Seeds

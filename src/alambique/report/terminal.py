@@ -27,6 +27,8 @@ def comparison(report: Report) -> Table:
             model.test.agreement_with_teacher,
         )  # fmt: skip
         table.add_row(
-            model_title(name), grouped(model.parameters) or NO_FIGURE, *(percent(figure.mean) for figure in figures)
+            model_title(name, several=report.data.several),
+            grouped(model.parameters) or NO_FIGURE,
+            *(percent(figure.mean) for figure in figures),
         )
     return table

@@ -96,7 +96,7 @@ def _add_predict(
     app: FastAPI, student: Classifier, batchers: dict[str, Batcher], limits: Limits
 ) -> Callable[[Request], Awaitable[Response]]:
     reader = BodyReader(limits)
-    extra = operation(limits, pairs=student.pairs, labels=student.label_names)
+    extra = operation(limits, pairs=student.pairs, labels=student.label_names, several=student.task.several)
 
     @app.post("/predict", summary="Classify one text or many", openapi_extra=extra, response_class=JSONResponse)
     async def predict(request: Request) -> Response:
@@ -121,7 +121,7 @@ def _answer(asked: Asked, model: Classifier, logits: np.ndarray) -> Any:
     if asked.ranking is not None:
         ranked = asked.ranking.answers(model, logits, calibrated=asked.calibrated)
         return ranked if asked.many else ranked[0]
-    answers = [model.answer(row) for row in model.probabilities_of(logits, calibrated=asked.calibrated)]
+    answers = model.answers(logits, calibrated=asked.calibrated)
     return {"predictions": answers} if asked.many else answers[0]
 
 

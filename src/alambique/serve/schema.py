@@ -16,8 +16,15 @@ PROBLEMS = {
 }
 
 
-def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Request body and answers of /predict, as FastAPI's ``openapi_extra`` takes them."""
+def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...], several: bool = False) -> dict[str, Any]:
+    """Request body and answers of /predict, as FastAPI's ``openapi_extra`` takes them.
+
+    Args:
+        limits: on texts.
+        pairs: whether the model reads pairs.
+        labels: of the model.
+        several: whether a text has any number of them.
+    """
     one, input_ = _text(limits, pairs=pairs), _input(limits, pairs=pairs)
     example: Any = ["a first text", "a second text"] if pairs else "a text to classify"
     options = {
@@ -38,7 +45,7 @@ def operation(limits: Limits, *, pairs: bool, labels: tuple[str, ...]) -> dict[s
             for name, value in bodies.items()
         ]
     }
-    answer, ranked = _answer(labels), _ranked(labels)
+    answer, ranked = _label_set(labels) if several else _answer(labels), _ranked(labels)
     answers = {
         "type": "object", "required": ["predictions"], "properties": {"predictions": {"type": "array", "items": answer}},
     }  # fmt: skip
@@ -126,6 +133,21 @@ def _ranked(labels: tuple[str, ...]) -> dict[str, Any]:
             "properties": {"label": {"enum": list(labels)}, "score": {"type": "number"}},
         }
     )
+
+
+def _label_set(labels: tuple[str, ...]) -> dict[str, Any]:
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
+        "type": "object",
+        "required": ["labels", "scores"],
+        "properties": {
+            "labels": {
+                **_array({"enum": list(labels)}),
+                "description": "Those whose probability reaches their threshold, the most probable first.",
+            },
+            "scores": {"type": "object", "properties": dict.fromkeys(labels, probability), "required": list(labels)},
+        },
+    }
 
 
 def _answer(labels: tuple[str, ...]) -> dict[str, Any]:

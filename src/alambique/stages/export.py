@@ -1,6 +1,7 @@
 """The export stage: the student as ONNX files that do what PyTorch does, with all that is needed to use them."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,9 +13,11 @@ import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from alambique.artefacts.predictions import read_scored
-from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.splits import MULTI_LABEL, Split, Splits
 from alambique.errors import AlambiqueError, ExportError, ParityError
-from alambique.evaluation.tasks import TASKS
+from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS, task_named
+from alambique.export.label_parity import compare_label_sets
 from alambique.export.onnx import INPUTS, OPSET, export_graph
 from alambique.export.parity import Parity, compare, int8_problems, onnx_problems, probe_problems
 from alambique.export.probes import Probes
@@ -26,8 +29,10 @@ from alambique.models.inputs import IDS, ModelInputs
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Reporter
+from alambique.recipe.decide import Decide
 from alambique.recipe.recipe import Recipe
 from alambique.recipe.sections import Export
+from alambique.recipe.verdict import Verdict
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
 from alambique.run.layout import (
@@ -43,6 +48,10 @@ FORMATS = tuple(ONNX_FILES)
 _BESIDE = (TOKENIZER, "tokenizer_config.json", "config.json")
 
 
+def _decide_key(decide: Decide | None) -> dict[str, Any]:
+    return {} if decide is None or decide == Decide() else {"decide": decide.model_dump()}
+
+
 @dataclass(frozen=True)
 class ExportInputs(Inputs):
     """The student, the rows it is calibrated on and compared on, and the limits it must keep."""
@@ -54,6 +63,7 @@ class ExportInputs(Inputs):
     max_length: int = keyed("max_length")
     formats: tuple[str, ...] = keyed("formats", value=list)
     task: str = keyed(value=lambda task: TASKS[task].key())
+    decide: Decide | None = keyed(value=_decide_key)
     label_names: tuple[str, ...] = derived("student")
     reference: np.ndarray = derived("student", "valid")  # the student's logits on valid in PyTorch, (rows, C)
 
@@ -84,7 +94,8 @@ def export_student(
     wanted = tuple(formats)
     inputs = ExportInputs(
         student=run.artefact(STUDENT), train=splits.train, valid=splits.valid, limits=recipe.export,
-        max_length=recipe.data.max_length, formats=wanted, task=splits.task, label_names=splits.label_names,
+        max_length=recipe.data.max_length, formats=wanted, task=splits.task, decide=recipe.decide,
+        label_names=splits.label_names,
         reference=read_scored(run, STUDENT, splits).logits["valid"],
     )  # fmt: skip
     exported = _exported_before(run, inputs)
@@ -123,7 +134,7 @@ def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
     model = load_finished(student, key=STUDENT)
     pairs, own_tokenizer = inputs.train.second_segments() is not None, load_tokenizer(student, key=STUDENT)
     given = ModelInputs.of_export(model, own_tokenizer, max_length=inputs.max_length, pairs=pairs)
-    task, graph = TASKS[inputs.task], work / ONNX_FILES["onnx"]
+    task, graph = _task(inputs), work / ONNX_FILES["onnx"]
     models: dict[str, Any] = {}
     try:
         _need_tokenizer_json(student, own_tokenizer)
@@ -145,6 +156,10 @@ def _export(work: Path, inputs: ExportInputs) -> dict[str, Any]:
         "temperature": task.fit_temperature(inputs.reference, inputs.valid.labels),
         "student": inputs.student.digest, "models": models, **task.key(),
     }  # fmt: skip
+    thresholds = task.shipped_thresholds(inputs.reference, inputs.valid.labels)
+    if thresholds is not None:
+        of_labels = zip(inputs.label_names, thresholds.tolist(), strict=True)
+        facts["thresholds"] = {name: threshold for name, threshold in of_labels if not math.isnan(threshold)}
     if exact.problems or "onnx" not in inputs.formats:
         graph.unlink(missing_ok=True)
     write_text(work / EXPORT_FACTS, json.dumps(facts, indent=2, ensure_ascii=False))
@@ -165,12 +180,17 @@ def _input_facts(given: ModelInputs) -> dict[str, Any]:
     return {"pad_id": pad_id, "inputs": names, "model_inputs": given.as_dict()}
 
 
+def _task(inputs: ExportInputs) -> Task:
+    return task_named(inputs.task, inputs.label_names, Verdict(), inputs.decide)
+
+
 class _Gate:
     """Compares exported models with PyTorch on the whole of valid, in the batches that ``predict`` makes, and on probes."""
 
     def __init__(self, inputs: ExportInputs, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self.limits, self.valid, self.reference = inputs.limits, inputs.valid, inputs.reference
-        self.train, self.task = inputs.train, TASKS[inputs.task]
+        self.train, self.task, self.names = inputs.train, _task(inputs), inputs.label_names
+        self.several = inputs.task == MULTI_LABEL
         self.probes = Probes(model, tokenizer, self.valid.segments(), self.task, max_length=inputs.max_length)
 
     def exact(self, graph: Path, model: OnnxModel) -> Candidate:
@@ -181,6 +201,11 @@ class _Gate:
 
     def parity(self, model: OnnxModel) -> Parity:
         logits = model.logits(self.valid.segments())
+        if self.several:
+            margin = self.limits.confident_margin
+            return compare_label_sets(
+                logits, self.reference, self.valid.labels, self.names, margin=margin, task=self.task
+            )
         return compare(logits, self.reference, self.valid.labels, margin=self.limits.confident_margin, task=self.task)
 
     def judge(self, model: OnnxModel) -> tuple[Parity, list[str]]:

@@ -14,7 +14,7 @@ from alambique.artefacts.predictions import KEPT, PARAMETERS, Predictions, read_
 from alambique.artefacts.soft_labels import Mean, SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
-from alambique.evaluation.baselines import Tfidf, majority_logits
+from alambique.evaluation.tasks import TASKS
 from alambique.inference.torch_model import predict_logits, predict_tokens, to_device
 from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import load_tokenizer
@@ -154,7 +154,7 @@ def evaluate_ensemble(
 
 
 def evaluate_baselines(run: RunFolder, splits: Splits, *, reporter: Reporter) -> None:
-    """Score the majority class and TF-IDF with logistic regression, both fitted on train, and keep their logits."""
+    """Score label frequencies and TF-IDF with logistic regression, both fitted on train, and keep their logits."""
     for name, fitted in ((MAJORITY, _majority), (TFIDF, _tfidf)):
         _evaluate_baseline(run, name, fitted, splits, reporter)
 
@@ -182,13 +182,11 @@ def _score(
 
 
 def _majority(splits: Splits) -> tuple[LogitsOf, int]:
-    classes = len(splits.label_names)
-    return lambda split: majority_logits(splits.train, len(split), classes), 0
+    return TASKS[splits.task].majority(splits.train, len(splits.label_names))
 
 
 def _tfidf(splits: Splits) -> tuple[LogitsOf, int]:
-    model = Tfidf(splits.train)
-    return lambda split: model.logits(split, len(splits.label_names)), model.parameters
+    return TASKS[splits.task].tfidf(splits.train, len(splits.label_names))
 
 
 def load_scorer(

@@ -156,7 +156,7 @@ def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, An
 
     Args:
         logits: (rows, C), perhaps mapped from disk.
-        labels: (rows,) of train; −100 for none.
+        labels: of train; −100 for none.
         task: decides and gives probabilities.
 
     Returns:
@@ -166,7 +166,7 @@ def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, An
     right = confident = 0.0
     for start in range(0, len(logits), SHARD):
         part = np.asarray(logits[start : start + SHARD])
-        right += float((task.decide(part) == labels[start : start + SHARD]).sum())
+        right += float(task.right(part, labels[start : start + SHARD]).sum())
         confident += float(task.confidence(task.probabilities(part)).sum())
     accuracy = right / len(logits) if (labels != NO_LABEL).any() else None
     return {"accuracy": accuracy, "confidence": confident / len(logits)}
@@ -174,7 +174,9 @@ def worth_of(logits: np.ndarray, labels: np.ndarray, task: Task) -> dict[str, An
 
 def mean_over_teachers(settings: SoftLabelling, task: str) -> Mean:
     """The mean that a recipe asks for."""
-    return Mean(TASKS[task].probabilities if settings.average == "probabilities" else None)
+    if settings.average == "logits":
+        return Mean()
+    return Mean(TASKS[task].probabilities, TASKS[task].logits_of)
 
 
 def overfits(in_sample: SoftLabels, valid_logits: np.ndarray, splits: Splits) -> bool:

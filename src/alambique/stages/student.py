@@ -15,6 +15,7 @@ from alambique.artefacts.token_vectors import TokenVectors
 from alambique.artefacts.tokens import Tokens
 from alambique.errors import RecipeError
 from alambique.evaluation.task import Task
+from alambique.evaluation.tasks import TASKS
 from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.models.from_pretrained import KEY, FromPretrained
 from alambique.models.from_scratch import FromScratch
@@ -96,7 +97,7 @@ def check_loss(distillation: Distillation, student: Student, splits: Splits) -> 
     if min(ends_of(distillation.hard_label_weight)) == 1:
         return
     try:
-        distillation.loss.check(
+        TASKS[splits.task].soft_loss_of(distillation.loss).check(
             classes=len(splits.label_names), ordered=splits.ordinal, accumulation=student.gradient_accumulation
         )
     except ValueError as error:

@@ -10,9 +10,10 @@ from typing import Any, cast
 import numpy as np
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from alambique.artefacts.splits import Split, Splits
+from alambique.artefacts.splits import MULTI_LABEL, Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.data.folds import assign_folds
+from alambique.data.iterative_stratification import folds_of_sets
 from alambique.errors import ModelError, RecipeError, UserInputError, WeakTeacherError
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
@@ -20,7 +21,7 @@ from alambique.evaluation.usefulness import most_frequent, usefulness
 from alambique.inference.answering import AnswerSource
 from alambique.inference.sources import recorded_source, resolve_source
 from alambique.models.from_scratch import POSITIONS, config_from_scratch, model_from_scratch
-from alambique.models.labels import label_names_of, match_labels, reorder_labels
+from alambique.models.labels import SINGLE_LABEL, label_names_of, match_labels, reorder_labels
 from alambique.models.pretrained import (
     PretrainedFolder,
     check_length,
@@ -154,7 +155,8 @@ def with_further_teachers(inits: tuple[TeacherInit, ...], recipe: Recipe, splits
         more = [replace(init, name=_copy(init, f"member-{m}"), member=m) for init in inits for m in members if m]
         return (*inits, *more)
     folds = AUTO_FOLDS if settings.folds == "auto" else settings.folds
-    fold_of = assign_folds(splits.train, folds, recipe.data.split_seed)
+    assign = folds_of_sets if splits.task == MULTI_LABEL else assign_folds
+    fold_of = assign(splits.train, folds, recipe.data.split_seed)
     return *inits, *(
         replace(init, name=_copy(init, _fold(fold, m)), unseen=np.flatnonzero(fold_of == fold), member=m)
         for init in inits
@@ -198,7 +200,7 @@ def resolve_teacher(
     check_length(checkpoint.folder, max_length, key=key)
     tokenizer = load_tokenizer(checkpoint.folder, key=key)
     pairs = splits.train.second_segments() is not None
-    conditions = Conditions(key, splits.label_names, max_length, pairs)
+    conditions = Conditions(key, splits.label_names, max_length, pairs, TASKS[splits.task].problem_type)
     if settings.fine_tune:
         check_weights(checkpoint, tokenizer, conditions)
     else:
@@ -256,6 +258,10 @@ class FineTuneInputs(Inputs):
     learnt: np.ndarray | None = derived("train")  # positions of its rows among those of the tokens; None: all
 
 
+def _problem_key(problem_type: str) -> dict[str, Any]:
+    return {} if problem_type == SINGLE_LABEL else {"problem_type": problem_type}
+
+
 @dataclass(frozen=True)
 class FinishedInputs(Inputs):
     """What a finished classifier is taken over from."""
@@ -264,6 +270,7 @@ class FinishedInputs(Inputs):
     max_length: int = keyed("max_length")
     checkpoint: PretrainedFolder | None = keyed("inputs", "checkpoint", value=digest_of_pretrained)
     label_names: tuple[str, ...] = keyed("inputs", "labels")
+    problem_type: str = keyed(value=_problem_key)
     tokenizer: PreTrainedTokenizerBase | None = derived("checkpoint")
 
 
@@ -275,14 +282,16 @@ def first_model(init: TeacherInit, label_names: tuple[str, ...], *, seed: int) -
     checkpoint = cast("PretrainedFolder", init.checkpoint)
     if init.settings.fine_tune:
         return load_to_train(checkpoint, label_names, key=init.key, seed=seed, tokenizer=init.tokenizer)
-    return _finished(checkpoint, label_names, init.tokenizer, key=init.key)
+    problem_type = load_config(checkpoint.folder, key=init.key).problem_type or SINGLE_LABEL  # which was checked
+    return _finished(checkpoint, label_names, init.tokenizer, problem_type, key=init.key)
 
 
 def _finished(
-    checkpoint: PretrainedFolder, label_names: tuple[str, ...], tokenizer: PreTrainedTokenizerBase | None, *, key: str
-) -> PreTrainedModel:
+    checkpoint: PretrainedFolder, label_names: tuple[str, ...], tokenizer: PreTrainedTokenizerBase | None,
+    problem_type: str, *, key: str,
+) -> PreTrainedModel:  # fmt: skip
     model = load_finished(checkpoint.folder, key=key, tokenizer=tokenizer)
-    reorder_labels(model, label_names)
+    reorder_labels(model, label_names, problem_type)
     return model
 
 
@@ -305,7 +314,8 @@ def _fine_tune(inputs: FineTuneInputs, work: Path, reporter: Reporter, *, name: 
 
 def _take_finished(inputs: FinishedInputs, work: Path, reporter: Reporter, *, key: str) -> None:
     del reporter
-    model = _finished(cast("PretrainedFolder", inputs.checkpoint), inputs.label_names, inputs.tokenizer, key=key)
+    checkpoint = cast("PretrainedFolder", inputs.checkpoint)
+    model = _finished(checkpoint, inputs.label_names, inputs.tokenizer, inputs.problem_type, key=key)
     model.save_pretrained(work)
     save_tokenizer(cast("PreTrainedTokenizerBase", inputs.tokenizer), work)
 
@@ -316,7 +326,7 @@ def make_teacher(
 ) -> Artefact:  # fmt: skip
     """Fine-tune a teacher, or take a finished one as it is with its classes in the data's order."""
     if not init.settings.fine_tune:
-        finished = FinishedInputs(max_length, init.checkpoint, splits.label_names, init.tokenizer)
+        finished = FinishedInputs(max_length, init.checkpoint, splits.label_names, task.problem_type, init.tokenizer)
         return Stage(init.name, partial(_take_finished, key=init.key)).run(run, finished, reporter)
     learnt = None if init.unseen is None else np.setdiff1d(np.arange(len(splits.train)), init.unseen)
     inputs = FineTuneInputs(
@@ -350,7 +360,8 @@ def refuse_weak(
     useful = usefulness(TASKS[splits.task], valid_logits, splits.valid.labels, frequent)
     if useful.is_useful:
         return
-    compared = useful.against(f"always answering {splits.label_names[frequent]!r}")
+    answer = TASKS[splits.task].words(frequent, splits.label_names)
+    compared = useful.against(f"always answering {answer!r}")
     teacher = "the teacher" if section == TEACHER else section
     weak = f"On valid, {teacher} gets {compared}. A student would learn noise from it."
     anyway = f"To go on all the same: --set {section}.allow_weak=true"

@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from alambique.artefacts.splits import Split
 from alambique.artefacts.token_vectors import TokenVectors
 from alambique.artefacts.tokens import tokenize_rows
 from alambique.evaluation.intervals import interval_over
+from alambique.evaluation.task import Thresholds
 from alambique.evaluation.tasks import TASKS
 from alambique.inference.torch_model import predict_tokens, to_device
 from alambique.models.cut_vocabulary import CutVocabulary, with_all_tokens
@@ -61,11 +61,13 @@ def _make(inputs: VocabularyParityInputs, work: Path, reporter: Reporter) -> Non
         for model, reads in pairs
     )
     task, labels = TASKS[inputs.task], inputs.valid.labels
-    drop = interval_over([task.gain(before, after, labels)])
+    thresholds = Thresholds(*(task.fit_thresholds(logits, labels) for logits in (before, after)))
+    drop = interval_over([task.gain(before, after, labels, thresholds)])
+    given = [task.decide(*each).reshape(len(labels), -1) for each in zip((before, after), thresholds, strict=True)]
     facts = {
-        "macro_f1": [task.score("macro_f1", logits, labels) for logits in (before, after)],
+        "macro_f1": [task.on_valid("macro_f1", logits, labels) for logits in (before, after)],
         "drop": {"mean": drop.mean, "low": drop.low, "high": drop.high},
-        "agreement": float(np.mean(task.decide(before) == task.decide(after))),
+        "agreement": float((given[0] == given[1]).all(-1).mean()),
     }
     write_text(work / VOCABULARY_FACTS, json.dumps(facts, indent=1))
 

@@ -13,7 +13,7 @@ from alambique.artefacts.splits import Splits, run_data
 from alambique.distributed.launch import refuse_several_processes
 from alambique.errors import AlambiqueError, ModelError, NonFiniteError, RecipeError, SweepError, WeakTeacherError
 from alambique.evaluation.intervals import Interval, interval_over
-from alambique.evaluation.task import ScoredRows, Task
+from alambique.evaluation.task import ScoredRows, Task, Thresholds
 from alambique.evaluation.tasks import task_of
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
@@ -212,7 +212,16 @@ class _Kept:
         task, labels = self.task, self.splits.valid.labels
         pairs = zip(self.logits, other.logits, strict=True)
         return _part(
-            interval_over([task.gain(mine, theirs, labels) for mine, theirs in pairs], self.students), -task.reach
+            interval_over(
+                [
+                    task.gain(
+                        mine, theirs, labels, Thresholds(*(task.fit_thresholds(e, labels) for e in (mine, theirs)))
+                    )
+                    for mine, theirs in pairs
+                ],
+                self.students,
+            ),
+            -task.reach,
         )
 
 
@@ -220,7 +229,7 @@ def _facts(scored: Scored) -> dict[str, Any]:
     """What the journal keeps of a finished trial beside its value."""
     task, labels = scored.task, scored.valid.labels
     contributions = task.metrics[task.verdict_metric].contributions
-    rows = [ScoredRows(each, labels, each) for each in scored.logits]
+    rows = [ScoredRows(each, labels, each, Thresholds(task.fit_thresholds(each, labels))) for each in scored.logits]
     over = None if contributions is None else interval_over([contributions(each) for each in rows], scored.students)
     mean = float(np.mean(scored.values))
     valid = (

@@ -45,7 +45,7 @@ class Scored:
     @property
     def values(self) -> tuple[float, ...]:
         """The metric of the verdict, of each training."""
-        return tuple(self.task.score(self.task.verdict_metric, each, self.valid.labels) for each in self.logits)
+        return tuple(self.task.on_valid(self.task.verdict_metric, each, self.valid.labels) for each in self.logits)
 
 
 def run_trial(recipe: Recipe, folder: Path, siblings: tuple[Path, ...], reporter: Reporter, watch: Watch) -> Scored:

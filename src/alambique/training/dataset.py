@@ -33,7 +33,7 @@ class TokenDataset(Dataset[dict[str, Tensor]]):
 
         Args:
             tokens: of the rows.
-            labels: (rows,) int64.
+            labels: (rows,) or, where rows have any number of labels, (rows, labels) int64.
             model: gets the inputs that it names.
             teacher_logits: (rows, C) float32.
             hard_label_weights: (n,) float32, of the first n rows; the others weigh 1.

@@ -125,7 +125,7 @@ class DistillationTrainer(Trainer):
             raise ValueError(
                 "compute_loss_func would be ignored: give the soft loss as loss, a name or a PredictionLoss"
             )
-        prediction_loss = loss_of(loss)
+        prediction_loss = task.soft_loss_of(loss_of(loss))
         super().__init__(*args, **kwargs)
         self.loss = prediction_loss
         self.temperature, self.hard_label_weight = as_schedule(temperature), as_schedule(hard_label_weight)

@@ -76,6 +76,7 @@ def fit(
         KeyboardInterrupt: it was asked for; a checkpoint was saved.
     """
     model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
+    model.config.problem_type = rows.task.problem_type
     padding = model.config.to_dict().get("pad_token_id")
     checkpoints, group = work / SCRATCH / _CHECKPOINTS, current_group()
     latest = _continued(checkpoints, step)

@@ -64,10 +64,9 @@ class TrainingRows:
 
     @property
     def labels(self) -> np.ndarray:
-        """Labels of the rows that are trained on, −100 for none: (rows,) int64."""
-        return np.concatenate([
-            self.train.labels, np.full(len(self.row_ids) - len(self.train), NO_LABEL, dtype=np.int64),
-        ])  # fmt: skip
+        """Labels of the rows that are trained on, as those of train, −100 for none."""
+        more = (len(self.row_ids) - len(self.train), *self.train.labels.shape[1:])
+        return np.concatenate([self.train.labels, np.full(more, NO_LABEL, dtype=np.int64)])
 
     @property
     def all_weights(self) -> np.ndarray | None:

@@ -14,7 +14,7 @@ from alambique.progress import Reporter
 from alambique.run.folder import RunFolder
 
 FILES = [
-    "bars.js", "cut.js", "index.html", "lib/onnxruntime.LICENSE.txt", "lib/ort-wasm-simd-threaded.js",
+    "bars.js", "cut.js", "decide.js", "index.html", "lib/onnxruntime.LICENSE.txt", "lib/ort-wasm-simd-threaded.js",
     "lib/ort-wasm-simd-threaded.wasm", "lib/transformers.LICENSE.txt", "lib/transformers.min.js", "manifest.json",
     "model/config.json", "model/facts.json", "model/onnx/model_quantized.onnx", "model/tokenizer.json",
     "model/tokenizer_config.json", "student.js", "style.css", "web.js",

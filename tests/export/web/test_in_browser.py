@@ -96,7 +96,7 @@ def test_the_page_answers_as_python_does_and_asks_nobody_else(offline_browser, e
     np.testing.assert_allclose(*scores, atol=2e-3)  # where a float lies between two integers, it is rounded either way
     assert np.abs(np.subtract(*scores)).mean() < 1e-5
     assert list(there[0]["scores"]) == list(here[0]["scores"])
-    files = ("", "style.css", "web.js", "bars.js", "cut.js", "student.js", "lib/transformers.min.js",
+    files = ("", "style.css", "web.js", "bars.js", "cut.js", "decide.js", "student.js", "lib/transformers.min.js",
              "lib/ort-wasm-simd-threaded.js", "lib/ort-wasm-simd-threaded.wasm", "model/facts.json", "model/config.json",
              "model/tokenizer.json", "model/tokenizer_config.json", "model/onnx/model_quantized.onnx")  # fmt: skip
     assert requests(offline_browser) == {f"{host}{name}" for name in files}

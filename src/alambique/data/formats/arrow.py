@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import ClassLabel, Features, load_from_disk
+from datasets import ClassLabel, Features, List, load_from_disk
 
 from alambique.data.formats.content import Content
 from alambique.data.table import Reading, Table, from_values, narrowed, some_rows
@@ -118,7 +118,9 @@ def _top(name: str, names: Collection[str]) -> str | None:
 
 def _table(path: Path, table: Any, schema: Any, wanted: Collection[str], reading: Reading) -> Table:
     features = Features.from_arrow_schema(schema)
-    class_names = {name: list(feature.names) for name, feature in features.items() if isinstance(feature, ClassLabel)}
+    # of numbers of classes, or of lists of them
+    kinds = {name: feature.feature if isinstance(feature, List) else feature for name, feature in features.items()}
+    class_names = {name: list(kind.names) for name, kind in kinds.items() if isinstance(kind, ClassLabel)}
     lines = list(range(1, table.num_rows + 1))
     values, ready = {}, {}
     for name in table.column_names:

@@ -45,7 +45,7 @@ _FROM_ONNX = {
     "tokenizer_config.json": "tokenizer_config.json",
     ONNX_FILES["int8"]: "onnx/model_quantized.onnx",
 }
-_FACTS = ("label_names", "pairs", "max_length", "model_inputs", "temperature")
+_FACTS = ("label_names", "pairs", "max_length", "model_inputs", "temperature", "task", "thresholds")
 NOTICE = "onnxruntime.LICENSE.txt"  # its npm package has none
 
 
