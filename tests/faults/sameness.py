@@ -53,7 +53,7 @@ def _json(name, content):
     if name == "benchmark/cost.json":
         return _names(content)
     if name == "report.json":
-        return _report(content)
+        return report_but_for_times(content)
     del content["seconds"], content["digest"], content["environment"]
     if name == f"benchmark/{MANIFEST}":
         del content["files"]["cost.json"]
@@ -64,7 +64,8 @@ def _names(content):
     return {name: _names(value) for name, value in content.items()} if isinstance(content, dict) else None
 
 
-def _report(report):
+def report_but_for_times(report):
+    """A report without what measures time or names the run."""
     for name in ("run_id", "environment"):
         del report[name]
     report["timings"] = _names(report["timings"])
