@@ -14,6 +14,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel as Graph
 
 CONTRIB = "com.microsoft"
 _TINY = 1e-8
+_IN_INT8 = "_i8"  # ends the names of tables that are made here
 
 
 def load_graph(path: Path) -> ModelProto:
@@ -32,7 +33,12 @@ def load_graph(path: Path) -> ModelProto:
 
 
 def linear_layers(model: ModelProto) -> list[str]:
-    """The nodes that multiply by a constant matrix, in the order of the graph, without the last: it decides alone."""
+    """The nodes that multiply by a constant matrix, in the order of the graph, without the last: it decides alone.
+
+    None in a graph whose table has 8 bits already, as a static student's: the rest of it is small, and stays exact.
+    """
+    if any(one.data_type == TensorProto.INT8 and not one.name.endswith(_IN_INT8) for one in model.graph.initializer):
+        return []
     weights, outputs = _matrices(model), {output.name for output in model.graph.output}
     return [
         node.name
@@ -51,11 +57,11 @@ def _quantize_lookup(graph: Graph, node: NodeProto, table: TensorProto) -> None:
     name, rows, given = table.name, node.input[1], node.output[0]
     values = numpy_helper.to_array(table)
     steps = np.maximum(np.abs(values).max(-1, keepdims=True), _TINY) / 127
-    graph.add_initializer(numpy_helper.from_array(np.round(values / steps).astype(np.int8), f"{name}_i8"))
+    graph.add_initializer(numpy_helper.from_array(np.round(values / steps).astype(np.int8), f"{name}{_IN_INT8}"))
     graph.add_initializer(numpy_helper.from_array(steps.astype(np.float32), f"{name}_steps"))
     graph.remove_node(node)
     graph.add_nodes([
-        helper.make_node("Gather", [f"{name}_i8", rows], [f"{given}_i8"], name=f"{node.name}_i8", axis=0),
+        helper.make_node("Gather", [f"{name}{_IN_INT8}", rows], [f"{given}_i8"], name=f"{node.name}_i8", axis=0),
         helper.make_node("Gather", [f"{name}_steps", rows], [f"{given}_steps"], name=f"{node.name}_steps", axis=0),
         helper.make_node("Cast", [f"{given}_i8"], [f"{given}_cast"], name=f"{node.name}_cast", to=TensorProto.FLOAT),
         helper.make_node("Mul", [f"{given}_cast", f"{given}_steps"], [given], name=f"{node.name}_mul"),
