@@ -22,7 +22,7 @@ def student_on(run, split):
 
 def test_the_promise_is_shipped_and_measured_and_nothing_is_trained_again(tiny_recipe, tmp_path, run):
     folder = tmp_path / "run"
-    raw = tiny_recipe(export={"formats": ["onnx"]}, student={"epochs": 4})
+    raw = tiny_recipe(export={"formats": ["onnx"]}, student={"epochs": 10, "batch_size": 8, "learning_rate": 1e-2})
     plain = distill(Recipe.from_dict(raw), folder)
     assert plain["decision"] is None
     stages = Stages()
