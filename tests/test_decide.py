@@ -22,7 +22,7 @@ def student_on(run, split):
 
 def test_the_promise_is_shipped_and_measured_and_nothing_is_trained_again(tiny_recipe, tmp_path, run):
     folder = tmp_path / "run"
-    raw = tiny_recipe(export={"formats": ["onnx"]}, student={"epochs": 4})
+    raw = tiny_recipe(export={"formats": ["onnx"]}, student={"epochs": 10, "batch_size": 8, "learning_rate": 1e-2})
     plain = distill(Recipe.from_dict(raw), folder)
     assert plain["decision"] is None
     stages = Stages()
@@ -52,7 +52,9 @@ def test_the_promise_is_shipped_and_measured_and_nothing_is_trained_again(tiny_r
     assert [answer["label"] for answer in calibrated] == [answer["label"] for answer in answers]
     torch = open_classifier(folder, "torch")
     assert torch.thresholds[index] == pytest.approx(threshold)
-    assert [a["label"] for a in torch.answers(torch.logits([(t,) for t in texts]))] == [a["label"] for a in answers]
+    for ours, answer in zip(torch.answers(torch.logits([(text,) for text in texts])), answers, strict=True):
+        at_the_threshold = abs(answer["scores"]["good"] - threshold) < 1e-4  # where ONNX's rounding decides
+        assert ours["label"] == answer["label"] or at_the_threshold
     for page in ("report.html", "README.md"):
         assert "On test its precision is" in (folder / page).read_text()
 

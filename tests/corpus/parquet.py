@@ -57,7 +57,7 @@ CASES = {
     "null-texts": parquet({"text": pa.nulls(60, pa.string()), "label": LABELS}),
     "null-column": parquet({"text": TEXTS, "label": pa.nulls(60)}),
     "null-label-once": parquet({"text": TEXTS, "label": [*LABELS[:-1], None]}),
-    "list-label": parquet({"text": TEXTS, "label": [[label] for label in LABELS]}),
+    "list-label": parquet({"text": TEXTS, "label": [[label] for label in LABELS]}, "data.task=single_label"),
     "struct-label": parquet({"text": TEXTS, "label": [{"name": label} for label in LABELS]}),
     "float-labels": parquet({"text": TEXTS, "label": [i / 7 for i in range(60)]}),
     "nan-label": parquet({"text": TEXTS, "label": [float("nan"), *(float(i % 3) for i in range(59))]}),

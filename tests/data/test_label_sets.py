@@ -178,7 +178,8 @@ def test_no_row_has_a_label(tmp_path):
 
 def test_text_where_other_rows_have_lists(tmp_path):
     folder = in_json(tmp_path, [["joy"], ["fear"], "joy"])
-    assert message(folder) == (
+    assert message(folder).endswith("line 1: column 'label', which data.label names, holds a list, not text.")
+    assert message(folder, task="multi_label") == (
         f"{folder}/train.jsonl, line 3: column 'label', which data.label names, holds 'joy', where other rows have a list "
         "of labels."
     )

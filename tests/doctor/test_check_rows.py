@@ -41,7 +41,8 @@ def test_labels_that_are_not_an_index(healthy):
     assert case.findings() == [
         Finding(
             "labels-out-of-range", "train", "2 rows of train have a label that is not an index of the 3 label names.",
-            "Labels are indices from 0 into splits.label_names.", 2, 0.5, (ids[0], ids[2]),
+            "Labels are indices from 0 into splits.label_names; where rows have any number of labels, 0 or 1 for each name.",
+            2, 0.5, (ids[0], ids[2]),
         )
     ]  # fmt: skip
 

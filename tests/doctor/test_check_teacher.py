@@ -13,6 +13,8 @@ from alambique.artefacts.splits import Splits
 from alambique.doctor.batches import reader
 from alambique.doctor.check_teacher import _scored, _untrained, check_logits
 from alambique.doctor.setup import Setup
+from alambique.evaluation.multi_label import MULTI_LABEL
+from alambique.evaluation.single_label import SINGLE_LABEL
 from alambique.findings import Finding
 from conftest import LABELS, rows
 
@@ -60,7 +62,7 @@ def test_a_teacher_that_is_always_right_by_the_metadata(healthy, tiny_bert, toke
 
 def test_logits_that_are_not_finite():
     logits = np.array([[1.0, 2.0], [np.nan, 0.0], [3.0, 4.0], [0.0, np.inf]])
-    assert check_logits(logits, "soft_labels") == [
+    assert check_logits(logits, "soft_labels", SINGLE_LABEL) == [
         Finding(
             "nan-logits", "soft_labels", "The logits of the soft_labels are NaN or infinite in 2 of 4 rows.",
             "Its weights are broken, or overflowed in half precision: load or train it again, in float32.", 2, 0.5,
@@ -70,14 +72,19 @@ def test_logits_that_are_not_finite():
 
 def test_logits_that_differ_by_a_constant_only():
     logits = np.array([[1.0, 2.0], [11.0, 12.0], [-4.0, -3.0]])  # the same probabilities
-    assert check_logits(logits, "teacher") == [
+    assert check_logits(logits, "teacher", SINGLE_LABEL) == [
         Finding(
             "constant-logits", "teacher", "The logits of the teacher are the same for all of 3 rows.",
             "They say nothing about a row: look at the teacher's weights and at what it is given to read.",
         )
     ]  # fmt: skip
-    assert check_logits(logits[:1], "teacher") == []  # a single row has none to differ from
-    assert check_logits(logits + np.array([[0, 0], [0, 0.1], [0, 0]]), "teacher") == []
+    (shifted,) = check_logits(np.ones((3, 3)), "teacher", MULTI_LABEL)
+    assert shifted.code == "constant-logits"
+    assert (
+        check_logits(np.arange(3.0)[:, None] + np.zeros((3, 3)), "teacher", MULTI_LABEL) == []
+    )  # a shift changes a sigmoid
+    assert check_logits(logits[:1], "teacher", SINGLE_LABEL) == []  # a single row has none to differ from
+    assert check_logits(logits + np.array([[0, 0], [0, 0.1], [0, 0]]), "teacher", SINGLE_LABEL) == []
 
 
 def test_a_broken_teacher(healthy):

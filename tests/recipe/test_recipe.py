@@ -587,7 +587,7 @@ def test_all_mistakes_at_once():
         "the recipe has 28 problems:\n"
         "  data.source: is missing and has no default.\n"
         "  data.text: must have at least 1 item, not 0.\n"
-        "  data.label: must be text, not 3.\n"
+        "  data.label: must be a column, or a list of columns that hold 0 or 1.\n"
         "  data.label_groups: must be six, three or two (LIAR), a mapping {old name: new name}, or null.\n"
         "  data.label_order: must have at least 2 items, not 1.\n"
         "  data.max_rows: must be at least 1, not 0.\n"

@@ -94,6 +94,7 @@ def complete_report():
     parity = {
         "rows": 6, "agreement": 1.0, "max_drift": 3.7e-08, "mean_drift": 6e-09, "confident_rows": 0,
         "confident_agreement": None, "macro_f1": 0.25, "macro_f1_drop": interval(0.0),
+        "labels": [{"label": "bad", "mean_drift": 1e-09, "confident": 6, "agreement": 1.0, "f1_drop": interval(0.0)}],
     }  # fmt: skip
     quality = {
         "accuracy": figure(0.5), "macro_f1": figure(0.5),
@@ -102,7 +103,13 @@ def complete_report():
         "quadratic_weighted_kappa": None, "mean_absolute_error": None,
     }  # fmt: skip
     model = {
-        "parameters": 1000, "bytes": 4000, "valid": quality, "test": quality, "temperature": 1.5,
+        "parameters": 1000, "bytes": 4000, "valid": quality, "test": quality,
+        "labels": [{
+            "label": "bad", "threshold": 0.25, "rows": 3, "given": 2, "precision": 0.5, "recall": 0.25,
+            "f1": interval(0.5) | {"per_seed": [0.5]}, "average_precision": 0.5, "expected_calibration_error": 0.125,
+            "if_calibrated": 0.125,
+        }],
+        "temperature": 1.5,
         "calibration": [{"temperature": 1.5, "test_expected_calibration_error": 0.125, "if_calibrated": 0.125}],
         "epochs": {"planned": 6, "made": [6, 6]},
         "latency_ms": {"p50": 1.5, "p99": 2.0}, "throughput_per_s": 100.0,
@@ -111,6 +118,7 @@ def complete_report():
         "code": "duplicate-texts", "where": "train", "message": "“Ação” stands there twice.", "advice": "Remove one.",
         "count": 1, "share": 0.125, "row_ids": ["train-1"],
     }  # fmt: skip
+    share = interval(0.5) | {"rows": 6}
     verdict = full_report("yes", low=0.005)["verdict"]
     verdict["retention"] = {"metric": "macro_f1", "of": "teacher"} | verdict["retention"]
     verdict["resolution"] = {"rows": 6, "student_wrong": 2.5, "undistilled_wrong": 3.0, "difference": 0.0225}
@@ -122,6 +130,7 @@ def complete_report():
         },
         "data": {
             "rows": {"train": 9, "valid": 6, "test": 6}, "label_names": ["bad", "good"], "ordinal": False,
+            "task": "single_label",
             "label_counts": {split: {"bad": 3, "good": 3} for split in SPLITS}, "notes": ["a note"],
             "findings": [finding],
         },
@@ -133,8 +142,12 @@ def complete_report():
             "views": 4, "contradicted": {"rows": [3, None], "of": 9, "weight": 0.25, "file": "contradicted/rows.csv"},
         },
         "verdict": verdict,
+        "decision": {
+            "label": "bad", "at_precision": 0.75, "threshold": 0.25, "valid_precision": share, "valid_recall": share,
+            "test_precision": share, "test_recall": share,
+        },
         "export": {
-            "opset": 18, "temperature": 1.5, "inputs": ["input_ids", "attention_mask"],
+            "opset": 18, "temperature": 1.5, "thresholds": {"bad": 0.25}, "inputs": ["input_ids", "attention_mask"],
             "models": {
                 "int8": {
                     "file": None, "scheme": "last", "bytes": 9, "parity": parity, "problems": ["bad"],

@@ -23,4 +23,4 @@ def test_a_model_has_a_title_and_a_role(name, title, role):
 
 
 def test_a_metric_without_a_title_is_shown_as_it_is():
-    assert (metric_title("macro_f1"), metric_title("micro_f1")) == ("macro-F1", "micro_f1")
+    assert (metric_title("macro_f1"), metric_title("other_f1")) == ("macro-F1", "other_f1")

@@ -23,7 +23,10 @@ def has_several(tables: Mapping[str, Table], data: Data) -> bool:
         return data.task == "multi_label"
     if not isinstance(data.label, str) or data.label_separator is not None:
         return True
-    return any(data.label in table.odd and table.odd[data.label][1] == A_LIST for table in tables.values())
+    return any(
+        data.label in table.odd and table.odd[data.label][1] == A_LIST and _all_lists(table.columns[data.label])
+        for table in tables.values()
+    )
 
 
 def judged_rows(table: Table, data: Data) -> tuple[Table, int]:

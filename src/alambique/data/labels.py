@@ -94,7 +94,7 @@ def _look_alike(name: str, known: Iterable[str]) -> str:
 
 
 def check_label_name(name: str, place: str, column: str) -> None:
-    """Refuse what is no name of a label.
+    """Refuse what cannot be the name of a label.
 
     Args:
         name: of the label.

@@ -26,7 +26,7 @@ def label_value(value: Any) -> Any:
     """
     if isinstance(value, str):
         if not value:
-            raise ValueError("must not be empty")
+            raise ValueError("must be a name, not ''")
         return value
     names = _names(value)
     if names is None:

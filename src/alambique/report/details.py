@@ -139,7 +139,7 @@ def _changed(task: Task, scored: Scored, splits: Splits, over: str | None) -> Ch
         return None
     valid, test, names = splits.valid, splits.test, splits.label_names
     logits = [scored[name].logits for name in (STUDENT, over)]
-    thresholds = [task.fit_thresholds(each["valid"], valid.labels) for each in logits]
+    thresholds = [task.fit_thresholds(each["valid"], valid.labels) if task.several else None for each in logits]
     student, twin = (task.decide(each["test"], cut) for each, cut in zip(logits, thresholds, strict=True))
     mine, theirs = (task.right(each["test"], test.labels, cut) for each, cut in zip(logits, thresholds, strict=True))
     fixed, broken = np.flatnonzero(mine & ~theirs), np.flatnonzero(~mine & theirs)

@@ -76,12 +76,12 @@ class ExportedModel(Part):
 class ExportReport(Part):
     """The exported files of the student."""
 
-    thresholds: Mapping[str, float] | None = None
-    """By label, the probability from which it is given, chosen on valid; null where a row has one label."""
     opset: int
     """ONNX opset."""
     temperature: float
     """What the logits are divided by for calibrated probabilities."""
+    thresholds: Mapping[str, float] | None = None
+    """By label, the probability from which it is given, chosen on valid; null where the most probable label is decided."""
     inputs: tuple[str, ...]
     """Names of the inputs, in order."""
     models: Mapping[str, ExportedModel]
