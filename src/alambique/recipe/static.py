@@ -7,7 +7,7 @@ from pydantic import Field
 from alambique.recipe.section import Section
 
 FORM = "static"
-# of the student section; chosen on valid of LIAR, subj and mr (docs/LOG.md)
+# of the student section; chosen on valid of subj alone (docs/LOG.md)
 TRAINING: dict[str, Any] = {"epochs": 20, "batch_size": 32, "learning_rate": 2e-3}
 
 
