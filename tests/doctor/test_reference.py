@@ -73,8 +73,9 @@ def test_codes_are_unique_and_each_has_a_line():
 
 
 def test_the_codes_of_the_lint_and_of_the_command_are_theirs():
-    lint = ROOT / "src" / "alambique" / "data" / "lint.py"
-    assert {*literals(lint, "Finding"), *literals(lint, "_finding")} == set(LINT)
+    data = ROOT / "src" / "alambique" / "data"
+    lint, sets = data / "lint.py", data / "lint_label_sets.py"
+    assert {*literals(lint, "Finding"), *literals(lint, "_finding"), *literals(sets, "Finding")} == set(LINT)
     checks = {code.name for module in MODULES for code in declared(module)}
     of_models = {VOCABULARY, CANNOT_RUN, OTHER_HEAD, NO_TOKENIZER_JSON, NOT_EXPORTED}
     assert {*literals(DOCTOR / "diagnose.py", "Finding"), *of_models} - checks == set(COMMAND)
