@@ -105,8 +105,9 @@ def test_the_report_is_as_pinned(tiny_recipe, tmp_path):
     for name, model in report["models"].items():
         assert set(model) == {
             "parameters", "bytes", "valid", "test", "latency_ms", "throughput_per_s", "calibration",
-            "temperature", "epochs",
+            "temperature", "epochs", "labels",
         }  # fmt: skip
+        assert model["labels"] == []  # these rows have one label each
         planned = {"teacher": 4, "student": 1, "undistilled": 1}.get(name)
         assert model["epochs"] == (planned and {"planned": planned, "made": [planned]})
         if name in ("tfidf", "majority"):

@@ -6,7 +6,8 @@ from alambique import Recipe
 from alambique.errors import RecipeError
 
 NAMES = (
-    "'macro_f1', 'accuracy', 'f1', 'recall', 'average_precision', 'quadratic_weighted_kappa' or 'mean_absolute_error'"
+    "'macro_f1', 'accuracy', 'f1', 'recall', 'average_precision', 'quadratic_weighted_kappa', 'mean_absolute_error', "
+    "'micro_f1', 'samples_f1' or 'mean_average_precision'"
 )
 RECALL = "{name: recall, class: true, at_precision: 0.9}"
 
@@ -41,7 +42,7 @@ def test_epochs_are_chosen_by_the_verdicts_metric_by_default():
         ("verdict.metric=f1", "verdict.metric.class: is missing and has no default."),
         (
             "verdict.metric={name: accuracy, at_precision: 1}",
-            "verdict.metric.at_precision: unknown key. Did you mean compute.precision?",
+            "verdict.metric.at_precision: unknown key. Did you mean decide.at_precision?",
         ),
         (
             "verdict.metric={name: recall, class: a, at_precision: 1.5}",

@@ -40,13 +40,14 @@ def test_the_text_keys_are_those_whose_type_is_text():
 def test_the_text_keys_of_the_recipe():
     assert text_paths(Recipe) == {
         ("data", "source"), ("data", "subset"), ("data", "revision"), ("data", "text"), ("data", "label"),
+        ("data", "label_separator"), ("decide", "class"), ("decide", "thresholds"), ("student", "static", "encoder"),
         ("data", "label_groups"), ("data", "label_order"), ("data", "metadata"), ("data", "columns"),
         ("data", "encoding"), ("data", "unlabelled"), ("teacher", "model"), ("student", "model"),
         ("teacher", "probabilities"), ("teacher", "zero_shot", "model"), ("teacher", "zero_shot", "template"),
         ("teacher", "zero_shot", "words"), ("teacher", "endpoint", "url"), ("teacher", "endpoint", "model"),
         ("teacher", "endpoint", "instructions"), ("teacher", "endpoint", "api_key_env"),
         ("soft_labels", "views", "model"), ("teacher", "class_weights"), ("student", "class_weights"),
-            ("verdict", "metric", "class"), ("verdict", "metric_for_best_epoch", "class"),
+        ("verdict", "metric", "class"), ("verdict", "metric_for_best_epoch", "class"),
     }  # fmt: skip
 
 
