@@ -204,6 +204,7 @@ def test_a_finished_teacher_is_known_by_its_problem_type(several, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_folds_members_views_and_unlabelled_text(tmp_path):
     given = lists(tmp_path)
     write_jsonl(tmp_path / "more.jsonl", [{"text": text} for text, _ in made(60, 9)])

@@ -26,7 +26,7 @@ def exported_model(tokenizer, tmp_path):
     return build
 
 
-@pytest.mark.parametrize("architecture", ["tiny_distilbert", "tiny_bert"])
+@pytest.mark.parametrize("architecture", ["tiny_distilbert", pytest.param("tiny_bert", marks=pytest.mark.slow)])
 def test_it_gives_the_logits_of_pytorch_at_any_batch_and_length(request, exported_model, tokenizer, architecture):
     model = request.getfixturevalue(architecture)(2, dropout=0.3)
     expected = predict_logits(model, tokenizer, TEXTS, max_length=24)

@@ -76,6 +76,7 @@ def test_every_model_weighs_the_classes_of_its_own_rows(tiny_recipe, tmp_path, l
     assert student.teacher_logits is not None
 
 
+@pytest.mark.slow
 def test_keys_name_them_where_they_are_set_alone(tiny_recipe, tmp_path):
     raw, run = tiny_recipe(), tmp_path / "run"
     distill(recipe_of(raw), run)

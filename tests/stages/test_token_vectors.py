@@ -136,6 +136,7 @@ def test_with_fewer_tokens_it_says_the_same(static, tmp_path):
     assert parity["agreement"] == 1
 
 
+@pytest.mark.slow
 def test_a_named_encoder_with_runs_of_tokens_and_two_seeds(static, tmp_path):
     encoder = str(static[0] / "run" / "teacher")
     static_section = {"width": 16, "encoder": encoder, "n_grams": 2, "buckets": 64, "head": 8, "dropout": 0.1}

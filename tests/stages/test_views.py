@@ -39,6 +39,7 @@ def losses(run, name):
     return [entry["loss"] for entry in history if "loss" in entry]
 
 
+@pytest.mark.slow
 def test_each_version_is_labelled_and_read_by_student_and_twin(recipe, tmp_path):
     run, stages = tmp_path / "run", Stages()
     distill(recipe(), run)

@@ -86,6 +86,7 @@ def test_a_second_run_makes_nothing_again_and_read_only_commands_find_it_current
     assert run("report", tmp_path / "run")[0] == 0
 
 
+@pytest.mark.slow
 def test_unlabelled_text_counts_and_valid_and_test_do_not(tiny_recipe, data_folder, tmp_path):
     distill(recipe_of(tiny_recipe), tmp_path / "first")  # its tokenizer knows all words of train
     labelled = rows(160, 1)
