@@ -8,6 +8,18 @@ from alambique.data.spelling import plain_text
 from alambique.errors import DataError
 
 
+def texts_for_folds(train: Split, folds: int) -> tuple[list[tuple[str, ...]], np.ndarray]:
+    """The different texts of train, plain, and which of them each row is.
+
+    Raises:
+        DataError: there are fewer than folds.
+    """
+    texts, group = grouped([tuple(map(plain_text, row)) for row in train.contents()])
+    if len(texts) < folds:
+        raise DataError(f"train has {len(texts)} different texts: too few for soft_labels.folds: {folds}.")
+    return texts, group
+
+
 def assign_folds(train: Split, folds: int, seed: int) -> np.ndarray:
     """Give each row of train a fold, stratified by label; equal texts are in one fold.
 
@@ -35,9 +47,7 @@ def assign_folds(train: Split, folds: int, seed: int) -> np.ndarray:
         >>> bool(fold[0] == fold[2]), bool(fold[1] != fold[3])
         (True, True)
     """
-    texts, group = grouped([tuple(map(plain_text, row)) for row in train.contents()])
-    if len(texts) < folds:
-        raise DataError(f"train has {len(texts)} different texts: too few for soft_labels.folds: {folds}.")
+    texts, group = texts_for_folds(train, folds)
     label_of = labels_of_groups(train.labels, group, len(texts))
     rows_of = np.bincount(group)
     order = sorted(range(len(texts)), key=lambda text: (label_of[text], drawn(texts[text], "folds", seed)))

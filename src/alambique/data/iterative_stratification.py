@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from alambique.artefacts.splits import Split
+from alambique.data.folds import texts_for_folds
 from alambique.data.sampling import Drawing, drawn, grouped, parted
 from alambique.data.spelling import plain_text
 from alambique.errors import DataError
@@ -127,9 +128,7 @@ def folds_of_sets(train: Split, folds: int, seed: int) -> np.ndarray:
     Raises:
         DataError: train has fewer different texts than folds.
     """
-    texts, group = grouped([tuple(map(plain_text, row)) for row in train.contents()])
-    if len(texts) < folds:
-        raise DataError(f"train has {len(texts)} different texts: too few for soft_labels.folds: {folds}.")
+    texts, group = texts_for_folds(train, folds)
     labels = labels_of_texts(train.labels, group)
     return np.asarray(deal(labels, [1 / folds] * folds, _order(texts, "folds", seed))[group])
 

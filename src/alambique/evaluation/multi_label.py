@@ -53,10 +53,7 @@ class MultiLabel(Task):
         super().__init__(chosen, label_names, decide)
         self._thresholds = {} if decide is None else dict(decide.thresholds or {})
         if not self._is_default:
-            self.verdict_metric, self.epoch_metric = self._of_verdict.key, self._of_epoch.logged
-            self.epoch_title = self._of_epoch.key
-            if self.verdict_metric not in self.columns:
-                self.columns = (self.verdict_metric, *self.columns)
+            self._name_figures(self._of_verdict.key, self._of_epoch.key, logged=self._of_epoch.logged)
 
     @cached_property
     def _of_verdict(self) -> "LabelMetric":

@@ -50,12 +50,9 @@ class SingleLabel(Task):
         self.ships_thresholds = decide is not None and decide.label is not None
         if not self._is_default:
             of_verdict, of_epoch = self._of_verdict, self._of_epoch
-            self.verdict_metric, self.epoch_metric = of_verdict.key, of_epoch.logged
-            self.epoch_title = of_epoch.key
+            self._name_figures(of_verdict.key, of_epoch.key, logged=of_epoch.logged)
             self.greater_is_better = (of_verdict.greater_is_better, of_epoch.greater_is_better)
             self.reach = of_verdict.reach
-            if of_verdict.key not in self.columns:
-                self.columns = (of_verdict.key, *self.columns)
 
     @cached_property
     def _of_verdict(self) -> "VerdictMetric":

@@ -138,6 +138,12 @@ class Task(ABC):
         """Another process makes it anew: the functions that it holds cannot be sent."""
         return type(self), (self._given, self._label_names, self._decide)
 
+    def _name_figures(self, verdict: str, epoch: str, *, logged: str) -> None:
+        """Take the keys of the figures of the verdict and of the best epoch, and that by which the latter is logged."""
+        self.verdict_metric, self.epoch_metric, self.epoch_title = verdict, logged, epoch
+        if verdict not in self.columns:
+            self.columns = (verdict, *self.columns)
+
     @property
     def _is_default(self) -> bool:
         return self._given is None or self._given == type(self._given)()

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from matplotlib.patches import Rectangle
 
 from alambique.report.label_sets import LabelCurve
-from alambique.report.plots import HEAT, INK, NAME_LENGTH, SHAPES, WITH_COUNTS, WITH_NAMES, canvas, svg_element
-from alambique.report.svg import showable
+from alambique.report.plots import HEAT, INK, SHAPES, WITH_COUNTS, canvas, label_grid, short_name, svg_element
 
 _DASHES = ("-", "--", ":", "-.", (0, (1, 1)), (0, (6, 1, 1, 1)))
 
@@ -28,14 +27,7 @@ def co_occurrence(names: Sequence[str], together: Sequence[Sequence[float]]) -> 
                 axes.add_patch(Rectangle(corner, 0.96, 0.96, facecolor=HEAT, alpha=round(0.04 + 0.66 * share, 3)))
                 if count <= WITH_COUNTS:
                     axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
-        axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), xlabel="also has", ylabel="rows with")
-        axes.set_aspect("equal")
-        axes.grid(visible=False)
-        shown = [_short(name) for name in names] if count <= WITH_NAMES else []
-        axes.set_xticks(range(len(shown)), shown, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
-        axes.set_yticks(range(len(shown)), shown, fontsize=8)
-        axes.tick_params(length=0)
-        axes.spines[["left", "bottom"]].set_visible(False)
+        label_grid(axes, names, across="also has", down="rows with")
         return svg_element(figure, "together", f"How often {count} labels stand together in train, in percent")
 
 
@@ -45,7 +37,7 @@ def precision_and_recall(curves: Sequence[LabelCurve]) -> str:
         colours = [colour for colour, _, _ in SHAPES.values()] + [INK]
         for curve, colour, dashes in zip(curves, colours, _DASHES, strict=False):
             recall, precision = ([100 * value for value in values] for values in zip(*curve.points, strict=True))
-            axes.plot(recall, precision, color=colour, linestyle=dashes, linewidth=1.2, label=_short(curve.label),
+            axes.plot(recall, precision, color=colour, linestyle=dashes, linewidth=1.2, label=short_name(curve.label),
                       drawstyle="steps-post")  # fmt: skip
             if curve.chosen is not None:
                 axes.plot(
@@ -55,8 +47,3 @@ def precision_and_recall(curves: Sequence[LabelCurve]) -> str:
         figure.legend(loc="outside upper left", ncols=3, fontsize=8, handlelength=1.6, columnspacing=1, borderaxespad=0)
         names = ", ".join(curve.label for curve in curves)
         return svg_element(figure, "precision-recall", f"Precision by recall on test of the labels {names}")
-
-
-def _short(label: str) -> str:
-    label = " ".join(showable(label).split())
-    return label if len(label) <= NAME_LENGTH else f"{label[: NAME_LENGTH - 1]}…"

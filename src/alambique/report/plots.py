@@ -110,6 +110,19 @@ def reliability(models: Mapping[str, Sequence[ConfidenceBin]]) -> str:
         )
 
 
+def label_grid(axes: Axes, labels: Sequence[str], *, across: str, down: str) -> None:
+    """Make axes a square with a row and a column for each label, named where there is room."""
+    count = len(labels)
+    axes.set(xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), xlabel=across, ylabel=down)
+    axes.set_aspect("equal")
+    axes.grid(visible=False)
+    names = [short_name(label) for label in labels] if count <= WITH_NAMES else []
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.tick_params(length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
 def confusion(name: str, matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     """Draw a model's predictions (columns) by true label (rows); the shade is the share of the row."""
     classes = len(matrix)
@@ -117,14 +130,7 @@ def confusion(name: str, matrix: Sequence[Sequence[int]], labels: Sequence[str])
         for row, counts in enumerate(matrix):
             for column, count in enumerate(counts):
                 _cell(axes, row, column, count, sum(counts), in_words=classes <= WITH_COUNTS)
-        axes.set(xlim=(-0.5, classes - 0.5), ylim=(classes - 0.5, -0.5), xlabel="prediction", ylabel="true label")
-        axes.set_aspect("equal")
-        axes.grid(visible=False)
-        names = [_short(label) for label in labels] if classes <= WITH_NAMES else []
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
-        axes.set_yticks(range(len(names)), names, fontsize=8)
-        axes.tick_params(length=0)
-        axes.spines[["left", "bottom"]].set_visible(False)
+        label_grid(axes, labels, across="prediction", down="true label")
         right, total = sum(matrix[i][i] for i in range(classes)), sum(map(sum, matrix))
         title = f"Confusion matrix of {name}: right on {right} of {total} rows"
         return svg_element(figure, f"confusion-{name.replace('/', '-')}", title)
@@ -183,7 +189,8 @@ def _cell(axes: Axes, row: int, column: int, count: int, total: int, *, in_words
         axes.text(column, row, str(count), ha="center", va="center", fontsize=8)
 
 
-def _short(label: str) -> str:
+def short_name(label: str) -> str:
+    """A label on one line, cut where it would be too long for a figure."""
     label = " ".join(showable(label).split())
     return label if len(label) <= NAME_LENGTH else f"{label[: NAME_LENGTH - 1]}…"
 
