@@ -20,7 +20,7 @@ class Choice:
     """
 
     point: Point | None
-    why: str
+    why: str | None
     nearest: Point | None = None
 
 
@@ -60,10 +60,11 @@ def choose(points: Sequence[Point], budgets: Sequence[Budget]) -> Choice:
         if best is not None:
             return Choice(best, "the best on valid of those within the budget")
         nearest = min(points, key=lambda point: _excess(point, budgets), default=None)
-        return Choice(None, "no student meets the budget", nearest)
+        return Choice(None, None, nearest)
     near = [point for point in points if _within_an_error(point)]
     fastest = min(near, key=lambda point: (point.latency_ms, -point.quality), default=None)
-    return Choice(fastest, "the fastest within one standard error of the best on valid")
+    why = None if fastest is None else "the fastest within one standard error of the best on valid"
+    return Choice(fastest, why)
 
 
 def _excess(point: Point, budgets: Sequence[Budget]) -> float:

@@ -23,7 +23,7 @@ def frontier_and_print(
     print_table(points_table(result))
     if result.chosen is None:
         raise unmet(result, folder)
-    sentences = [f"{summary(result)}\nIt is {result.why}.", result.on_test, result.caution]
+    sentences = [summary(result), result.reason, result.on_test, result.caution]
     print("\n".join(sentence for sentence in sentences if sentence))  # noqa: T201 - the result
     for point in result.refused:
         print(f"Not offered: {point.name}. {'; '.join(point.refused)}")  # noqa: T201

@@ -55,7 +55,8 @@ def cost_chart(result: FrontierResult, axis: Axis) -> str:
         _staircase(axes, front, axis)
         labels = []
         for point in result.offered:
-            labels += _draw_point(axes, point, axis, chosen=point.name == result.choice, named=point in front)
+            name = _name(point, front) if point in front else ""
+            labels += _draw_point(axes, point, axis, chosen=point.name == result.choice, name=name)
         for reference in result.references:
             labels += _draw_reference(axes, reference, axis)
         _scale(axes)
@@ -82,6 +83,11 @@ def front_of(points: Sequence[Point], axis: Axis) -> tuple[Point, ...]:
     return tuple(front)
 
 
+def _name(point: Point, front: Sequence[Point]) -> str:
+    """The form, with the precision where the chart names it in both."""
+    return point.name if sum(other.form == point.form for other in front) > 1 else point.form
+
+
 def _staircase(axes: Axes, front: Sequence[Point], axis: Axis) -> None:
     """The quality that can be had at each cost."""
     steps = [(axis.of(point) or 0.0, 100 * point.quality) for point in front]
@@ -89,21 +95,19 @@ def _staircase(axes: Axes, front: Sequence[Point], axis: Axis) -> None:
     axes.step(values, heights, where="post" if axis.less else "pre", color=_STUDENT, linewidth=1, alpha=0.55)
 
 
-def _draw_point(axes: Axes, point: Point, axis: Axis, *, chosen: bool, named: bool) -> list[Label]:
+def _draw_point(axes: Axes, point: Point, axis: Axis, *, chosen: bool, name: str) -> list[Label]:
     x = axis.of(point)
     if x is None or point.valid is None:
         return []
     colour = _CHOICE if chosen else _STUDENT
-    if chosen or named:
+    if chosen or name:
         _bar(axes, x, point.valid, colour, width=2.2 if chosen else 1.0, strength=1.0 if chosen else 0.55)
     axes.plot(
         x, 100 * point.valid.mean, marker="*" if chosen else "o", markersize=13 if chosen else 5.5, linestyle="none",
         markeredgecolor=colour, markerfacecolor=colour if chosen or point.precision == "int8" else "none",
-        markeredgewidth=1.2, alpha=1.0 if chosen or named else 0.6, zorder=5 if chosen else 3,
+        markeredgewidth=1.2, alpha=1.0 if chosen or name else 0.6, zorder=5 if chosen else 3,
     )  # fmt: skip
-    return [Label(point.form, x, 100 * point.valid.mean, bold=chosen)] if chosen or named else [
-        Label("", x, 100 * point.valid.mean)
-    ]  # fmt: skip
+    return [Label(name or (point.form if chosen else ""), x, 100 * point.valid.mean, bold=chosen)]  # fmt: skip
 
 
 def _draw_reference(axes: Axes, reference: Reference, axis: Axis) -> list[Label]:

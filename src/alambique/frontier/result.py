@@ -129,8 +129,8 @@ class FrontierResult(Part):
     machine: Machine
     choice: str | None
     """Name of the point that was chosen; null if none meets the budget."""
-    why: str
-    """By which rule."""
+    why: str | None
+    """By which rule; null without a choice."""
     nearest: str | None = None
     """Where none meets the budget, the one that is nearest."""
     test: OnTest | None = None
@@ -174,6 +174,11 @@ class FrontierResult(Part):
     def reference(self, name: str) -> Reference | None:
         """Teacher or TF-IDF."""
         return next((each for each in self.references if each.name == name), None)
+
+    @property
+    def reason(self) -> str:
+        """Why it was chosen, as a sentence; empty without a choice."""
+        return "" if self.choice is None else f"It is {self.why}."
 
     @property
     def caution(self) -> str:
