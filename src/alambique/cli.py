@@ -119,22 +119,9 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Try values of recipe keys and choose the best on valid; trials share teachers and soft labels."""
-    from alambique.sweep.candidates import Candidates  # noqa: PLC0415 - torch takes seconds
+    from alambique.sweep.command import sweep_and_print  # noqa: PLC0415 - torch takes seconds
 
-    candidates = Candidates.load(recipe, over, sets or ())
-    folder = out or Path("sweeps") / Path(recipe).stem
-    try:
-        from alambique.sweep.search import sweep as run_sweep  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise missing_extra("alambique sweep", error.name, "sweep") from error
-    from alambique.report.terminal import print_table  # noqa: PLC0415
-    from alambique.sweep.words import command, trials_table  # noqa: PLC0415
-
-    result = run_sweep(candidates, folder, trials=trials, prune=not no_prune, reporter=make_reporter(quiet=quiet))
-    print_table(trials_table(result))
-    best = shlex.quote(str(folder / "best.yaml"))
-    print(f"{result.summary}\n{result.caution}\n\n{command(result)}\n\n"  # noqa: T201 - the result
-          f"Report: {folder / 'sweep.html'}   Next, to measure it on test: alambique distill {best}")  # fmt: skip
+    sweep_and_print(recipe, over, out, sets or [], trials, prune=not no_prune, quiet=quiet)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from alambique.report.plots import INK
@@ -59,10 +59,16 @@ def _candidates(axes: Axes, label: Label) -> Iterator[tuple[int, Bbox, tuple[flo
         for side, up in ((1, 1), (-1, 1)) if label.quiet else _SIDES:
             dx, dy = side * distance * (0.6 if up else 1.0), up * distance * 0.8
             trial = _annotate(axes, label, dx, dy)
-            box = trial.get_window_extent()
+            box = text_box(trial)
             trial.remove()
             yield order, box, (dx, dy)
             order += 1
+
+
+def text_box(note: Annotation) -> Bbox:
+    """Where the text of a name stands, without the line to its point."""
+    note.get_window_extent()  # places the text
+    return Text.get_window_extent(note)
 
 
 def _annotate(axes: Axes, label: Label, dx: float, dy: float) -> Annotation:
