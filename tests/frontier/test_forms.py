@@ -40,7 +40,7 @@ def test_what_is_not_a_form_is_refused(text):
     assert str(refused.value) == (
         f'--forms "{text}" is not a form of student. Give a number of the teacher\'s layers ("3 layers"), a narrower one '
         'from scratch ("2 layers, width 128"), "static" or "static, width 128", each with ", pruned" for a smaller '
-        'vocabulary; or "own", the recipe\'s student.'
+        'vocabulary; "own", the recipe\'s student; or "defaults", all that are trained where none is named.'
     )
 
 
@@ -107,10 +107,11 @@ def names(*arguments):
 
 def test_the_default_list_follows_from_the_teacher():
     assert names(LIAR, 6, 384) == [
-        "3 layers", "6 layers", "4 layers", "3 layers, pruned", "2 layers, pruned", "1 layer, pruned", "2 layers, width 192",
+        "3 layers", "4 layers", "3 layers, pruned", "2 layers, pruned", "1 layer, pruned", "2 layers, width 192",
         "static", "static, pruned",
     ]  # fmt: skip
-    assert names(LIAR, 2, 64) == ["3 layers", "2 layers, pruned", "1 layer, pruned", "static", "static, pruned"]
+    assert names(LIAR, 12, 768)[:3] == ["3 layers", "6 layers", "4 layers"]
+    assert names(LIAR, 2, 64) == ["3 layers", "1 layer, pruned", "static", "static, pruned"]
     assert names(LIAR, None, None) == ["3 layers"]  # a teacher that gives answers alone
     pairs = Recipe.load("liar-small", ("student.static={n_grams: 2, encoder: some/encoder}",))
     assert names(pairs, None, None) == ["static"]

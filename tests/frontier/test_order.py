@@ -6,7 +6,7 @@ from alambique.frontier.order import Shape, estimate, most_promising_first
 from alambique.recipe.recipe import Recipe
 
 LIAR = Recipe.load("liar-small")
-FORMS, OWN, TEACHER = default_forms(LIAR, 6, 384), own_form(LIAR), Shape(6, 384, 30_522)
+FORMS, OWN, TEACHER = (*default_forms(LIAR, 6, 384), Form(layers=6)), own_form(LIAR), Shape(6, 384, 30_522)
 
 
 def order(*budgets):

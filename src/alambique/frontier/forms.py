@@ -16,7 +16,7 @@ PRUNED_BELOW = 3  # layers up to which most of a student's bytes are its vocabul
 PATIENCE = 2  # epochs without a better figure on valid, where the recipe does not say
 _HEAD = 64  # width of an attention head, as in BERT
 _COUNT, _WIDTH, _FORM, _PRUNED = re.compile(r"(\d+) layers?"), re.compile(r"width (\d+)"), "static", "pruned"
-_OWN = "own"
+_OWN, DEFAULTS = "own", "defaults"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Form:
             raise RecipeError(
                 f'--forms "{text}" is not a form of student. Give a number of the teacher\'s layers ("3 layers"), a '
                 'narrower one from scratch ("2 layers, width 128"), "static" or "static, width 128", each with ", pruned" '
-                'for a smaller vocabulary; or "own", the recipe\'s student.'
+                'for a smaller vocabulary; "own", the recipe\'s student; or "defaults", all that are trained where none is '
+                "named."
             )
         return form
 
@@ -141,12 +142,12 @@ def default_forms(base: Recipe, depth: int | None, width: int | None) -> tuple[F
 
     Args:
         base: the recipe.
-        depth: layers of the teacher; None where it has none that can be left out.
+        depth: layers of the teacher, of which students have fewer; None where none can be left out.
         width: of its layers; None for a teacher without weights.
     """
     own = own_form(base)
     forms = [own]
-    layered = [Form(layers=layers) for layers in LAYERS if layers <= (depth or 0)]
+    layered = [Form(layers=layers) for layers in LAYERS if layers < (depth or 0)]
     forms += [form for form in layered if form.layers is not None and form.layers > PRUNED_BELOW]
     forms += [replace(f, pruned=True) for f in layered if f.layers is not None and f.layers <= PRUNED_BELOW]
     if width is not None and width >= 2 * _HEAD:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alambique.data.load import load_splits, locate
 from alambique.errors import ModelError, RecipeError
 from alambique.frontier.budget import Budget
-from alambique.frontier.forms import Form, default_forms, own_form
+from alambique.frontier.forms import DEFAULTS, Form, default_forms, own_form
 from alambique.frontier.order import Shape, most_promising_first
 from alambique.models.fewer_layers import depth_of
 from alambique.preparation import check_against_data, surroundings, views_model
@@ -27,7 +27,8 @@ class Plan:
         name: of the recipe, or its file.
         sets: what ``--set`` and ``--rows`` were given.
         base: the recipe as it is.
-        named: forms that were named; empty: those that a frontier has by default.
+        named: forms that were named.
+        defaults: whether there are those too that a frontier has by default.
         budgets: all of which the choice must meet.
     """
 
@@ -35,6 +36,7 @@ class Plan:
     sets: tuple[str, ...]
     base: Recipe
     named: tuple[Form, ...]
+    defaults: bool
     budgets: tuple[Budget, ...]
 
     @classmethod
@@ -73,7 +75,9 @@ class Plan:
                 "verdict.metric=quadratic_weighted_kappa."
             )
         own = own_form(base)
-        plan = cls(name, given, base, tuple(dict.fromkeys(Form.parse(text, own) for text in forms)), limits)
+        one_by_one = [text for text in forms if text.strip().lower() != DEFAULTS]
+        named = tuple(dict.fromkeys(Form.parse(text, own) for text in one_by_one))
+        plan = cls(name, given, base, named, len(one_by_one) < len(forms) or not forms, limits)
         for form in plan.named:
             plan.recipe(form)
         return plan
@@ -108,14 +112,15 @@ class Plan:
         views_model(base)
         shape = _shape(teacher)
         left_out: dict[Form, str] = {}
-        forms = self.named or default_forms(base, _depth(teacher), None if shape is None else shape.width)
+        usual = default_forms(base, _depth(teacher), None if shape is None else shape.width) if self.defaults else ()
+        forms = tuple(dict.fromkeys((*self.named, *usual)))
         for form in forms:
             try:
                 recipe = self.recipe(form)
                 check_against_data(recipe, splits)
                 resolve_student(recipe.student, surroundings(recipe, splits, teacher))
             except (ModelError, RecipeError) as error:
-                if self.named or form == own_form(base):
+                if form in self.named or form == own_form(base):
                     raise
                 left_out[form] = str(error)
         usable = [form for form in forms if form not in left_out]
