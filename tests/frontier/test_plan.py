@@ -1,5 +1,9 @@
 """What a frontier is asked for, refused before anything is trained."""
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -12,6 +16,25 @@ def refusal(name="liar-small", **given):
     with pytest.raises(RecipeError) as refused:
         Plan.load(name, **given)
     return str(refused.value)
+
+
+def test_the_commands_of_the_docs_can_be_typed(run, monkeypatch):
+    plans = []
+
+    def load(recipe, _out, sets, rows, forms, budgets, *, quiet):
+        plans.append(Plan.load(recipe, sets=sets, rows=rows, forms=forms, budgets=budgets))
+        assert not quiet
+
+    monkeypatch.setattr("alambique.frontier.command.frontier_and_print", load)
+    text = (Path(__file__).parents[2] / "docs" / "frontier.md").read_text("utf-8")
+    commands = re.findall(r"^alambique (frontier .+)$", text, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        assert run(*shlex.split(command)) == (0, "", "")
+    assert [form.name for form in plans[2].named] == ["3 layers, pruned", "1 layer", "static"]
+    assert [[budget.text for budget in plan.budgets] for plan in plans] == [["10 MB"], ["5 ms"], ["2000/s", "10 MB"]]
+    for form in re.findall(r"^\| `(.+?)`.* \| .+ \|$", text.split("## Which students")[1].split("##")[0], re.MULTILINE):
+        assert form in {"--forms", "…, pruned", "defaults"} or Plan.load("liar-small", forms=[form.strip('"')]).named
 
 
 def test_rows_are_short_for_a_key():

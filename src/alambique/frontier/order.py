@@ -9,7 +9,7 @@ from alambique.frontier.forms import Form
 _TOKENS = 32  # of a text
 _CORE = 30e9  # operations per second of a core, in small matrices
 _OVERHEAD_MS = 0.3  # of a text: tokenizer and session
-_PRUNED = 0.4  # of the vocabulary stays
+_PRUNED = 0.35  # of the vocabulary stays
 _STATIC_WIDTH, _STATIC_MS = 256, 0.05
 
 
