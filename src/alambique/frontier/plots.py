@@ -16,7 +16,7 @@ from alambique.report.plots import INK, LINE, SHAPES, canvas, svg_element
 
 _CHOICE, _STUDENT = SHAPES["student"][0], INK
 _REFERENCES = {name: SHAPES[name][:2] for name in ("teacher", "tfidf")}
-_WIDE = 50  # between ends of a scale, from which 2 and 5 are left out
+_WIDE = 150  # between ends of a scale, from which 2 and 5 are left out
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def cost_chart(result: FrontierResult, axis: Axis) -> str:
                 labels.append(_draw_budget(axes, budget, axis))
         axes.set(xlabel=axis.title, ylabel=f"{result.metric_name} on valid, %")
         figure.legend(
-            handles=_legend(result), loc="outside upper left", ncols=4, fontsize=8, handletextpad=0.2, columnspacing=1,
-            borderaxespad=0,
+            handles=_legend(result), loc="outside upper left", ncols=5, fontsize=7.5, handlelength=1.2,
+            handletextpad=0.1, columnspacing=0.8, borderaxespad=0,
         )  # fmt: skip
         place_labels(figure, axes, labels)
         title = f"{result.metric_name} on valid against {axis.title}, for {len(result.offered)} students"
@@ -101,13 +101,14 @@ def _draw_point(axes: Axes, point: Point, axis: Axis, *, chosen: bool, name: str
         return []
     colour = _CHOICE if chosen else _STUDENT
     if chosen or name:
-        _bar(axes, x, point.valid, colour, width=2.2 if chosen else 1.0, strength=1.0 if chosen else 0.55)
+        _bar(axes, x, point.valid, colour, width=2.0 if chosen else 0.9, strength=0.9 if chosen else 0.4)
     axes.plot(
         x, 100 * point.valid.mean, marker="*" if chosen else "o", markersize=13 if chosen else 5.5, linestyle="none",
         markeredgecolor=colour, markerfacecolor=colour if chosen or point.precision == "int8" else "none",
         markeredgewidth=1.2, alpha=1.0 if chosen or name else 0.6, zorder=5 if chosen else 3,
     )  # fmt: skip
-    return [Label(name or (point.form if chosen else ""), x, 100 * point.valid.mean, bold=chosen)]  # fmt: skip
+    text = name or (point.form if chosen else "")
+    return [Label(text, x, 100 * point.valid.mean, bold=chosen, bar=_ends(point.valid) if text else None)]  # fmt: skip
 
 
 def _draw_reference(axes: Axes, reference: Reference, axis: Axis) -> list[Label]:
@@ -116,14 +117,20 @@ def _draw_reference(axes: Axes, reference: Reference, axis: Axis) -> list[Label]
     if x is None:  # not timed, as a teacher that gives answers alone
         axes.axhline(height, color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
         return []
-    _bar(axes, x, reference.valid, colour, width=1.0, strength=0.55)
+    _bar(axes, x, reference.valid, colour, width=0.9, strength=0.5)
     axes.plot(x, height, marker=marker, markersize=6.5, color=colour, linestyle="none", zorder=4)
-    return [Label("", x, height)]
+    return [Label("", x, height, bar=_ends(reference.valid))]
+
+
+def _ends(valid: Interval) -> tuple[float, float] | None:
+    """Of an interval, in percent."""
+    return None if valid.low is None or valid.high is None else (100 * valid.low, 100 * valid.high)
 
 
 def _bar(axes: Axes, x: float, valid: Interval, colour: str, *, width: float, strength: float) -> None:
-    if valid.low is not None and valid.high is not None:
-        axes.plot([x, x], [100 * valid.low, 100 * valid.high], color=colour, linewidth=width, alpha=strength)
+    ends = _ends(valid)
+    if ends is not None:
+        axes.plot([x, x], ends, color=colour, linewidth=width, alpha=strength)
 
 
 def _draw_budget(axes: Axes, budget: Budget, axis: Axis) -> Label:
@@ -160,7 +167,7 @@ def _legend(result: FrontierResult) -> list[Line2D]:
         )  # fmt: skip
 
     precisions = {point.precision for point in result.offered}
-    handles = [mark(f"choice ({result.chosen.precision})", _CHOICE, "*", size=9)] if result.chosen else []
+    handles = [mark("choice", _CHOICE, "*", size=9)] if result.chosen else []
     handles += [mark(name, _STUDENT, "o", filled=name == "int8") for name in ("int8", "fp32") if name in precisions]
     return handles + [
         mark(model_title(each.name).split(" (")[0].split(" +")[0], *_REFERENCES[each.name])
