@@ -62,6 +62,7 @@ def test_forms_become_students_of_the_recipe():
     assert (layered.epochs, layered.learning_rate, layered.patience) == (6, 5e-5, 2)
     narrow = student(Form(layers=2, width=192))
     assert (narrow.from_scratch.width, narrow.from_scratch.heads, narrow.from_teacher) == (192, 3, None)
+    assert narrow.patience is None
     assert student(Form(layers=1, width=50)).from_scratch.heads == 1
     static = student(Form(static=True, width=64))
     assert (static.static.width, static.epochs, static.learning_rate, static.patience) == (64, 20, 2e-3, None)
@@ -87,18 +88,18 @@ def test_what_the_recipe_says_of_sizes_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("setting", "name"),
+    ("setting", "name", "patience"),
     [
-        ("student.model=google/bert_uncased_L-2", "bert_uncased_L-2"),
-        ("student.from_teacher={layers: [0, 2]}", "layers 0, 2"),
-        ("student.from_scratch={layers: 1, width: 64, heads: 2}", "1 layer of width 64"),
+        ("student.model=google/bert_uncased_L-2", "bert_uncased_L-2", ("student.patience=2",)),
+        ("student.from_teacher={layers: [0, 2]}", "layers 0, 2", ("student.patience=2",)),
+        ("student.from_scratch={layers: 1, width: 64, heads: 2}", "1 layer of width 64", ()),
     ],
 )
-def test_other_students_of_a_recipe_stay_as_they_are(setting, name):
+def test_other_students_of_a_recipe_stay_as_they_are(setting, name, patience):
     base = Recipe.load("liar-small", (setting,))
     own = own_form(base)
     assert own.name == name
-    assert own.settings(base) == ("student.patience=2",)
+    assert own.settings(base) == patience
 
 
 def names(*arguments):

@@ -13,7 +13,7 @@ from alambique.recipe.recipe import Recipe
 
 LAYERS = (6, 4, 3, 2, 1)
 PRUNED_BELOW = 3  # layers up to which most of a student's bytes are its vocabulary
-PATIENCE = 2  # epochs without a better figure on valid, where the recipe does not say
+PATIENCE = 2  # epochs without a better figure on valid, of students that start from trained layers
 _HEAD = 64  # width of an attention head, as in BERT
 _COUNT, _WIDTH, _FORM, _PRUNED = re.compile(r"(\d+) layers?"), re.compile(r"width (\d+)"), "static", "pruned"
 _OWN, DEFAULTS = "own", "defaults"
@@ -92,13 +92,15 @@ class Form:
         """What makes it of a recipe, as ``--set`` takes it."""
         student = base.student
         made = [] if self.own else [self._form(base), f"student.vocabulary={self._vocabulary(base)}"]
-        if student.patience is None and not self.is_static_of(base):
+        if student.patience is None and self._has_learnt(base):
             made.append(f"student.patience={PATIENCE}")
         return tuple(made)
 
-    def is_static_of(self, base: Recipe) -> bool:
-        """Whether the student is static."""
-        return self.static or (self.own is not None and base.student.static is not None)
+    def _has_learnt(self, base: Recipe) -> bool:
+        """Whether it starts from trained layers; others may be no better than guessing for several epochs."""
+        if self.own is not None:
+            return base.student.from_scratch is None
+        return self.layers is not None and self.width is None
 
     def _form(self, base: Recipe) -> str:
         student = base.student
