@@ -127,7 +127,7 @@ def sweep(
 @app.command()
 def frontier(
     recipe: RecipeName,
-    more_forms: Annotated[list[str] | None, typer.Argument(hidden=True, callback=refuse_bytes)] = None,
+    more_forms: Annotated[list[str] | None, typer.Argument(metavar="[FORM]...", hidden=True, callback=refuse_bytes)] = None,
     budget: Annotated[
         list[str] | None,
         typer.Option("--budget", metavar="LIMIT", callback=refuse_bytes,

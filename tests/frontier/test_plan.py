@@ -44,7 +44,7 @@ def test_rows_are_short_for_a_key():
     assert plan.sets == ("seeds=[1]", "data.max_rows=3000")
     assert plan.base.data.max_rows == 3000
     assert plan.named == (Form(static=True), Form(layers=3))
-    assert plan.recipe(Form(static=True), "export.formats=[onnx]").export.formats == ("onnx",)
+    assert plan.recipe(Form(static=True)).student.static.width == 256
     assert refusal(sets=["data.max_rows=5"], rows=3000) == (
         "data.max_rows is given with --set and with --rows; leave one of them out."
     )

@@ -23,6 +23,7 @@ from alambique.frontier.result import FormResult, FrontierResult, Machine, OnTes
 from alambique.pipeline import finish
 from alambique.preparation import prepare
 from alambique.progress import Reporter, quiet_libraries
+from alambique.recipe.recipe import Recipe
 from alambique.report.numbers import interval, percent
 from alambique.report.results import read_results
 from alambique.run.folder import RunFolder
@@ -50,7 +51,7 @@ def frontier(plan: Plan, out: Path, *, reporter: Reporter | None = None) -> Fron
     """
     reporter = reporter or Reporter()
     refuse_several_processes("alambique frontier")
-    checked: list[tuple[tuple[Form, ...], dict[Form, str]]] = []
+    checked: list[tuple[dict[Form, Recipe], dict[Form, str]]] = []
 
     def check() -> None:
         reporter.say("frontier: checks data and models of all students")
@@ -58,18 +59,27 @@ def frontier(plan: Plan, out: Path, *, reporter: Reporter | None = None) -> Fron
             checked.append(plan.check())
 
     with frontier_folder(out, plan.base, check) as folder:
-        forms, left_out = checked[0]
-        made = _Frontier(plan, folder, dict(left_out), reporter, out)
-        for number, form in enumerate(forms, start=1):
-            made.train(form, f"{number} of {len(forms)}")
+        recipes, left_out = checked[0]
+        made = _Frontier(plan, recipes, folder, dict(left_out), reporter, out)
+        for number, form in enumerate(recipes, start=1):
+            made.train(form, f"{number} of {len(recipes)}")
         return made.finish()
 
 
 class _Frontier:
     """A frontier that is under way, in a locked folder."""
 
-    def __init__(self, plan: Plan, folder: Path, failed: dict[Form, str], reporter: Reporter, out: Path) -> None:
-        self.plan, self.folder, self.failed, self.reporter, self.out = plan, folder, failed, reporter, out
+    def __init__(
+        self,
+        plan: Plan,
+        recipes: dict[Form, Recipe],
+        folder: Path,
+        failed: dict[Form, str],
+        reporter: Reporter,
+        out: Path,
+    ) -> None:
+        self.plan, self.recipes, self.folder, self.failed, self.reporter = plan, recipes, folder, failed, reporter
+        self.out = out
         self.trained: list[TrainedForm] = []
         for form, reason in failed.items():
             reporter.say(f"{form.name}: left out. {reason}")
@@ -80,7 +90,7 @@ class _Frontier:
         run = form_folder(self.folder, form)
         siblings = tuple(each for each in form_folders(self.folder) if each != run)
         try:
-            train_form(self.plan.recipe(form), run, siblings, self.reporter)
+            train_form(self.recipes[form], run, siblings, self.reporter)
         except _OF_ITS_FORM as error:
             self.failed[form] = str(error)
             self.reporter.say(f"{form.name}: failed. {error}")
@@ -132,7 +142,7 @@ class _Frontier:
         """Make the whole folder the run of the chosen student, with test; teacher, labels and students are taken over."""
         self.reporter.say(f"choice: {point.name}; makes its run, with test")
         form = next(each.form for each in self.trained if each.form.name == point.form)
-        recipe = self.plan.recipe(form, *_formats(point))
+        recipe = _exporting(self.recipes[form], point)
         siblings = (form_folder(self.folder, form), *form_folders(self.folder))
         run = RunFolder(self.folder, say=self.reporter.say, fallbacks=tuple(dict.fromkeys(siblings)))
         if run.recorded_key(ONNX).get("formats") not in (None, list(recipe.export.formats)):
@@ -148,9 +158,7 @@ class _Frontier:
         return tuple(map(str, looked)) if isinstance(looked, list) else ()
 
 
-def _formats(point: Point) -> tuple[str, ...]:
-    """The exports that have ``predict`` and ``serve`` take the precision that was chosen."""
-    return {
-        "int8": ("export.formats=[onnx, int8]",), "onnx": ("export.formats=[onnx]",), "torch": ("export.formats=[]",),
-        "numpy": (),
-    }[point.runtime]  # fmt: skip
+def _exporting(recipe: Recipe, point: Point) -> Recipe:
+    """The recipe with the exports that have ``predict`` and ``serve`` take the precision that was chosen."""
+    formats = {"int8": ("onnx", "int8"), "onnx": ("onnx",), "torch": (), "numpy": recipe.export.formats}[point.runtime]
+    return recipe.model_copy(update={"export": recipe.export.model_copy(update={"formats": formats})})

@@ -82,25 +82,21 @@ class Plan:
             plan.recipe(form)
         return plan
 
-    def recipe(self, form: Form, *more: str) -> Recipe:
+    def recipe(self, form: Form) -> Recipe:
         """The recipe of a form.
-
-        Args:
-            form: of student.
-            *more: further settings.
 
         Raises:
             RecipeError: it does not accept such a student.
         """
-        settings = (*form.settings(self.base), *more)
+        settings = form.settings(self.base)
         return Recipe.load(self.name, (*self.sets, *settings), given_with=f'the form "{form.name}"')
 
-    def check(self) -> tuple[tuple[Form, ...], dict[Form, str]]:
+    def check(self) -> tuple[dict[Form, Recipe], dict[Form, str]]:
         """Find data and models, and have them fit each other; nothing is trained.
 
         Returns:
-            The forms in the order in which they are trained, and those of the default list that cannot be made, with the
-            reasons.
+            The recipe of each form, in the order in which they are trained; of others of the default list, why they cannot
+            be made.
 
         Raises:
             UserInputError: data or teacher cannot be used, or a form that was named cannot be made.
@@ -111,6 +107,7 @@ class Plan:
         teacher = resolve_teachers(base, splits)[0]
         views_model(base)
         shape = _shape(teacher)
+        recipes: dict[Form, Recipe] = {}
         left_out: dict[Form, str] = {}
         usual = default_forms(base, _depth(teacher), None if shape is None else shape.width) if self.defaults else ()
         forms = tuple(dict.fromkeys((*self.named, *usual)))
@@ -123,8 +120,10 @@ class Plan:
                 if form in self.named or form == own_form(base):
                     raise
                 left_out[form] = str(error)
-        usable = [form for form in forms if form not in left_out]
-        return most_promising_first(usable, own_form(base), self.budgets, shape or Shape()), left_out
+            else:
+                recipes[form] = recipe
+        order = most_promising_first([*recipes], own_form(base), self.budgets, shape or Shape())
+        return {form: recipes[form] for form in order}, left_out
 
 
 def _depth(teacher: TeacherInit) -> int | None:
