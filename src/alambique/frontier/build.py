@@ -145,7 +145,8 @@ class _Frontier:
         recipe = _exporting(self.recipes[form], point)
         siblings = (form_folder(self.folder, form), *form_folders(self.folder))
         run = RunFolder(self.folder, say=self.reporter.say, fallbacks=tuple(dict.fromkeys(siblings)))
-        if run.recorded_key(ONNX).get("formats") not in (None, list(recipe.export.formats)):
+        before = run.recorded_key(ONNX).get("formats")
+        if before is not None and set(before) != set(recipe.export.formats):
             remove(self.folder / ONNX)  # else the file of an earlier choice would stay, and be taken first
         with quiet_libraries():
             finish(run, prepare(run, recipe, resolve_teachers, self.reporter), self.reporter)
