@@ -172,7 +172,7 @@ def data_folder(tmp_path):
 @pytest.fixture(scope="session", autouse=True)
 def short_benchmark():
     """How fast tiny models are matters to no test, and its timing was a third of a run's time."""
-    short = {"SINGLES": 6, "BATCHES": 1, "ROUNDS": 1, "_SIDE": 64}
+    short = {"SINGLES": 2, "BATCHES": 1, "ROUNDS": 1, "_SIDE": 64}
     with mock.patch.multiple(benchmark, **short):
         yield
 
@@ -203,7 +203,7 @@ def tiny_recipe(data_folder):
             "data": {"source": str(data_folder), "text": "text", "label": "label", "max_length": 24},
             "teacher": {
                 "from_scratch": {"layers": 1, "width": 32, "heads": 2, "vocabulary": 300},
-                "epochs": 4, "batch_size": 8, "learning_rate": 5e-3,
+                "epochs": 3, "batch_size": 12, "learning_rate": 1e-2,
             },
             "student": {
                 "from_scratch": {"layers": 1, "width": 16, "heads": 2},

@@ -41,7 +41,7 @@ def test_a_class_decides_and_epochs_are_chosen_by_it(tiny_recipe, tmp_path):
         assert key(run, model)["best_epoch"] == F1
         history = json.loads((run / model / "history.json").read_text())
         values = [entry["eval_f1"] for entry in history if "eval_f1" in entry]
-        assert len(values) == (4 if model == "teacher" else 3)
+        assert len(values) == 3
     report = json.loads((run / "report.json").read_text())
     assert report["models"]["student"]["valid"][name]["mean"] == pytest.approx(max(values_of(run, "student")))
 

@@ -3,10 +3,10 @@
 import base64
 import hashlib
 import re
-from functools import partial
+from functools import cache
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from alambique.evaluation.task import Task
 from alambique.report.charts import charts, confusion_matrices, gain_chart, label_charts
@@ -32,17 +32,7 @@ def html_page(report: Report, details: Details, task: Task) -> str:
         details: what the charts and the changed rows are made from; what is empty is left out.
         task: names the figures and their units.
     """
-    pages = Environment(
-        loader=PackageLoader("alambique", "report"),
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    pages.filters |= {"digest": _digest, "duration": duration, "number": number, "percent": percent}
-    pages.filters |= {
-        "model_title": partial(model_title, several=report.data.several),
-        "model_role": model_role,
-        "typographic": _typographic,
-    }
-    page = pages.get_template("page.html.jinja").render(
+    page = _template().render(
         report=report,
         source=source_name(report),
         words=verdict_words(report),
@@ -61,6 +51,18 @@ def html_page(report: Report, details: Details, task: Task) -> str:
         recipe=yaml.safe_dump(report.recipe, sort_keys=False, allow_unicode=True, width=72),
     )
     return showable(page) + "\n"
+
+
+@cache
+def _template() -> Template:
+    """Compiled once in a process: that took a third of the time of a page."""
+    pages = Environment(
+        loader=PackageLoader("alambique", "report"),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    pages.filters |= {"digest": _digest, "duration": duration, "number": number, "percent": percent}
+    pages.filters |= {"model_title": model_title, "model_role": model_role, "typographic": _typographic}
+    return pages.get_template("page.html.jinja")
 
 
 def _machine(report: Report) -> list[tuple[str, str]]:

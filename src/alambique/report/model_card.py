@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from alambique.data.liar import GROUPS
 from alambique.hub import PACKAGE, is_id
@@ -30,17 +30,27 @@ def model_card(report: Report, *, name: str = LOCAL, files: Mapping[str, str] | 
             machine.
         files: from the name of an exported file to its name on the Hub, where they differ.
     """
-    pages = Environment(  # noqa: S701 - Markdown, not HTML
-        loader=PackageLoader("alambique", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    pages.filters |= {"grouped": grouped, "number": number, "percent": percent}
-    pages.filters |= {"model_title": partial(model_title, several=report.data.several), "plain": _plain}
-    return pages.get_template("card.md.jinja").render(
+    return _template().render(
         report=report, words=verdict_words(report), chosen=CHOSEN, student=student_sentence(report),
         epochs=epochs_sentence(report),
         source=source_name(report), name=name, files=files or {}, local=name == LOCAL, liar=_is_liar(report),
         recipe=_recipe(report), metadata=_yaml(_metadata(report, name)),
     )  # fmt: skip
+
+
+@cache
+def _template() -> Template:
+    pages = Environment(  # noqa: S701 - Markdown, not HTML
+        loader=PackageLoader("alambique", "report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    pages.filters |= {
+        "grouped": grouped,
+        "model_title": model_title,
+        "number": number,
+        "percent": percent,
+        "plain": _plain,
+    }
+    return pages.get_template("card.md.jinja")
 
 
 def _plain(text: object) -> str:
