@@ -189,6 +189,11 @@ class FrontierResult(Part):
                 f"Figures on valid are optimistic for the best of {len(self.offered)} points on the same "
                 f"{grouped(self.valid_rows)} rows."
             )
+        counts = self.reference("tfidf")
+        if counts is not None and self.chosen is not None and counts.valid.mean >= self.chosen.quality:
+            sentences.append(
+                f"Word counts (TF-IDF) alone have {percent(counts.valid.mean)} %, no less than the choice."
+            )
         if self.trainings == 1:
             sentences.append("Each student is one training: another seed may change their order.")
         if self.machine.uneven:
