@@ -119,22 +119,39 @@ def sweep(
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Try values of recipe keys and choose the best on valid; trials share teachers and soft labels."""
-    from alambique.sweep.candidates import Candidates  # noqa: PLC0415 - torch takes seconds
+    from alambique.sweep.command import sweep_and_print  # noqa: PLC0415 - torch takes seconds
 
-    candidates = Candidates.load(recipe, over, sets or ())
-    folder = out or Path("sweeps") / Path(recipe).stem
-    try:
-        from alambique.sweep.search import sweep as run_sweep  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise missing_extra("alambique sweep", error.name, "sweep") from error
-    from alambique.distill_command import print_table  # noqa: PLC0415
-    from alambique.sweep.words import command, trials_table  # noqa: PLC0415
+    sweep_and_print(recipe, over, out, sets or [], trials, prune=not no_prune, quiet=quiet)
 
-    result = run_sweep(candidates, folder, trials=trials, prune=not no_prune, reporter=make_reporter(quiet=quiet))
-    print_table(trials_table(result))
-    best = shlex.quote(str(folder / "best.yaml"))
-    print(f"{result.summary}\n{result.caution}\n\n{command(result)}\n\n"  # noqa: T201 - the result
-          f"Report: {folder / 'sweep.html'}   Next, to measure it on test: alambique distill {best}")  # fmt: skip
+
+@app.command()
+def frontier(
+    recipe: RecipeName,
+    more_forms: Annotated[list[str] | None, typer.Argument(metavar="[FORM]...", hidden=True, callback=refuse_bytes)] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option("--budget", metavar="LIMIT", callback=refuse_bytes,
+                     help='What the choice may cost: "5 ms" per text, "10 MB", "2000/s"; repeats.'),
+    ] = None,
+    forms: Annotated[
+        list[str] | None,
+        typer.Option("--forms", metavar="FORM", callback=refuse_bytes,
+                     help='A student to train: "3 layers", "2 layers, width 128", static, own; repeats.'),
+    ] = None,
+    rows: Annotated[int | None, typer.Option("--rows", min=1, help="Short for --set data.max_rows=ROWS.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder; frontiers/RECIPE by default.", callback=refuse_bytes)
+    ] = None,
+    sets: Set = None,
+    *,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Students of several forms and sizes from the same soft labels: quality against cost, the best within a budget."""
+    if more_forms and not forms:
+        raise typer.BadParameter(f"forms are named with --forms, as in --forms {shlex.quote(more_forms[0])}")
+    from alambique.frontier.command import frontier_and_print  # noqa: PLC0415 - torch takes seconds
+
+    frontier_and_print(recipe, out, sets or [], rows, [*(forms or []), *(more_forms or [])], budget or [], quiet=quiet)
 
 
 @app.command()
@@ -364,7 +381,8 @@ def _exit_interrupted() -> None:
 
 
 def _how_to_go_on(arguments: list[str]) -> str:
-    if arguments[:1] not in (["distill"], ["sweep"]) and not (arguments[:1] == ["predict"] and "--input" in arguments):
+    resumed = arguments[:1] in (["distill"], ["sweep"], ["frontier"])
+    if not resumed and not (arguments[:1] == ["predict"] and "--input" in arguments):
         return ""
     if read_launch().processes > 1:
         return "; what is done is kept. The same command goes on from there"

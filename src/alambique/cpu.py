@@ -59,3 +59,13 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_TRIM_THRESHOLD, _KEEP)) and any(
         mallopt(_M_MMAP_THRESHOLD, size) for size in _MMAP_THRESHOLDS
     )
+
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def processor_name() -> str:
+    """What the processor calls itself, or its kind where it does not say."""
+    lines = (line.partition(":") for line in _read(_CPUINFO).splitlines())
+    named = next((value.strip() for key, _, value in lines if key.strip() == "model name"), "")
+    return named or platform.processor() or platform.machine()

@@ -1,17 +1,12 @@
 """``alambique distill`` and ``label``: load the recipe, run it, print what came of it."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alambique.progress import make_reporter
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from alambique.report.schema import Report
-
-WIDE = 110  # columns, where nobody's terminal sets them
 
 
 def distill_and_print(recipe: str, out: Path | None, sets: list[str] | None, seeds: int | None, *, quiet: bool) -> None:
@@ -37,6 +32,7 @@ def label_and_print(recipe: str, out: Path | None, sets: list[str] | None, *, qu
     folder = out or Path("runs") / Path(recipe).stem
     from alambique.pipeline import label as run_recipe  # noqa: PLC0415 - as for distill
     from alambique.report.label_table import label_table  # noqa: PLC0415
+    from alambique.report.terminal import print_table  # noqa: PLC0415
 
     worths = run_recipe(loaded, folder, reporter=make_reporter(quiet=quiet))
     print_table(label_table(worths))
@@ -45,14 +41,7 @@ def label_and_print(recipe: str, out: Path | None, sets: list[str] | None, *, qu
 
 def print_comparison(report: "Report") -> None:
     """Print the models of a run side by side, and the verdict."""
-    from alambique.report.terminal import comparison, verdict_line  # noqa: PLC0415
+    from alambique.report.terminal import comparison, print_table, verdict_line  # noqa: PLC0415
 
     print_table(comparison(report))
     print(verdict_line(report))  # noqa: T201
-
-
-def print_table(table: "Table") -> None:
-    """Print a table on standard output, as wide as the terminal."""
-    from rich.console import Console  # noqa: PLC0415
-
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)

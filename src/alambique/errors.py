@@ -75,6 +75,14 @@ class SweepError(AlambiqueError):
     """No trial of a sweep could be finished."""
 
 
+class FrontierError(AlambiqueError):
+    """No student of a frontier could be trained."""
+
+
+class BudgetError(UserInputError):
+    """No student of a frontier meets the budget; the students and the report are kept."""
+
+
 class CorruptArtefactError(AlambiqueError):
     """A stored artefact does not match its manifest; it is not used."""
 

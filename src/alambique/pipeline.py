@@ -20,6 +20,7 @@ from alambique.preparation import (
 )
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
+from alambique.report.schema import Report
 from alambique.report.write import write_report
 from alambique.run.folder import RunFolder
 from alambique.run.layout import IN_SAMPLE, SOFT_LABELS, STUDENT, TEACHER, UNDISTILLED_ONCE, VIEWS
@@ -91,20 +92,33 @@ def distill(
     """
     reporter = reporter or Reporter()
     with begun(recipe, Path(out), reporter, teachers) as (run, job):
-        splits = job.splits
-        if splits.labelled_train:
-            evaluate_baselines(run, splits, reporter=reporter)
-        ask_once(run, job, reporter)
-        folders = run.seeds_of(recipe)
-        for seed, folder in folders.items():
-            train_seed(folder, job, seed, reporter)
-        best = best_seed(read_seeds(run, recipe, splits), splits, job.task)
-        run.promote(folders[best])
-        time_models(run, job, reporter)
-        if recipe.export.formats:
-            export_student(run, recipe, splits, recipe.export.formats, strict=False, reporter=reporter)
-        drop_stale_web(run, reporter.say)
-        return write_report(run).model_dump(mode="json")
+        return finish(run, job, reporter).model_dump(mode="json")
+
+
+def finish(run: RunFolder, job: Job, reporter: Reporter) -> Report:
+    """Make what a run still lacks, from the baselines to the report.
+
+    Raises:
+        WeakTeacherError: a new teacher is not better than guessing.
+    """
+    recipe, splits = job.recipe, job.splits
+    if splits.labelled_train:
+        evaluate_baselines(run, splits, reporter=reporter)
+    train_all(run, job, reporter)
+    folders = run.seeds_of(recipe)
+    run.promote(folders[best_seed(read_seeds(run, recipe, splits), splits, job.task)])
+    time_models(run, job, reporter)
+    if recipe.export.formats:
+        export_student(run, recipe, splits, recipe.export.formats, strict=False, reporter=reporter)
+    drop_stale_web(run, reporter.say)
+    return write_report(run)
+
+
+def train_all(run: RunFolder, job: Job, reporter: Reporter) -> None:
+    """Teachers, soft labels, students and twins of all seeds, each scored."""
+    ask_once(run, job, reporter)
+    for seed, of_seed in run.seeds_of(job.recipe).items():
+        train_seed(of_seed, job, seed, reporter)
 
 
 @by_first_process

@@ -17,6 +17,7 @@ from alambique.sweep.candidates import Candidates
 from alambique.sweep.folder import trial_folder
 from alambique.sweep.search import sweep
 from alambique.sweep.trial import PrunedError, Scored
+from alambique.trials.on_valid import OnValid
 from conftest import Stages, rows, write_jsonl
 
 VALID = Split("valid", tuple("abcdefgh"), tuple("abcdefgh"), None, np.array([0, 1] * 4))
@@ -106,7 +107,7 @@ def outcomes(monkeypatch):
             raise PrunedError
         watch(0, 100, 1 - end / 8)
         logits = np.eye(2)[np.where(np.arange(8) < end, 1 - VALID.labels, VALID.labels)]
-        return Scored(VALID, SINGLE_LABEL, (logits,), (recipe.student.epochs,), 1)
+        return Scored(OnValid(VALID, SINGLE_LABEL, (logits,), 1), (recipe.student.epochs,))
 
     monkeypatch.setattr(search, "run_trial", run_trial)
     monkeypatch.setattr(Candidates, "check_models", lambda _: "")

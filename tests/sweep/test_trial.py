@@ -26,5 +26,5 @@ def test_each_training_is_watched_by_its_share_of_the_epochs_and_a_pruned_studen
     assert [each[:2] for each in heard[3:]] == [(1, 50), (1, 100)]
     assert heard[3] == heard[2]
     assert scored.epochs == (2, 2)
-    assert scored.values[0] == pytest.approx(max(heard[0][2], heard[1][2]))
-    assert scored.values[1] == pytest.approx(max(heard[3][2], heard[4][2]))
+    assert scored.on_valid.values[0] == pytest.approx(max(heard[0][2], heard[1][2]))
+    assert scored.on_valid.values[1] == pytest.approx(max(heard[3][2], heard[4][2]))

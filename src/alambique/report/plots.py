@@ -23,15 +23,19 @@ from alambique.report.names import model_role, unit_of
 from alambique.report.svg import inline_svg, showable
 from alambique.report.verdict_report import Gain
 
-INK, LINE, HEAT, LOST = "#010201", "#010202", "#010203", "#010204"
+INK, LINE, HEAT, LOST, CARD = "#010201", "#010202", "#010203", "#010204", "#01020a"
 SHAPES = {
     "teacher": ("#010205", "s", "-"), "student": ("#010206", "o", "-"), "undistilled": ("#010207", "^", "--"),
     "tfidf": ("#010208", "D", ":"), "majority": ("#010209", "v", ":"),
 }  # fmt: skip
 OTHER = (INK, "P", "-.")
-VARIABLES = {INK: "currentColor", LINE: "var(--line)", HEAT: "var(--heat)", LOST: "var(--lost)"} | {
-    colour: f"var(--{name})" for name, (colour, _, _) in SHAPES.items()
-}
+VARIABLES = {
+    INK: "currentColor",
+    LINE: "var(--line)",
+    HEAT: "var(--heat)",
+    LOST: "var(--lost)",
+    CARD: "var(--card)",
+} | {colour: f"var(--{name})" for name, (colour, _, _) in SHAPES.items()}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "alambique", "text.parse_math": False, "font.size": 9,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": LINE, "axes.facecolor": "none", "axes.grid": True,

@@ -1,11 +1,16 @@
 """The comparison of the models as a table for the terminal, and the verdict below it."""
 
+import sys
+
+from rich.console import Console
 from rich.table import Table
 
 from alambique.report.names import model_title
 from alambique.report.numbers import NO_FIGURE, grouped, percent
 from alambique.report.schema import Report
 from alambique.report.verdict_words import CHOSEN, verdict_words
+
+WIDE = 110  # columns, where nobody's terminal sets them
 
 
 def verdict_line(report: Report) -> str:
@@ -32,3 +37,8 @@ def comparison(report: Report) -> Table:
             *(percent(figure.mean) for figure in figures),
         )
     return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table on standard output, as wide as the terminal."""
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)

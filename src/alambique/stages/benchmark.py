@@ -52,9 +52,9 @@ def _make(inputs: BenchmarkInputs, work: Path, reporter: Reporter) -> None:
             scorer(segments[:BATCH], BATCH)
         rounds = []
         for _ in range(ROUNDS):
-            rounds.append({name: _round(each, segments) for name, each in score.items()} | {"rate": matmul_rate()})
+            rounds.append({name: timed_round(each, segments) for name, each in score.items()} | {"rate": matmul_rate()})
             step.advance(len(names))
-    write_text(work / COST, json.dumps(_summary(rounds, names), indent=1))
+    write_text(work / COST, json.dumps(summary(rounds, names), indent=1))
 
 
 STAGE = Stage(BENCHMARK, _make)
@@ -80,7 +80,8 @@ def _scorer(folder: Path, max_length: int) -> Scorer:
     return score
 
 
-def _round(score: Scorer, segments: Segments) -> dict[str, Any]:
+def timed_round(score: Scorer, segments: Segments) -> dict[str, Any]:
+    """Milliseconds of single texts and texts per second in batches, once, of a model that is warm."""
     singles = []
     for row in segments[: SINGLES // ROUNDS + 1]:
         begun = time.perf_counter()
@@ -93,12 +94,13 @@ def _round(score: Scorer, segments: Segments) -> dict[str, Any]:
     return {"latencies_ms": singles, "throughput_per_s": len(some) / (time.perf_counter() - begun)}
 
 
-def _summary(rounds: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
-    summary: dict[str, Any] = {"gflops_matmul": float(np.median([r["rate"] for r in rounds]))}
+def summary(rounds: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
+    """Median and 99th percentile of single texts, medians of the rest, over rounds in which the models took turns."""
+    figures: dict[str, Any] = {"gflops_matmul": float(np.median([r["rate"] for r in rounds]))}
     for name in names:
         latencies = np.concatenate([r[name]["latencies_ms"] for r in rounds])
-        summary[name] = {
+        figures[name] = {
             "latency_ms": {"p50": float(np.percentile(latencies, 50)), "p99": float(np.percentile(latencies, 99))},
             "throughput_per_s": float(np.median([r[name]["throughput_per_s"] for r in rounds])),
         }
-    return summary
+    return figures

@@ -177,7 +177,8 @@ def _score(
         step.start(sum(map(len, scored)))
         logits_of, parameters = load(step)
         for split in scored:
-            write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits_of(split))
+            logits = logits_of(split) if len(split) else np.empty((0, len(splits.label_names)))  # as test of a trial
+            write_predictions(work / f"{split.name}.parquet", split.ids, split.labels, logits)
     write_text(work / PARAMETERS, json.dumps({"parameters": parameters}))
 
 

@@ -1,19 +1,15 @@
 """The sweep: trial after trial in one folder, each a run, the winner chosen on valid."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 import alambique
 from alambique.artefacts.predictions import read_scored
-from alambique.artefacts.splits import Splits, run_data
+from alambique.artefacts.splits import run_data
 from alambique.distributed.launch import refuse_several_processes
 from alambique.errors import AlambiqueError, ModelError, NonFiniteError, RecipeError, SweepError, WeakTeacherError
-from alambique.evaluation.intervals import Interval, interval_over
-from alambique.evaluation.task import ScoredRows, Task, Thresholds
 from alambique.evaluation.tasks import task_of
 from alambique.progress import Reporter, quiet_libraries
 from alambique.recipe.recipe import Recipe
@@ -27,6 +23,7 @@ from alambique.sweep.history import DONE, FAILED, FULL, PRUNED, REASON, History
 from alambique.sweep.page import sweep_page
 from alambique.sweep.result import Point, SweepResult, TrialResult
 from alambique.sweep.trial import PrunedError, Scored, run_trial
+from alambique.trials.on_valid import OnValid
 
 # errors that come of the values of a trial: the others go on
 _OF_ITS_VALUES = (WeakTeacherError, NonFiniteError, RecipeError, ModelError)
@@ -108,7 +105,7 @@ class _Sweep:
             self.history.finish(trial, FAILED, reason=str(error))
             self.reporter.say(f"trial {number}: failed. {error}")
         else:
-            value = float(np.mean(scored.values))
+            value = scored.on_valid.mean
             self.history.finish(trial, DONE, value, **_facts(scored))
             self.reporter.say(f"trial {number}: {100 * value:.1f} % on valid")
 
@@ -160,7 +157,7 @@ class _Sweep:
             best=None if best is None else best.number + 1,
         )
 
-    def _trial(self, trial: FrozenTrial, winner: "_Kept | None") -> TrialResult:
+    def _trial(self, trial: FrozenTrial, winner: OnValid | None) -> TrialResult:
         values, facts = self.history.values_of(trial), trial.user_attrs
         kept = self._logits(trial) if trial.state == DONE and winner is not None else None
         valid = facts.get("valid")
@@ -176,14 +173,14 @@ class _Sweep:
             course=tuple(Point(share=step / FULL, value=v) for step, v in sorted(trial.intermediate_values.items())),
         )
 
-    def _logits(self, trial: FrozenTrial) -> "_Kept | None":
+    def _logits(self, trial: FrozenTrial) -> OnValid | None:
         """What the students of a finished trial gave for valid; None where its run was removed."""
         run = RunFolder(trial_folder(self.folder, trial.number + 1))
         try:
             splits, _ = run_data(run)
             places = [each.student(n) for each in run.seeds_of(run.recipe()).values() for n in range(self._students)]
-            return _Kept(
-                splits,
+            return OnValid(
+                splits.valid,
                 task_of(splits, run.recipe().verdict),
                 tuple(read_scored(each, STUDENT, splits).logits["valid"] for each in places),
                 self._students,
@@ -196,55 +193,12 @@ class _Sweep:
         return self.candidates.base.student.seeds
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """The logits of a trial's students on valid."""
-
-    splits: Splits
-    task: Task
-    logits: tuple[np.ndarray, ...]
-    students: int
-
-    def ahead_of(self, other: "_Kept") -> parts.Interval | None:
-        """The metric of these less that of the other's, with its interval over the same rows."""
-        if self.splits.valid.ids != other.splits.valid.ids or len(self.logits) != len(other.logits):
-            return None
-        task, labels = self.task, self.splits.valid.labels
-        pairs = zip(self.logits, other.logits, strict=True)
-        return _part(
-            interval_over(
-                [
-                    task.gain(
-                        mine, theirs, labels, Thresholds(*(task.fit_thresholds(e, labels) for e in (mine, theirs)))
-                    )
-                    for mine, theirs in pairs
-                ],
-                self.students,
-            ),
-            -task.reach,
-        )
-
-
 def _facts(scored: Scored) -> dict[str, Any]:
     """What the journal keeps of a finished trial beside its value."""
-    task, labels = scored.task, scored.valid.labels
-    contributions = task.metrics[task.verdict_metric].contributions
-    rows = [ScoredRows(each, labels, each, Thresholds(task.fit_thresholds(each, labels))) for each in scored.logits]
-    over = None if contributions is None else interval_over([contributions(each) for each in rows], scored.students)
-    mean = float(np.mean(scored.values))
-    valid = (
-        parts.Interval(mean=mean, low=None, high=None)
-        if over is None
-        else _part(over, task.metrics[task.verdict_metric].least)
-    )
     return {
-        "valid": valid.model_dump(), "epochs": list(scored.epochs), "metric": task.verdict_metric, "rows": len(labels),
+        "valid": scored.on_valid.figure.model_dump(), "epochs": list(scored.epochs),
+        "metric": scored.on_valid.task.verdict_metric, "rows": len(scored.on_valid.valid),
     }  # fmt: skip
-
-
-def _part(over: Interval, least: float) -> parts.Interval:
-    within = over.within(least, 1.0)
-    return parts.Interval(mean=within.mean, low=within.low, high=within.high)
 
 
 def _heading(result: SweepResult) -> str:

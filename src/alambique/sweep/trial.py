@@ -5,17 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from alambique.artefacts.predictions import read_scored
-from alambique.artefacts.splits import Split
-from alambique.evaluation.task import Task
 from alambique.pipeline import begun, train_seed
 from alambique.progress import Reporter, Step
 from alambique.recipe.recipe import Recipe
 from alambique.run.layout import STUDENT
 from alambique.training.stopping import epochs_made
+from alambique.trials.on_valid import OnValid
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Watch = Callable[[int, int, float], bool]  # training, percent of its epochs, metric on valid → whether to stop
 
@@ -29,23 +30,12 @@ class Scored:
     """What a trial's students give for valid.
 
     Attributes:
-        valid: the rows.
-        task: how they are scored.
-        logits: of each training, (rows, C).
+        on_valid: their logits.
         epochs: that each training made.
-        students: trainings per teacher.
     """
 
-    valid: Split
-    task: Task
-    logits: tuple[np.ndarray, ...]
+    on_valid: OnValid
     epochs: tuple[int, ...]
-    students: int
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The metric of the verdict, of each training."""
-        return tuple(self.task.on_valid(self.task.verdict_metric, each, self.valid.labels) for each in self.logits)
 
 
 def run_trial(recipe: Recipe, folder: Path, siblings: tuple[Path, ...], reporter: Reporter, watch: Watch) -> Scored:
@@ -82,7 +72,7 @@ def run_trial(recipe: Recipe, folder: Path, siblings: tuple[Path, ...], reporter
                 raise
             logits += [read_scored(place, STUDENT, job.splits).logits["valid"] for place in places]
             epochs += [epochs_made(place.path / STUDENT) or 0 for place in places]
-        return Scored(job.splits.valid, job.task, tuple(logits), tuple(epochs), recipe.student.seeds)
+        return Scored(OnValid(job.splits.valid, job.task, tuple(logits), recipe.student.seeds), tuple(epochs))
 
 
 class _Watched(Reporter):
