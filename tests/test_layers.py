@@ -72,6 +72,7 @@ REASONS = {
     "report/soft_label_report": "a part of the schema, figure by figure: tests/test_folds.py, tests/test_teacher_list.py",
     "report/teacher_notes": "sentences in the report of a run: tests/test_answering_teachers.py, tests/test_teacher_list.py",
     "report/vocabulary_notes": "a sentence in the report of a run: tests/stages/test_vocabulary.py",
+    "stages/soft_labels": "labels of several teachers and folds: tests/test_folds.py, tests/test_teacher_list.py",
     "stages/vocabulary_parity": "what a whole run says of it: tests/stages/test_vocabulary.py",
     "report/verdict_report": "a part of the schema: tests/report/test_schema.py",
     "run/work": "the life of a stage's folder: tests/run/test_folder.py",

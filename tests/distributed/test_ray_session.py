@@ -171,6 +171,13 @@ def test_a_cluster_that_cannot_be_joined(ray, monkeypatch):
     )
 
 
+def test_a_ray_that_does_not_start(ray):
+    ray.fails = Exception("The current node timed out during startup.\nmore")
+    with pytest.raises(ClusterError) as failed, ray_session(1, object_bytes=1):
+        pass
+    assert str(failed.value) == "Ray does not start on this machine: The current node timed out during startup."
+
+
 def test_sigterm_while_ray_starts_is_an_interrupt(ray):
     ray.fails = SystemExit(15)
     with pytest.raises(KeyboardInterrupt), ray_session(1, object_bytes=1):

@@ -164,6 +164,22 @@ def test_a_task_that_ends_its_worker_each_time_is_given_up(dies):
     )
 
 
+def test_a_call_that_fails_because_the_cluster_is_lost():
+    ray = Ray()
+    made, _ = workers(ray)
+
+    def lost():
+        raise ClusterError("Ray has ended")
+
+    def broken(*_, **__):
+        made.session.check = lost
+        raise OSError("broken pipe")
+
+    ray.wait = broken
+    with pytest.raises(ClusterError, match="Ray has ended"), made:
+        list(made.results(tasks(1)))
+
+
 def test_what_a_worker_raises_is_raised_here():
     made, _ = workers(Ray())
     with pytest.raises(DataError, match="odd"), made:

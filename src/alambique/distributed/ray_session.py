@@ -131,30 +131,32 @@ def ray_session(cores: int, *, object_bytes: int) -> Iterator[RaySession]:
             if address is None:
                 place = held.enter_context(_folder())
                 held.callback(_shut_down, ray)  # before the folder goes
-                _start(ray, cores, object_bytes, place, common)
+                session = _start(ray, cores, object_bytes, place, common)
             else:
-                _connect(ray, address, common)
+                session = _connect(ray, address, common)
         except SystemExit as error:  # Ray's handler of SIGTERM
             raise KeyboardInterrupt from error
         install_handlers()  # Ray has put its own in their place
-        yield RaySession(ray, local=address is None)
+        yield session
 
 
-def _start(ray: Any, cores: int, object_bytes: int, place: Path, common: dict[str, Any]) -> None:
+def _start(ray: Any, cores: int, object_bytes: int, place: Path, common: dict[str, Any]) -> RaySession:
     least, most = _OBJECT_STORE
     try:
         ray.init(
             address=_LOCAL, num_cpus=cores, object_store_memory=min(max(least, object_bytes), most),
             _temp_dir=str(place), **common,
         )  # fmt: skip
-    except (OSError, RuntimeError, ValueError, TimeoutError, AssertionError) as error:
+        return RaySession(ray, local=True)
+    except Exception as error:  # Ray raises it as such
         raise ClusterError(f"Ray does not start on this machine: {first_line(error)}") from error
 
 
-def _connect(ray: Any, address: str, common: dict[str, Any]) -> None:
+def _connect(ray: Any, address: str, common: dict[str, Any]) -> RaySession:
     del common["include_dashboard"]
     try:
         ray.init(address=address, **common)
+        return RaySession(ray, local=False)
     except Exception as error:
         raise UserInputError(
             f"{ADDRESS}={address}: the cluster cannot be joined ({first_line(error)}). Give the command on a machine of "

@@ -150,7 +150,15 @@ class RayWorkers:
         Raises:
             ClusterError: the cluster is lost, or a task has ended its worker again and again.
         """
-        source = _Source(tasks)
+        try:
+            yield from self._results(_Source(tasks))
+        except AlambiqueError:
+            raise
+        except Exception:  # of a call to a cluster that is lost
+            self.session.check()
+            raise
+
+    def _results(self, source: _Source) -> Iterator[tuple[int, Any]]:
         grown = with_worker = -math.inf
         while True:
             now = time.monotonic()
