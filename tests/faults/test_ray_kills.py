@@ -23,7 +23,7 @@ from conftest import rows, write_jsonl
 
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("drawn_figures")]
-KILLS, LONGEST, SHARDS, SHARD_ROWS = 50, 8.0, 48, 1000
+KILLS, LONGEST, SHARDS, SHARD_ROWS = 50, 10.0, 60, 1500
 LOOK = 0.05  # seconds between looks at what is there
 COMMAND, GROUP, WORKER, RAYLET, LOCAL = "command", "command and Ray", "worker", "raylet", "command of the other engine"
 DRAWN = (COMMAND, GROUP, WORKER, WORKER, RAYLET, LOCAL)
@@ -104,7 +104,7 @@ def test_kills_at_drawn_moments(exported, campaign, request, short, tmp_path):
                     assert message == LOST or message.startswith(UNBORN), message
                 else:
                     assert done or (one.status, one.messages()) == (-signal.SIGKILL, []), one.err()
-                assert done == (watch.out / MANIFEST).is_file()
+                assert not done or (watch.out / MANIFEST).is_file()
             runs += 1
             assert {path.name: path.read_bytes() for path in watch.out.iterdir()} == reference
             assert {name: len(files) for name, files in watch.seen.items() if len(files) != 1} == {}
