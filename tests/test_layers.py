@@ -32,6 +32,7 @@ REASONS = {
     "__main__": "two lines, which tests/test_cli.py runs in a process of its own",
     "batch_prediction/decisions": "columns of files: tests/batch_prediction/test_worker.py, tests/test_multi_label.py",
     "batch_prediction/layout": "names alone; exact file sets: tests/batch_prediction/test_predict_files.py",
+    "distributed/ray_tasks": "what workers are given, and errors in its place: tests/distributed/test_ray_workers.py",
     "evaluation/label_baselines": "asked for by the task: tests/evaluation/test_multi_label.py",
     "evaluation/label_f1": "figures beside each other: tests/evaluation/test_label_metrics.py",
     "evaluation/label_rankings": "figures beside each other: tests/evaluation/test_label_metrics.py",

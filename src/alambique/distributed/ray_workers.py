@@ -4,12 +4,14 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 import alambique
 from alambique.distributed.ray_session import RaySession
+from alambique.distributed.ray_tasks import Source, Task
 from alambique.errors import AlambiqueError, ClusterError, UserInputError
 
 _AHEAD = 2  # tasks that a worker has: the next is there when it has done one
@@ -58,37 +60,6 @@ class _Worker:
     asked: bool = False  # how far it is
 
 
-@dataclass
-class _Task:
-    content: Any
-    rows: int
-    attempts: int = 0
-    shown: int = 0  # of its rows, as done
-
-
-class _Source:
-    """Tasks as they come. An error in their place is kept until those before it are done."""
-
-    def __init__(self, tasks: Iterable[tuple[Any, int]]) -> None:
-        self.tasks, self.taken, self.ended = iter(tasks), 0, False
-        self.error: AlambiqueError | None = None
-
-    def take(self) -> _Task | None:
-        """The next; None if there is none."""
-        if self.ended:
-            return None
-        try:
-            content, rows = next(self.tasks)
-        except StopIteration:
-            self.ended = True
-            return None
-        except AlambiqueError as error:
-            self.ended, self.error = True, error
-            return None
-        self.taken += 1
-        return _Task(content, rows)
-
-
 @dataclass(frozen=True)
 class _Call:
     worker: _Worker
@@ -123,7 +94,7 @@ class RayWorkers:
         self._model = self.ray.put(model)
         self._workers: list[_Worker] = []
         self._calls: dict[Any, _Call] = {}
-        self._tasks: dict[int, _Task] = {}
+        self._tasks: dict[int, Task] = {}
         self._again: deque[int] = deque()
         self._deaths = 0  # since the last result
 
@@ -136,7 +107,8 @@ class RayWorkers:
     ) -> None:
         """End all workers at once."""
         for worker in self._workers:
-            self.ray.kill(worker.handle)
+            with suppress(Exception):  # of a cluster that is lost
+                self.ray.kill(worker.handle)
 
     def results(self, tasks: Iterable[tuple[Any, int]]) -> Iterator[tuple[int, Any]]:
         """The results of tasks, in the order in which they are done.
@@ -151,14 +123,14 @@ class RayWorkers:
             ClusterError: the cluster is lost, or a task has ended its worker again and again.
         """
         try:
-            yield from self._results(_Source(tasks))
+            yield from self._results(Source(tasks))
         except AlambiqueError:
             raise
         except Exception:  # of a call to a cluster that is lost
             self.session.check()
             raise
 
-    def _results(self, source: _Source) -> Iterator[tuple[int, Any]]:
+    def _results(self, source: Source) -> Iterator[tuple[int, Any]]:
         grown = with_worker = -math.inf
         while True:
             now = time.monotonic()
@@ -177,7 +149,7 @@ class RayWorkers:
         if source.error is not None:
             raise source.error
 
-    def _hand_out(self, source: _Source) -> None:
+    def _hand_out(self, source: Source) -> None:
         """Give workers tasks, those of workers that died first."""
         while (worker := self._free()) is not None:
             if self._again:
