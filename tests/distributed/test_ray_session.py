@@ -187,13 +187,19 @@ def test_sigterm_while_ray_starts_is_an_interrupt(ray):
 
 def test_folders_of_processes_that_were_killed_are_removed(ray):
     above = Path(module.tempfile.gettempdir())
-    left, used = above / "alambique-ray-left", above / "alambique-ray-used"
-    for folder in (left, used):
+    left, used, begun, old = (above / f"alambique-ray-{name}" for name in ("left", "used", "begun", "old"))
+    for folder in (left, used, begun, old):
         (folder / "session").mkdir(parents=True)
+    for folder in (left, used):
         (folder / "alambique.lock").touch()
+    os.utime(old, (0, 0))
+    (above / "alambique-ray-link").symlink_to(above)
     with FileLock(used / "alambique.lock"), ray_session(1, object_bytes=1):
         assert not left.exists()
-        assert used.exists()
+        assert not old.exists()
+        assert (used / "session").exists()
+        assert (begun / "session").exists()
+    assert {path.name for path in above.iterdir()} == {used.name, begun.name, "alambique-ray-link"}
 
 
 def test_a_long_path_for_temporary_files_is_not_for_sockets(ray, monkeypatch, tmp_path):

@@ -114,13 +114,17 @@ def test_kills_at_drawn_moments(exported, campaign, request, short, tmp_path):
     assert undisturbed.wait() == 0, undisturbed.err()
     assert undisturbed.messages() == []
     assert {path.name: path.read_bytes() for path in (tmp_path / "undisturbed").iterdir()} == reference
-    assert list(short.glob("alambique-ray-*")) == []  # those of the killed were removed by a later one
+    left = {path.name: [child.name for child in path.iterdir()] for path in short.glob("alambique-ray-*")}
+    assert len(left) <= 1, (
+        left
+    )  # a later one removed those of the killed, but for what a process writes at its very end
 
 
 def strike(one, target, watch, kills, chance):
-    """Kill at a drawn moment, counted from when the raylet is there; the time before it is as long as all the rest."""
-    before = time.monotonic() + LONGEST
-    watch.until(lambda: one.status is not None or family(one)["raylet"] or time.monotonic() > before)
+    """Kill at a drawn moment, counted from when Ray starts, or from when its workers are there."""
+    since = WORKER if target == WORKER else chance.choice(("raylet", WORKER))
+    before = time.monotonic() + (0 if target == LOCAL else 60)
+    watch.until(lambda: one.status is not None or family(one)[since] or time.monotonic() > before)
     moment = time.monotonic() + chance.uniform(0, LONGEST)
     watch.until(lambda: one.status is not None or time.monotonic() > moment)
     there = family(one)

@@ -9,8 +9,10 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +30,7 @@ ADDRESS = "RAY_ADDRESS"
 _LOCAL, _AUTO = "local", "auto"  # Ray's own words for no cluster, and for the one that this machine is part of
 _PREFIX = "alambique-ray-"
 _LOCK = "alambique.lock"
+_SETTLED = 60.0  # seconds after which a folder without a lock is nobody's
 _LONGEST = 40  # characters of the folder's path: Ray makes sockets below it, whose paths have a limit
 _OBJECT_STORE = (2**28, 2**33)  # bytes, the least and the most
 _REACHED = 5.0  # seconds in which a connection is made
@@ -227,7 +230,7 @@ def _folder() -> Iterator[Path]:
         try:
             yield place
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
 
 
 def _remove_left(place: Path) -> None:
@@ -235,6 +238,20 @@ def _remove_left(place: Path) -> None:
     mine = place.stat().st_uid
     for left in place.parent.glob(f"{_PREFIX}*"):
         with suppress(OSError, Timeout):
-            if left != place and (left / _LOCK).is_file() and left.lstat().st_uid == mine:
+            told = left.lstat()
+            if left == place or told.st_uid != mine or not stat.S_ISDIR(told.st_mode):
+                continue
+            if (left / _LOCK).is_file():
                 with FileLock(left / _LOCK, timeout=0):
-                    shutil.rmtree(left, ignore_errors=True)
+                    _remove(left)
+            elif time.time() - told.st_mtime > _SETTLED:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; the lock last, so that the next process sees what a process of Ray that is ending put there since."""
+    for child in folder.iterdir():
+        if child.name != _LOCK:
+            shutil.rmtree(child, ignore_errors=True) if child.is_dir() and not child.is_symlink() else child.unlink()
+    if [child.name for child in folder.iterdir()] == [_LOCK]:
+        shutil.rmtree(folder, ignore_errors=True)
