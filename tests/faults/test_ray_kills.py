@@ -99,9 +99,9 @@ def test_kills_at_drawn_moments(exported, campaign, request, short, tmp_path):
                 watch.until(alive)
                 done = one.wait() == 0
                 if target == RAYLET and not done:
-                    (message,) = one.messages()
-                    assert one.status == 1
-                    assert message == LOST or message.startswith(UNBORN), message
+                    said = one.messages()
+                    assert said in ([], [LOST]) or said[0].startswith(UNBORN), one.err()
+                    kills[f"{one.status} and no message"] += not said  # Ray's C++ ends the process while it registers
                 else:
                     assert done or (one.status, one.messages()) == (-signal.SIGKILL, []), one.err()
                 assert not done or (watch.out / MANIFEST).is_file()
