@@ -167,8 +167,8 @@ def test_a_cluster_that_cannot_be_joined(ray, monkeypatch):
         pass
     assert str(refused.value) == (
         "RAY_ADDRESS=auto: the cluster cannot be joined (Could not find any running Ray instance.). Give the command on a "
-        "machine of the cluster (ray start --address), with the same versions of Python and Ray, and with RAY_AUTH_MODE=token "
-        "where the cluster asks for a token."
+        "machine of the cluster (ray start --address), with the same versions of Python and Ray, and with "
+        "RAY_AUTH_MODE=token where the cluster asks for a token."
     )
 
 

@@ -163,8 +163,8 @@ def _connect(ray: Any, address: str, common: dict[str, Any]) -> RaySession:
     except Exception as error:
         raise UserInputError(
             f"{ADDRESS}={address}: the cluster cannot be joined ({first_line(error)}). Give the command on a machine of "
-            "the cluster (ray start --address), with the same versions of Python and Ray, and with RAY_AUTH_MODE=token where "
-            "the cluster asks for a token."
+            "the cluster (ray start --address), with the same versions of Python and Ray, and with RAY_AUTH_MODE=token "
+            "where the cluster asks for a token."
         ) from error
 
 
