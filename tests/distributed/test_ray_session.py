@@ -83,6 +83,7 @@ class Ray(ModuleType):
     def init(self, **options):
         self.seen = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
         self.calls.append(options)
+        os.environ["RAY_AUTH_MODE"] = "token"
         print("Ray says this")  # noqa: T201
         os.write(2, b"and C++ this\n")
         if self.fails is not None:
@@ -140,7 +141,7 @@ def test_a_local_ray_is_of_this_machine_alone_and_leaves_nothing(ray, capfd):
     assert options["log_to_driver"] is options["include_dashboard"] is False
     assert len(ray.seen.pop("RAY_AUTH_TOKEN")) == 64
     assert ray.seen == {
-        "RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0",
     }  # fmt: skip
     assert "shutdown" in ray.calls
     assert dict(os.environ) == environment

@@ -35,10 +35,10 @@ _LONGEST = 40  # characters of the folder's path: Ray makes sockets below it, wh
 _OBJECT_STORE = (2**28, 2**33)  # bytes, the least and the most
 _REACHED = 5.0  # seconds in which a connection is made
 _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0"}
+_AUTH_MODE = "RAY_AUTH_MODE"  # which Ray sets to "token" by itself where it starts a cluster
 _OF_A_CLUSTER = {"RAY_NUM_REDIS_GET_RETRIES": "5"}  # seconds, for what listens and is not Ray
 _OF_THIS_MACHINE = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: the node's address is 127.0.0.1
-    "RAY_AUTH_MODE": "token",
 }
 
 
@@ -202,7 +202,7 @@ def _token() -> dict[str, str]:
 
 @contextmanager
 def _environment(wanted: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in wanted}
+    before = {name: os.environ.get(name) for name in (*wanted, _AUTH_MODE)}
     os.environ.update(wanted)
     try:
         yield
