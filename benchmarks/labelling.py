@@ -4,7 +4,7 @@
 
 Each size runs in a new process: texts are generated chunk by chunk from a seed, tokenised directly to disk
 (`alambique.artefacts.tokens.write_tokens`), memory-mapped, and labelled shard by shard
-(`alambique.stages.soft_labels.label_rows`) by a teacher of one layer, 64 wide, so that a million rows take minutes and the
+(`alambique.inference.labelling.label_rows`) by a teacher of one layer, 64 wide, so that a million rows take minutes and the
 path around the model is measured. The sizes take turns; peak memory is that of the process (getrusage). The last line of the
 output is one JSON object.
 """
@@ -28,12 +28,12 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from alambique.artefacts.soft_labels import LOGITS
 from alambique.artefacts.tokens import CHUNK, read_tokens, write_tokens
+from alambique.inference.labelling import label_rows
 from alambique.models.pretrained import find_pretrained
 from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Step, quiet_libraries
 from alambique.recipe.sections import Compute
 from alambique.run.layout import SCRATCH
-from alambique.stages.soft_labels import label_rows
 
 SIZES, FULL = (10_000, 100_000, 300_000), (10_000, 100_000, 1_000_000)
 TURNS, FULL_TURNS = 3, 2  # of each size

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 import torch
 from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import models as kinds
@@ -108,6 +109,14 @@ ARCHITECTURES = (
     Architecture("Llama", "llama", "byte-level BPE without padding", "PreTrainedTokenizerFast", GROUPED),
 )  # fmt: skip
 NAMES = tuple(architecture.name for architecture in ARCHITECTURES)
+LONG = ("CANINE",)  # its hash embeddings take seconds to make
+each_architecture = pytest.mark.parametrize(
+    "architecture",
+    [
+        pytest.param(architecture, id=architecture.name, marks=pytest.mark.slow if architecture.name in LONG else ())
+        for architecture in ARCHITECTURES
+    ],
+)
 
 
 # ---- tokenizers

@@ -283,6 +283,7 @@ def test_a_sweep_over_a_train_without_labels(recipe, data_folder, tmp_path):
         sweep(refused, tmp_path / "other")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_after_a_kill(recipe, tmp_path):
     run = tmp_path / "run"
     distill(recipe(), run)

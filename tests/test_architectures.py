@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from architectures import ARCHITECTURES, COLUMNS, FAILS, NAMES, REFUSED, TOKENIZERS, WORKS, brought, cells
+from architectures import (
+    ARCHITECTURES,
+    COLUMNS,
+    FAILS,
+    NAMES,
+    REFUSED,
+    TOKENIZERS,
+    WORKS,
+    brought,
+    cells,
+    each_architecture,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "models.md").read_text("utf-8")
@@ -56,7 +67,7 @@ def test_a_name_that_is_not_an_architecture(monkeypatch, capsys):
         GENERATOR["main"]()
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=NAMES)
+@each_architecture
 def test_each_is_saved_as_a_checkpoint_is(architecture, tmp_path):
     brought(architecture, tmp_path)
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path)
@@ -68,7 +79,7 @@ def test_each_is_saved_as_a_checkpoint_is(architecture, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=NAMES)
+@each_architecture
 def test_the_row_is_true(architecture, tmp_path):
     row = cells(architecture, tmp_path)
     assert not [cell for cell in row.values() if cell.startswith(FAILS)], row

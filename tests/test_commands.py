@@ -152,6 +152,7 @@ def test_times_of_an_earlier_student_are_not_reported_for_the_new_one(old_run, m
     assert str(caught.value) == (f"{old_run} is not finished for the recipe in it. Run alambique distill again.")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_not_here_any_more_counts_as_recorded(tiny_recipe, tiny_bert, tokenizer, tmp_path):
     tiny_bert().bert.save_pretrained(tmp_path / "encoder")
     tokenizer.save_pretrained(tmp_path / "encoder")

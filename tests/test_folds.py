@@ -170,6 +170,7 @@ def test_the_doctor_counts_the_teachers_of_all_folds(recipe):
     assert all(estimates[name] <= estimates["teacher"] for name in FOLDS)
 
 
+@pytest.mark.slow
 def test_label_stops_after_the_soft_labels_and_distill_goes_on(recipe, tmp_path):
     run, chosen = tmp_path / "run", recipe(folds=2)
     (worth,) = label(chosen, run)

@@ -188,6 +188,7 @@ def test_student_and_twin_start_alike_and_with_hard_labels_alone_end_alike(tiny_
     assert weights(tmp_path / "run" / "student") == weights(tmp_path / "run" / "undistilled")
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_weights(tiny_recipe, tmp_path):
     run(tiny_recipe(), tmp_path / "one")
     run(tiny_recipe(), tmp_path / "two")
@@ -225,6 +226,7 @@ def test_a_student_from_the_teachers_layers(tiny_recipe, tmp_path, architecture)
     assert (config.get("n_layers") or config["num_hidden_layers"]) == 1
 
 
+@pytest.mark.slow
 def test_metadata_makes_a_pair_and_reaches_the_model(tiny_recipe, tmp_path, data_folder):
     for path in data_folder.iterdir():
         rows = [json.loads(line) for line in path.read_text().splitlines()]

@@ -83,6 +83,7 @@ def test_a_second_run_of_the_same_command_trains_nothing(bench, settings, data_f
     assert capsys.readouterr().out == table
 
 
+@pytest.mark.slow
 def test_a_library_that_is_not_installed_is_left_out_with_its_command(
     bench, settings, data_folder, tmp_path, monkeypatch, capsys
 ):

@@ -109,6 +109,7 @@ def test_another_second_teacher_makes_new_labels_and_leaves_the_first_alone(reci
     assert stages.begun == ["soft labels", "student (seed 0)", "scoring student", "benchmark"]
 
 
+@pytest.mark.slow
 def test_the_doctor_examines_and_times_each(recipe):
     diagnosis = diagnose(recipe, teachers=two_teachers)
     assert [estimate.stage for estimate in diagnosis.estimates] == [

@@ -175,3 +175,17 @@ def test_streams_are_given_back(capsys):
 def test_halves_of_characters_are_not_utf8():
     assert is_utf8("café \U0001f600")
     assert not is_utf8("caf\udce9")
+
+
+def test_what_libraries_say_is_kept_off_the_terminal_and_our_own_log_is_not():
+    code = """
+import os, sys
+from alambique.streams import silenced_libraries
+print("out before"); print("log before", file=sys.stderr); sys.stdout.flush()
+with silenced_libraries():
+    print("a library"); os.write(2, b"C++"); print("ours", file=sys.stderr)
+print("out after"); print("log after", file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "out before\nout after\n"
+    assert done.stderr == "log before\nours\nlog after\n"

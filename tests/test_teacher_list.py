@@ -204,6 +204,7 @@ def test_folds_of_each_teacher(recipe, tmp_path, monkeypatch, folds, gap):
     assert rewrite_report(run).to_json() == (run / "report.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_doctor_examines_models_and_files(recipe, files):
     diagnosis = diagnose(recipe(BERT, files[1], student={"from_scratch": OTHER["from_scratch"] | {"vocabulary": None}}))
     stages = [estimate.stage for estimate in diagnosis.estimates]

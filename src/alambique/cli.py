@@ -27,6 +27,7 @@ from alambique.options import (
     ShardRows,
     TextColumns,
     Texts,
+    Workers,
     refuse_bytes,
 )
 from alambique.progress import make_reporter, quiet_libraries
@@ -272,6 +273,7 @@ def predict(
     text: TextColumns = None,
     prefix: Prefix = "",
     shard_rows: ShardRows = 131072,
+    workers: Workers = None,
     *,
     scores: Scores = False,
     calibrated: Calibrated = False,
@@ -284,7 +286,7 @@ def predict(
     if inputs or output is not None:
         job = command.job_of(
             run, inputs or [], output, texts or [], text=text or [], model=model, calibrated=calibrated, as_json=as_json,
-            prefix=prefix, scores=scores, engine=engine, shard_rows=shard_rows,
+            prefix=prefix, scores=scores, engine=engine, shard_rows=shard_rows, workers=workers,
         )  # fmt: skip
         command.write_predictions(job, quiet=quiet)
     else:

@@ -71,6 +71,10 @@ class ServiceError(AlambiqueError):
     """A service on the network keeps failing, or may not be asked any more; what it answered so far is kept."""
 
 
+class ClusterError(AlambiqueError):
+    """The Ray cluster is lost or does not start, or its workers keep dying; what they finished is kept."""
+
+
 class SweepError(AlambiqueError):
     """No trial of a sweep could be finished."""
 

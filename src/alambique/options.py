@@ -83,7 +83,15 @@ OutputFolder = Annotated[
     typer.Option("--output", metavar="DIR", callback=refuse_bytes, help="The folder for what --input gives."),
 ]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="With --input, who classifies: local (all cores); ray is still to come.")
+    str,
+    typer.Option("--engine", help="With --input, who classifies: local (all cores), or ray: the cluster of RAY_ADDRESS, or "
+                                  "one of this machine."),
+]  # fmt: skip
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, help="With --engine ray, processes that classify; by default one per GPU or core."
+    ),
 ]
 TextColumns = Annotated[
     list[str] | None,

@@ -13,6 +13,7 @@ from alambique.distributed.group import by_first_process
 from alambique.evaluation.label_worth import LabelWorth, label_worth
 from alambique.evaluation.verdict import best_seed
 from alambique.export.web.bundle import drop_stale_web
+from alambique.inference.labelling import check_labelling
 from alambique.models.cut_vocabulary import CutVocabulary
 from alambique.preparation import (
     Job,
@@ -182,6 +183,7 @@ def begun(
         with_test: whether the rows of test are there.
     """
     check_tracker(recipe.compute.report_to)
+    check_labelling(recipe.compute)
     with quiet_libraries(), RunFolder.create(out, say=reporter.say, fallbacks=siblings) as run:
         yield run, prepare(run, recipe, teachers, reporter, with_test=with_test)
 

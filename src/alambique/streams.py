@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -120,3 +120,31 @@ def decode_arguments(command: Sequence[str]) -> None:
         return
     if all(is_utf8(os.fsencode(part).decode("utf-8", "surrogateescape")) for part in command):
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *command[1:]])  # noqa: S606 - no shell: the same program
+
+
+@contextmanager
+def silenced_libraries() -> Iterator[None]:
+    """Keep what C++ libraries and their processes write to the standard descriptors off the terminal while the block runs.
+
+    Our own standard error goes where it went, by a descriptor of its own. What is printed to standard output is dropped.
+    """
+    sys.stderr.flush()
+    with ExitStack() as held:
+        nowhere = held.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        held.enter_context(redirect_stdout(nowhere))
+        ours = os.dup(2)
+        held.callback(os.close, ours)
+        if _writes_to(sys.stderr, 2):
+            log = _Log(os.fdopen(os.dup(ours), "wb"), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+            held.callback(log.close)
+            held.enter_context(redirect_stderr(log))
+        os.dup2(nowhere.fileno(), 2)
+        held.callback(os.dup2, ours, 2)
+        yield
+
+
+def _writes_to(stream: TextIO, descriptor: int) -> bool:
+    try:
+        return stream.fileno() == descriptor
+    except OSError:  # a notebook's, or a test's
+        return False

@@ -133,9 +133,7 @@ def test_columns_of_every_kind_stay_as_they_are(tmp_path):
         "torch", ("x",), pairs=False, max_length=8, logits=lambda texts: np.zeros((len(texts), 1)), fit_temperature=float
     )  # fmt: skip
     (shard,) = cut(found.tables(), 10, {})
-    stored = Worker(classifier, found.data, AddedColumns(), calibrated=False, folder=tmp_path).classified(
-        shard.table, lambda _: None
-    )
+    stored = Worker(classifier, found.data, AddedColumns(), calibrated=False).classified(shard.table, lambda _: None)
     pq.write_table(stored, tmp_path / "out.parquet")
     back = pq.read_table(tmp_path / "out.parquet")
     assert back.select(table.column_names).equals(table)

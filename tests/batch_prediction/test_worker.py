@@ -1,15 +1,11 @@
-import hashlib
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from alambique.batch_prediction import worker as module
 from alambique.batch_prediction.columns import AddedColumns
-from alambique.batch_prediction.layout import RECORDS
-from alambique.batch_prediction.records import drop_records
-from alambique.batch_prediction.shards import Shard, cut
+from alambique.batch_prediction.shard_files import keep_shard
+from alambique.batch_prediction.shards import cut
 from alambique.batch_prediction.worker import Worker
 from alambique.inference.classifier import Classifier, open_classifier
 from alambique.recipe.recipe import Recipe
@@ -29,11 +25,11 @@ class Counted:
         return np.array([[0.0, len(text) - 4.5] for (text,) in segments], dtype=np.float32)
 
 
-def worker(folder, logits, **added):
+def worker(logits, **added):
     classifier = Classifier(
         "torch", ("bad", "good"), pairs=False, max_length=128, logits=logits, fit_temperature=lambda: 2.0
     )  # fmt: skip
-    return Worker(classifier, DATA, AddedColumns(**added), calibrated=False, folder=folder)
+    return Worker(classifier, DATA, AddedColumns(**added), calibrated=False)
 
 
 def table(texts, reasons=None):
@@ -41,9 +37,9 @@ def table(texts, reasons=None):
     return whole.append_column("not_classified", pa.array(reasons or [None] * len(texts), pa.string()))
 
 
-def test_predictions_stand_beside_their_rows(tmp_path):
+def test_predictions_stand_beside_their_rows():
     done = []
-    found = worker(tmp_path, Counted(), scores=True).classified(table(["tiny", None, "longer", "tiny"]), done.append)
+    found = worker(Counted(), scores=True).classified(table(["tiny", None, "longer", "tiny"]), done.append)
     assert found.column_names == ["n", "text", "label", "probability", "scores", "not_classified"]
     likely = 1 / (1 + np.exp(-0.5))
     longer = 1 / (1 + np.exp(-1.5))
@@ -56,16 +52,16 @@ def test_predictions_stand_beside_their_rows(tmp_path):
     assert sum(done) == 4
 
 
-def test_each_distinct_text_is_computed_once_beside_those_of_its_length(tmp_path, monkeypatch):
+def test_each_distinct_text_is_computed_once_beside_those_of_its_length(monkeypatch):
     monkeypatch.setattr(module, "TEXTS", 2)
     logits = Counted()
-    worker(tmp_path, logits).classified(table(["dddd", "a", "ccc", "a", "bb", "dddd"]), lambda _: None)
+    worker(logits).classified(table(["dddd", "a", "ccc", "a", "bb", "dddd"]), lambda _: None)
     assert logits.calls == [["a", "bb"], ["ccc", "dddd"]]
 
 
-def test_rows_without_text_need_no_model(tmp_path):
+def test_rows_without_text_need_no_model():
     logits = Counted()
-    found = worker(tmp_path, logits, prefix="p_")
+    found = worker(logits, prefix="p_")
     made = found.classified(
         table([None, "17"], [None, "text is a number, not text"]).rename_columns(["n", "text", "p_not_classified"]),
         lambda _: None,
@@ -78,33 +74,11 @@ def test_rows_without_text_need_no_model(tmp_path):
     ]  # fmt: skip
 
 
-def test_temperature_is_applied_where_it_is_asked_for(tmp_path):
-    plain = worker(tmp_path, Counted())
-    calibrated = Worker(plain.classifier, DATA, plain.added, calibrated=True, folder=tmp_path)
+def test_temperature_is_applied_where_it_is_asked_for():
+    plain = worker(Counted())
+    calibrated = Worker(plain.classifier, DATA, plain.added, calibrated=True)
     found = calibrated.classified(table(["longer"]), lambda _: None)
     assert found["probability"].to_pylist() == pytest.approx([1 / (1 + np.exp(-0.75))], abs=1e-6)
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    shard = Shard(3, table(["tiny", None]), "ab" * 32)
-    made = worker(tmp_path, Counted()).make(shard, lambda _: None)
-    (path,) = tmp_path.glob("*.parquet")
-    assert {child.name for child in tmp_path.iterdir()} == {RECORDS, path.name}
-    assert path.name == made.file == f"part-000003-{'ab' * 16}.parquet"
-    content = path.read_bytes()
-    assert (made.rows, made.not_classified, made.bytes) == (2, 1, len(content))
-    assert made.sha256 == hashlib.sha256(content).hexdigest()
-    path.unlink()
-    drop_records(tmp_path)
-
-    def torn(_, place, **options):
-        place.write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(pq, "write_table", torn)
-    with pytest.raises(KeyboardInterrupt):
-        worker(tmp_path, Counted()).make(shard, lambda _: None)
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("model", ["int8", "onnx", "torch"])
@@ -117,14 +91,14 @@ def test_the_file_follows_from_the_shard_alone(exported, tmp_path, model):
         folder = tmp_path / str(number)
         folder.mkdir()
         classifier = open_classifier(exported[0], model)
-        one = Worker(classifier, DATA, AddedColumns(scores=True), calibrated=False, folder=folder)
+        one = Worker(classifier, DATA, AddedColumns(scores=True), calibrated=False)
         whole, start = table(texts), 0
         pieces = []
         for size in parts:
             pieces.append(whole.slice(start, size))
             start += size
         for shard in cut(pieces, 25, {"model": classifier.digest}):
-            one.make(shard, lambda _: None)
+            keep_shard(folder, shard.name, one.made(shard.table, lambda _: None))
         contents.append({path.name: path.read_bytes() for path in folder.glob("*.parquet")})
     assert len(contents[0]) == 3
     assert contents[0] == contents[1]

@@ -9,7 +9,7 @@ from alambique.evaluation.thresholds import best_threshold, choose_thresholds
 
 def test_no_other_threshold_has_a_greater_f1():
     rng = np.random.default_rng(0)
-    truths = (rng.random((400, 3)) < (0.5, 0.2, 0.05)).astype(np.int64)
+    truths = (rng.random((120, 3)) < (0.5, 0.2, 0.05)).astype(np.int64)
     p = 1 / (1 + np.exp(-(rng.normal(size=truths.shape) + truths)))
     chosen = choose_thresholds(p, truths)
     for label in range(3):

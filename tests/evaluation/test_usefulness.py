@@ -37,12 +37,12 @@ def test_a_rare_class_that_is_found_with_false_alarms():
 def test_answers_without_a_look_at_the_text_are_not_useful():
     labels = np.array([0] * 70 + [1] * 20 + [2] * 10)
     useful = 0
-    for seed in range(16):
+    for seed in range(8):
         answers = np.random.default_rng(seed).permutation(labels)
         result = judged(answers, labels, classes=3)
         assert result.score > 0.2  # most are above the constant answer's (140/170)/3 = .275
         useful += result.is_useful
-    assert useful <= 1  # 2.3 % of 16, in the mean 0.4
+    assert useful <= 1  # 2.3 % of 8, in the mean 0.2
 
 
 def test_the_constant_answer_is_not_useful():

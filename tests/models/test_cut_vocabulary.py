@@ -19,7 +19,7 @@ from alambique.models.pretrained import settle_padding
 from alambique.models.student_form import BuildContext, StudentForm
 from alambique.models.tokenizer import load_tokenizer, save_tokenizer, tokenizer_key
 from alambique.models.vocabulary import count_tokens, cut_tokenizer, kept_tokens, share_unchanged
-from architectures import ARCHITECTURES, NAMES, brought
+from architectures import ARCHITECTURES, brought, each_architecture
 from conftest import rows
 
 TEXTS = [(row["text"],) for row in rows(40, 5)]
@@ -42,7 +42,7 @@ def cut(tokenizer, model, texts=TEXTS):
     return kept, cut_tokenizer(tokenizer, kept), cut_embeddings(model, kept)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=NAMES)
+@each_architecture
 def test_logits_are_those_of_the_whole_model(architecture, tmp_path):
     brought(architecture, tmp_path)
     tokenizer = load_tokenizer(tmp_path, key="student.model")

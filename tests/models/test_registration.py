@@ -19,7 +19,7 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", ["transformers first", pytest.param("alambique first", marks=pytest.mark.slow)])
 def test_transformers_loads_a_static_student(tmp_path, order):
     torch.manual_seed(0)
     StaticForSequenceClassification(StaticConfig(vocab_size=5, hidden_size=2)).save_pretrained(tmp_path)

@@ -164,7 +164,14 @@ def test_defaults():
             "features_first": 0,
             "unlabelled_ratio": "all",
         },
-        "compute": {"precision": "auto", "compile": False, "speedups": True, "report_to": "none"},
+        "compute": {
+            "precision": "auto",
+            "compile": False,
+            "speedups": True,
+            "report_to": "none",
+            "engine": "local",
+            "workers": None,
+        },
         "verdict": {"metric": "macro_f1", "metric_for_best_epoch": None},
         "decide": None,
         "export": {
@@ -458,7 +465,11 @@ def test_either_name_that_is_set_displaces_the_other(written):
 
 
 def test_the_key_of_stages_has_the_shape_of_existing_runs():
-    assert Compute(report_to="wandb").key() == {"plain": False, "precision": "auto", "compile": False}
+    assert Compute(report_to="wandb", engine="ray", workers=8).key() == {
+        "plain": False,
+        "precision": "auto",
+        "compile": False,
+    }
     assert Compute(speedups=False, precision="bf16", compile=True).key() == {
         "plain": True, "precision": "bf16", "compile": True,
     }  # fmt: skip

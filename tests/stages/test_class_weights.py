@@ -97,6 +97,7 @@ def test_keys_name_them_where_they_are_set_alone(tiny_recipe, tmp_path):
     assert {name: weights(run, name) for name in plain} == plain
 
 
+@pytest.mark.slow
 def test_unlabelled_rows_have_no_hard_part_to_weigh(tiny_recipe, tmp_path, learnt):
     more = tmp_path / "more.jsonl"
     write_jsonl(more, [{"text": f"{row['text']} again {n}"} for n, row in enumerate(rows(30, 9))])

@@ -122,6 +122,7 @@ def test_a_second_run_makes_nothing_again_and_another_width_makes_new_vectors(st
     assert (loaded.embeddings.weight.dtype, loaded.config.hidden_size) == (torch.float32, 8)
 
 
+@pytest.mark.slow
 def test_with_fewer_tokens_it_says_the_same(static, tmp_path):
     teacher = {"model": str(static[0] / "run" / "teacher"), "fine_tune": False, "allow_weak": True}
     for name, size in (("whole", None), ("cut", "auto")):

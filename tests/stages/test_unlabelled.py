@@ -116,7 +116,8 @@ def test_a_ratio_of_it_in_each_epoch(recipe, tmp_path):
     assert steps(run, "student") == -(-(train + round(0.2 * train)) // settings.batch_size) * settings.epochs
 
 
-@pytest.mark.parametrize("cache", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("cache", [True, False])
 def test_features_of_all_rows_come_first(recipe, tmp_path, cache):
     run = tmp_path / "run"
     of = recipe(

@@ -76,6 +76,7 @@ def test_a_student_with_fewer_tokens_learns_and_says_the_same(tiny_recipe, data_
     assert sum(second[1]["scores"].values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_second_run_makes_nothing_again_and_read_only_commands_find_it_current(tiny_recipe, tmp_path, run):
     recipe = recipe_of(tiny_recipe, vocabulary="auto")
     distill(recipe, tmp_path / "run")

@@ -197,9 +197,9 @@ def learning_rates(work):
 @pytest.mark.parametrize(
     ("schedule", "rate"),
     [  # warm-up over a quarter of 24 steps, from 0 to the peak; then 18 more
-        ("linear", lambda left: left / 18),
+        pytest.param("linear", lambda left: left / 18, marks=pytest.mark.slow),
         ("cosine", lambda left: (1 - math.cos(math.pi * left / 18)) / 2),
-        ("constant", lambda left: 1.0),
+        pytest.param("constant", lambda left: 1.0, marks=pytest.mark.slow),
     ],
 )
 def test_the_learning_rate_of_each_step(trained, schedule, rate):

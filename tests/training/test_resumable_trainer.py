@@ -121,6 +121,7 @@ def test_an_interruption_saves_within_the_epoch_and_nothing_changes(trained, who
     assert_same(trained("parts", **options), reference)
 
 
+@pytest.mark.slow
 def test_long_epochs_are_saved_on_the_way(trained, whole, tmp_path, monkeypatch):
     reference = whole("halves", settings=HALVES)
     clock = iter(range(0, 10**9, 400))  # two steps take longer than the ten minutes between checkpoints
@@ -193,6 +194,7 @@ def test_a_training_that_was_moved_keeps_its_best_epoch(trained, whole, killed):
     assert_same(trained("after"), whole("plain"))
 
 
+@pytest.mark.slow
 def test_checkpoints_of_another_order_of_rows_are_not_continued(trained, whole, tmp_path):
     """Version 0.1.0 recorded no order: its rows came in pools of similar length."""
     reference = whole("distilled", **DISTILLED)

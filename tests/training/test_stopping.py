@@ -105,6 +105,7 @@ def test_it_says_that_it_stopped_and_is_shown_as_complete(trained):
     assert totals == [6 * STEPS, 4 * STEPS, 4 * STEPS, 6 * STEPS]
 
 
+@pytest.mark.slow
 def test_without_reaching_its_patience_it_makes_all_epochs(trained):
     values = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     patient, plain = trained("patient", *values, patience=1), trained("plain", *values)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from alambique.batch_prediction.columns import AddedColumns
-from alambique.batch_prediction.engines import LOCAL, check_engine, in_this_process
+from alambique.batch_prediction.engines import LOCAL, RAY, Output, check_engine, in_this_process
 from alambique.batch_prediction.layout import SHARD_ROWS
 from alambique.batch_prediction.output import OutputFolder
+from alambique.batch_prediction.ray_engine import RemoteWorker, on_ray
 from alambique.batch_prediction.records import ShardRecord, drop_records, earlier_records, whole_file
 from alambique.batch_prediction.shards import Shard, cut
 from alambique.batch_prediction.sources import find_inputs
@@ -40,6 +41,7 @@ class Job:
         added: the columns that are added.
         engine: who classifies, one of :data:`~alambique.batch_prediction.engines.ENGINES`.
         shard_rows: of a file of the output.
+        workers: of the engine ``ray``; None: as many as its cluster has room for.
     """
 
     run: Path
@@ -51,6 +53,7 @@ class Job:
     added: AddedColumns = field(default_factory=AddedColumns)
     engine: str = LOCAL
     shard_rows: int = SHARD_ROWS
+    workers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,9 @@ def predict_files(job: Job, *, reporter: Reporter) -> Written | None:
         UserInputError: the input, the run or the output folder is at fault.
         CorruptArtefactError: the model's file is damaged.
         DiskError: the output cannot be written.
+        ClusterError: the Ray cluster is lost.
     """
-    check_engine(job.engine)
+    check_engine(job.engine, job.workers)
     if _ADDRESS.match(str(job.output)):
         raise UserInputError(f"--output {job.output}: predictions are written to a folder of this machine.")
     recipe = RunFolder.existing(job.run).recipe()
@@ -91,10 +95,12 @@ def predict_files(job: Job, *, reporter: Reporter) -> Written | None:
             return None
         found = survey(files, recipe.data, job.text, added)
         folder.begin()
-        worker = Worker(classifier, found.data, added, job.calibrated, folder.path)
+        worker = Worker(classifier, found.data, added, job.calibrated)
         with reporter.stage("predict") as step:
             step.start(found.rows)
-            shards = list(_classified(job, found, worker, facts["key"], step))
+            shards = _classified(
+                job, found, worker, cut(found.tables(), job.shard_rows, facts["key"]), folder.path, step
+            )
         folder.finish(facts, shards)
     return Written(sum(s.rows for s in shards), sum(s.not_classified for s in shards), len(shards))
 
@@ -149,17 +155,24 @@ def _contents(inputs: list[dict[str, str]]) -> list[dict[str, str]]:
     return [{name: value for name, value in each.items() if name != "name"} for each in inputs]
 
 
-def _classified(job: Job, found: Survey, worker: Worker, key: dict[str, Any], step: Step) -> Iterator[ShardRecord]:
+def _classified(
+    job: Job, found: Survey, worker: Worker, shards: Iterator[Shard], folder: Path, step: Step
+) -> list[ShardRecord]:
     """The shards in their order: those that are there, and those that are made now."""
-    earlier = earlier_records(worker.folder)
+    earlier = earlier_records(folder)
 
     def kept(shard: Shard) -> ShardRecord | None:
-        record = whole_file(worker.folder, shard.name, earlier)
+        record = whole_file(folder, shard.name, earlier)
         if record is not None:
             step.skip(record.rows)
         return record
 
-    return in_this_process(worker, cut(found.tables(), job.shard_rows, key), kept, _Pace(step).advance)
+    output = Output(folder, kept, _Pace(step).advance)
+    if job.engine == RAY:
+        backend = worker.classifier.backend
+        remote = RemoteWorker(job.run.absolute(), backend, found.data, worker.added, job.calibrated)
+        return on_ray(remote, worker.classifier.digest, shards, output, workers=job.workers, say=step.say)
+    return list(in_this_process(worker, shards, output))
 
 
 class _Pace:

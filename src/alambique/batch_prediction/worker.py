@@ -1,64 +1,47 @@
-"""One shard from rows to a file with predictions; the model stays loaded from shard to shard."""
+"""One shard from rows to the content of its file; the model stays loaded from shard to shard."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from alambique.batch_prediction.columns import SCORES, AddedColumns, segments_of
 from alambique.batch_prediction.decisions import LabelSets, OneLabel
-from alambique.batch_prediction.records import ShardRecord, keep_record
-from alambique.batch_prediction.shards import Shard
+from alambique.batch_prediction.shard_files import ShardContent, parquet_bytes
 from alambique.inference.classifier import Classifier
 from alambique.recipe.sections import Data
-from alambique.run.integrity import file_hash, sync
 
 TEXTS = 8192  # that are tokenised and classified together: bounds memory
-_COMPRESSION = "zstd"
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Classifies shards. What a shard's file holds follows from the shard alone.
+    """Classifies shards. What a shard's file holds follows from the shard's rows alone.
 
     Attributes:
         classifier: the model.
         data: as :func:`~alambique.batch_prediction.columns.text_of` gives it.
         added: the columns that are added.
         calibrated: divide logits by the temperature fitted on valid.
-        folder: where files go.
     """
 
     classifier: Classifier
     data: Data
     added: AddedColumns
     calibrated: bool
-    folder: Path
 
-    def make(self, shard: Shard, advance: Callable[[int], None]) -> ShardRecord:
-        """Classify a shard and write its file, whole or not at all.
+    def made(self, table: pa.Table, advance: Callable[[int], None]) -> ShardContent:
+        """The content of the file of a shard.
 
         Args:
-            shard: the rows.
+            table: the shard's rows.
             advance: called with the number of rows that are done, now and then.
         """
-        table = self.classified(shard.table, advance)
-        aside = self.folder / f".{shard.name}"
-        try:
-            pq.write_table(table, aside, compression=_COMPRESSION)
-            sync(aside)
-            without = table.num_rows - table[self.added.not_classified].null_count
-            record = ShardRecord(shard.name, table.num_rows, without, aside.stat().st_size, file_hash(aside))
-            keep_record(self.folder, record)
-            aside.replace(self.folder / shard.name)
-        finally:
-            aside.unlink(missing_ok=True)
-        sync(self.folder)
-        return record
+        table = self.classified(table, advance)
+        without = table.num_rows - table[self.added.not_classified].null_count
+        return ShardContent(table.num_rows, without, parquet_bytes(table))
 
     def classified(self, table: pa.Table, advance: Callable[[int], None]) -> pa.Table:
         """The rows with their predictions, in their order.

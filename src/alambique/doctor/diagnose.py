@@ -34,6 +34,7 @@ from alambique.evaluation.tasks import TASKS
 from alambique.export.trial import try_export
 from alambique.findings import Finding
 from alambique.inference.answering import Requests
+from alambique.inference.labelling import check_labelling
 from alambique.inference.torch_model import to_device
 from alambique.models.pretrained import PretrainedFolder
 from alambique.models.speedups.front import Needs, Speedups
@@ -119,6 +120,7 @@ def diagnose(
     """
     reporter = reporter or Reporter()
     check_tracker(recipe.compute.report_to)
+    check_labelling(recipe.compute)
     load = busy()  # before our own work counts
     with quiet_libraries(), torch.random.fork_rng():
         reporter.say("doctor: reads data and models")

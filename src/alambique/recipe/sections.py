@@ -291,8 +291,17 @@ class Compute(Section):
     """Tracker that loss and metrics of each training are sent to, as a run of its own; its package must be installed. Unless
     its own environment variables say otherwise, it writes to `tracking/` in the run: `tensorboard --logdir RUN/tracking`."""
 
+    engine: Literal["local", "ray"] = "local"
+    """Who labels train and unlabelled text: `local`, this process; `ray`, the workers of the Ray cluster that `RAY_ADDRESS`
+    names, or of one on this machine (`docs/scale.md`). The soft labels are the same."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Of `engine: ray`: how many processes label; by default one for each GPU of the cluster, or each core without any."""
+
     def key(self) -> dict[str, Any]:
-        """Values for the manifest keys of stages, as existing runs have them: ``plain`` is the negation of ``speedups``."""
+        """Values for the manifest keys of stages, as existing runs have them: ``plain`` is the negation of ``speedups``.
+
+        Who labels, and how many, changes no artefact.
+        """
         return {"plain": not self.speedups, "precision": self.precision, "compile": self.compile}
 
 

@@ -31,14 +31,25 @@ def in_shards(
     Yields:
         The file of each part, in the order of the rows.
     """
-    for start in range(0, count, size):
-        rows, part = range(start, min(start + size, count)), f"{name}{start:012d}"
+    for rows, part in parts(count, size, name):
         file = kept_shard(folder, part)
         if file is None:
             file = keep_shard(folder, part, make(rows))
         else:
             found(len(rows))
         yield file
+
+
+def parts(count: int, size: int, name: str = "") -> Iterator[tuple[range, str]]:
+    """The rows of each part of an array, and the name that it is kept under.
+
+    Args:
+        count: of rows.
+        size: rows of a part.
+        name: of the array, where a folder holds several.
+    """
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count)), f"{name}{start:012d}"
 
 
 def kept_shard(folder: Path, name: str) -> Path | None:

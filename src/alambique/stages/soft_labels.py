@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from transformers import PreTrainedModel
 
 from alambique.artefacts.answers import read_answers
 from alambique.artefacts.soft_labels import (
@@ -22,14 +21,11 @@ from alambique.artefacts.soft_labels import (
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import MIXED, Tokens
 from alambique.artefacts.unlabelled import Unlabelled
-from alambique.cpu import keep_freed_memory
 from alambique.evaluation.task import Task
 from alambique.evaluation.tasks import TASKS
 from alambique.evaluation.teacher_weights import teacher_weights
-from alambique.inference.torch_model import predict_tokens, to_device
+from alambique.inference.labelling import SHARD, Labelling, labelling
 from alambique.losses.no_label import NO_LABEL
-from alambique.models.labels import label_names_of
-from alambique.models.pretrained import load_finished
 from alambique.models.tokenizer import tokenizer_digest
 from alambique.progress import Reporter, Step
 from alambique.recipe.sections import Compute
@@ -37,12 +33,8 @@ from alambique.recipe.soft_labels import AUTO_GAP, SoftLabelling
 from alambique.run.folder import RunFolder
 from alambique.run.layout import MIXED_LABELS, SCRATCH, SOFT_LABELS
 from alambique.run.manifest import Artefact
-from alambique.run.shards import in_shards
 from alambique.run.stage import Inputs, Stage, derived, keyed
 from alambique.training.arguments import half_precision
-
-SHARD = 8192  # rows: sorted by length among themselves, and lost if the process is killed
-_SHARDS = "shards"
 
 
 @dataclass(frozen=True)
@@ -95,12 +87,12 @@ class SoftLabelInputs(Inputs):
 def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
     alone = len(inputs.labellers) == 1 and not inputs.settings.calibrate
     parts, weights = [], _weights_by_valid(inputs)
-    with reporter.stage("soft labels") as step:
+    with reporter.stage("soft labels") as step, labelling(inputs.compute, step, half_precision) as give:
         step.start(sum(len(inputs.train) if each.rows is None else len(each.rows) for each in inputs.labellers))
         for number, labeller in enumerate(inputs.labellers):
             place = work if alone else work / SCRATCH / str(number)
             place.mkdir(parents=True, exist_ok=True)
-            _label(inputs, labeller, place, step)
+            _label(inputs, labeller, place, step, give)
             weight = 1.0 if weights is None else weights[number]
             parts.append(Part(place / LOGITS, labeller.rows, _temperature(inputs, labeller, place / LOGITS), weight))
     if not alone:
@@ -118,17 +110,16 @@ def _make(inputs: SoftLabelInputs, work: Path, reporter: Reporter) -> None:
     write_soft_labels(SoftLabels(inputs.train.ids, logits, inputs.label_names, made_from, worth=worth), work)
 
 
-def _label(inputs: SoftLabelInputs, labeller: Labeller, place: Path, step: Step) -> None:
+def _label(inputs: SoftLabelInputs, labeller: Labeller, place: Path, step: Step, give: Labelling) -> None:
     """Write the logits that a teacher gives its rows."""
     if labeller.answered:
         np.save(place / LOGITS, read_answers(labeller.teacher.folder, inputs.train), allow_pickle=False)
         step.advance(len(inputs.train))
         return
-    model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
     tokens = labeller.tokens["train"]
     if labeller.rows is not None:
         tokens = tokens.take(labeller.rows)
-    label_rows(model, tokens, place, compute=inputs.compute, step=step)
+    give(labeller.teacher.folder, tokens, place)
 
 
 def _temperature(inputs: SoftLabelInputs, labeller: Labeller, file: Path) -> float:
@@ -218,14 +209,16 @@ class MixedLabelInputs(Inputs):
 def _make_mixed(inputs: MixedLabelInputs, work: Path, reporter: Reporter) -> None:
     labels, count, parts = inputs.labels, len(inputs.unlabelled), []
     temperatures, weights = (_of_each_teacher(labels, f, len(inputs.labellers)) for f in ("temperatures", "weights"))
-    with reporter.stage("soft labels of unlabelled text") as step:
+    with (
+        reporter.stage("soft labels of unlabelled text") as step,
+        labelling(inputs.compute, step, half_precision) as give,
+    ):
         step.start(count * len(inputs.labellers))
         teachers = zip(inputs.labellers, temperatures, weights, strict=True)
         for number, (labeller, temperature, weight) in enumerate(teachers):
-            model = to_device(load_finished(labeller.teacher.folder, key="teacher"))
             place = work / SCRATCH / str(number)
             place.mkdir(parents=True, exist_ok=True)
-            label_rows(model, labeller.tokens[MIXED].after(len(labels.ids)), place, compute=inputs.compute, step=step)
+            give(labeller.teacher.folder, labeller.tokens[MIXED].after(len(labels.ids)), place)
             parts.append(Part(place / LOGITS, None, temperature, weight))
     combined = work / SCRATCH / LOGITS
     combine_logits(parts, combined, count, inputs.mean)
@@ -236,40 +229,3 @@ def make_mixed_labels(run: RunFolder, inputs: MixedLabelInputs, reporter: Report
     """Soft labels of train and, behind them, of the unlabelled rows: the mean of all teachers' logits."""
     artefact = Stage(MIXED_LABELS, _make_mixed).run(run, inputs, reporter)
     return read_soft_labels(artefact.folder, artefact.digest)
-
-
-def label_rows(
-    model: PreTrainedModel, tokens: Tokens, work: Path, *, compute: Compute, step: Step, batch_size: int | None = None
-) -> None:
-    """Write ``logits.npy``, (rows, C) float32 in the order of the rows; memory does not grow with their number.
-
-    The rows are done in shards of :data:`SHARD`, each sorted by length within itself and written when it is whole. Whole
-    shards found in ``work/scratch`` are used, so that a killed run goes on at the first that is missing, and left there.
-
-    Args:
-        model: a classifier on its device; it is left in eval mode.
-        tokens: of the rows, perhaps mapped from disk.
-        work: an existing folder.
-        compute: precision, and whether the exact speed-ups are used.
-        step: shows the rows done; its caller starts it.
-        batch_size: rows per batch; by default what suits the model's device.
-    """
-    keep_freed_memory()
-    shards = work / SCRATCH / _SHARDS
-    if shards.is_symlink():
-        shards.unlink()
-    shards.mkdir(parents=True, exist_ok=True)
-
-    def predict(rows: range) -> np.ndarray:
-        return predict_tokens(
-            model, tokens.rows(rows.start, rows.stop), batch_size=batch_size, advance=step.advance,
-            speedups=compute.speedups, half=half_precision(compute),
-        )  # fmt: skip
-
-    files = list(in_shards(shards, len(tokens), SHARD, predict, found=step.advance))
-    joined = np.lib.format.open_memmap(
-        work / LOGITS, mode="w+", dtype=np.float32, shape=(len(tokens), len(label_names_of(model)))
-    )
-    for number, file in enumerate(files):
-        joined[number * SHARD : (number + 1) * SHARD] = np.load(file, allow_pickle=False)
-    joined.flush()
