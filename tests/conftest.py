@@ -77,6 +77,20 @@ class Stages(Reporter):
         return super().stage(name)
 
 
+class Stopping(Stages):
+    """Interrupts where a stage begins for the n-th time."""
+
+    def __init__(self, name, times):
+        super().__init__()
+        self.name, self.times = name, times
+
+    def stage(self, name):
+        self.times -= name == self.name
+        if not self.times:
+            raise KeyboardInterrupt
+        return super().stage(name)
+
+
 def write_jsonl(path, records):
     path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
 

@@ -8,6 +8,7 @@ from alambique.errors import AlambiqueError, DataError, closest, first_line, mis
 INPUT_AT_FAULT = {
     "UserInputError",
     "RecipeError",
+    "BudgetError",
     "DataError",
     "ModelError",
     "MisfitError",

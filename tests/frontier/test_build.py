@@ -14,24 +14,10 @@ from alambique.frontier import build
 from alambique.frontier.build import frontier
 from alambique.frontier.plan import Plan
 from alambique.inference.classifier import open_classifier
-from conftest import Stages
+from conftest import Stages, Stopping
 
 TEACHER = ["scoring majority", "scoring tfidf", "teacher (seed 0)", "scoring teacher", "soft labels"]
 PAIR = ["student (seed 0)", "scoring student", "undistilled (seed 0)", "scoring undistilled"]
-
-
-class Stopping(Stages):
-    """Interrupts where a stage begins for the n-th time."""
-
-    def __init__(self, name, times):
-        super().__init__()
-        self.name, self.times = name, times
-
-    def stage(self, name):
-        self.times -= name == self.name
-        if not self.times:
-            raise KeyboardInterrupt
-        return super().stage(name)
 
 
 @pytest.fixture

@@ -57,9 +57,11 @@ def test_forms_become_students_of_the_recipe():
     assert (layered.from_teacher.architecture, layered.from_teacher.layers, layered.vocabulary) == (
         "distilbert",
         2,
-        "auto",
+        8000,
     )
     assert (layered.epochs, layered.learning_rate, layered.patience) == (6, 5e-5, 2)
+    compared = Recipe.load("liar-small", ("distillation.features=hidden",))
+    assert Form(layers=2, pruned=True).settings(compared)[1] == "student.vocabulary=auto"
     narrow = student(Form(layers=2, width=192))
     assert (narrow.from_scratch.width, narrow.from_scratch.heads, narrow.from_teacher) == (192, 3, None)
     assert narrow.patience is None

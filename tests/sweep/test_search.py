@@ -18,23 +18,9 @@ from alambique.sweep.folder import trial_folder
 from alambique.sweep.search import sweep
 from alambique.sweep.trial import PrunedError, Scored
 from alambique.trials.on_valid import OnValid
-from conftest import Stages, rows, write_jsonl
+from conftest import Stages, Stopping, rows, write_jsonl
 
 VALID = Split("valid", tuple("abcdefgh"), tuple("abcdefgh"), None, np.array([0, 1] * 4))
-
-
-class Stopping(Stages):
-    """Interrupts where a stage begins for the n-th time."""
-
-    def __init__(self, name, times):
-        super().__init__()
-        self.name, self.times = name, times
-
-    def stage(self, name):
-        self.times -= name == self.name
-        if not self.times:
-            raise KeyboardInterrupt
-        return super().stage(name)
 
 
 def test_trials_share_teachers_and_go_on_after_an_interruption(tiny_recipe, tmp_path):

@@ -13,6 +13,7 @@ from alambique.recipe.recipe import Recipe
 
 LAYERS = (6, 4, 3, 2, 1)
 PRUNED_BELOW = 3  # layers up to which most of a student's bytes are its vocabulary
+TOKENS = 8000  # that a pruned student has at most, where the recipe does not say
 PATIENCE = 2  # epochs without a better figure on valid, of students that start from trained layers
 _HEAD = 64  # width of an attention head, as in BERT
 _COUNT, _WIDTH, _FORM, _PRUNED = re.compile(r"(\d+) layers?"), re.compile(r"width (\d+)"), "static", "pruned"
@@ -118,7 +119,11 @@ class Form:
         return f"student.from_teacher={json.dumps(values | {'layers': self.layers})}"
 
     def _vocabulary(self, base: Recipe) -> str:
-        return str(base.student.vocabulary or "auto") if self.pruned else "null"
+        if not self.pruned:
+            return "null"
+        # a feature loss compares tokens, which a number leaves the same in few texts
+        usual = TOKENS if base.distillation.features is None else "auto"
+        return str(base.student.vocabulary or usual)
 
 
 def own_form(base: Recipe) -> Form:

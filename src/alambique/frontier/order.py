@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alambique.frontier.budget import Budget
-from alambique.frontier.forms import Form
+from alambique.frontier.forms import TOKENS, Form
 
 _TOKENS = 32  # of a text
 _CORE = 30e9  # operations per second of a core, in small matrices
 _OVERHEAD_MS = 0.3  # of a text: tokenizer and session
-_PRUNED = 0.35  # of the vocabulary stays
 _STATIC_WIDTH, _STATIC_MS = 256, 0.05
 
 
@@ -45,7 +44,7 @@ class Estimate:
 
 def estimate(form: Form, teacher: Shape) -> Estimate:
     """Estimate the costs of a form; the recipe's own student counts as half of the teacher."""
-    entries = teacher.vocabulary * (_PRUNED if form.pruned else 1.0)
+    entries = min(TOKENS, teacher.vocabulary) if form.pruned else teacher.vocabulary
     if form.static:
         return Estimate(_STATIC_MS, round(entries * ((form.width or _STATIC_WIDTH) + 30)), 1000 / _STATIC_MS)
     layers, width = form.layers or max(1, teacher.layers // 2), form.width or teacher.width
