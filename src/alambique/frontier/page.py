@@ -42,5 +42,7 @@ def _charts(result: FrontierResult) -> Iterator[Chart]:
         return
     for name, axis in AXES.items():
         title, better = _TITLES[name]
-        caption = f"{better} Line and, of many, names and 95 % intervals are of the students that none beats at this cost."
+        caption = (
+            f"{better} Line and, of many, names and 95 % intervals are of the students that none beats at this cost."
+        )
         yield chart(title, cost_chart(result, axis), caption)
