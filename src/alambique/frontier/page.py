@@ -43,6 +43,6 @@ def _charts(result: FrontierResult) -> Iterator[Chart]:
     for name, axis in AXES.items():
         title, better = _TITLES[name]
         caption = (
-            f"{better} Names, 95 % intervals and the line are of the students that none is better than at this cost."
+            f"{better} Line and, of many, names and 95 % intervals are of the students that none beats at this cost."
         )
         yield chart(title, cost_chart(result, axis), caption)

@@ -16,6 +16,7 @@ from alambique.report.plots import INK, LINE, SHAPES, canvas, svg_element
 
 _CHOICE, _STUDENT = SHAPES["student"][0], INK
 _REFERENCES = {name: SHAPES[name][:2] for name in ("teacher", "tfidf")}
+_FEW = 4  # points, of which each has a name
 _WIDE = 150  # between ends of a scale, from which 2 and 5 are left out
 
 
@@ -49,13 +50,14 @@ AXES = {
 
 
 def cost_chart(result: FrontierResult, axis: Axis) -> str:
-    """Draw every point that passed the gate, those of this chart's Pareto set with intervals and names."""
+    """Draw every point that passed the gate; of many, those of this chart's Pareto set have intervals and names."""
     front = front_of(result.offered, axis)
+    named = front if len(result.offered) > _FEW else result.offered
     with canvas(3.8, 3.6) as (figure, axes):
         _staircase(axes, front, axis)
         labels = []
         for point in result.offered:
-            name = _name(point, front) if point in front else ""
+            name = _name(point, named) if point in named else ""
             labels += _draw_point(axes, point, axis, chosen=point.name == result.choice, name=name)
         for reference in result.references:
             labels += _draw_reference(axes, reference, axis)
@@ -83,9 +85,9 @@ def front_of(points: Sequence[Point], axis: Axis) -> tuple[Point, ...]:
     return tuple(front)
 
 
-def _name(point: Point, front: Sequence[Point]) -> str:
+def _name(point: Point, named: Sequence[Point]) -> str:
     """The form, with the precision where the chart names it in both."""
-    return point.name if sum(other.form == point.form for other in front) > 1 else point.form
+    return point.name if sum(other.form == point.form for other in named) > 1 else point.form
 
 
 def _staircase(axes: Axes, front: Sequence[Point], axis: Axis) -> None:
