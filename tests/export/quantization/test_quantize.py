@@ -67,6 +67,34 @@ def test_rows_of_a_table_keep_a_scale_each(path):
     np.testing.assert_allclose(answer(model), EXACT, atol=0.05)
 
 
+def test_a_large_constant_that_no_linear_layer_reads_has_8_bits_too(tmp_path):
+    size = 128
+    keys = RANDOM.normal(size=(size, size)).astype(np.float32)
+    nodes = [
+        helper.make_node("Reshape", ["keys", "shape"], ["heads"], name="view"),
+        helper.make_node("MatMul", ["x", "heads"], ["folded"], name="fold"),
+        helper.make_node("ReduceSum", ["folded", "axes"], ["logits"], name="sum", keepdims=0),
+    ]
+    values = {"keys": keys, "shape": np.array([4, size // 4, size]), "axes": np.array([0])}
+    graph = helper.make_graph(
+        nodes, "heads", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 2, size // 4])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [2, size])],
+        [numpy_helper.from_array(value, name) for name, value in values.items()],
+    )  # fmt: skip
+    path = tmp_path / "heads.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+    model = load_graph(path)
+    onnx.checker.check_model(model)
+    stored = constants(model)
+    assert set(stored) == {"keys_i8", "keys_steps", "shape", "axes"}
+    assert np.abs(stored["keys_i8"].astype(int)).max(1).tolist() == [127] * size
+    x = RANDOM.normal(size=(4, 2, size // 4)).astype(np.float32)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    exact = (x @ keys.reshape(4, size // 4, size)).sum(0)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], exact, atol=0.35)
+    assert not np.allclose(session.run(None, {"x": x})[0], exact, atol=1e-4)
+
+
 def test_a_quantised_graph_is_near_the_exact_one(path):
     model = load_graph(path)
     before = model.SerializeToString()
