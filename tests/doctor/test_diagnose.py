@@ -32,14 +32,14 @@ def splits_of(*counts):
 
 
 def test_seconds_and_memory_of_each_stage(tiny_recipe):
-    recipe = Recipe.from_dict(tiny_recipe(seeds=[0, 1]))  # teacher: 4 epochs, batches of 8; student: 1 epoch, 16
+    recipe = Recipe.from_dict(tiny_recipe(seeds=[0, 1]))  # teacher: 3 epochs, batches of 12; student: 1 epoch, 16
     stages = {
         each.stage: each for each in _estimates(recipe, splits_of(153, 48, 50), teachers_of(recipe), STUDENT, 10_000)
     }
     assert list(stages) == ["teacher", "soft labels", "student", "undistilled", "scoring"]
     seconds = {stage: each.seconds for stage, each in stages.items()}
     assert seconds == pytest.approx({  # for two seeds, each with 2 s to load and save
-        "teacher": 2 * (4 * (20 * 0.5 + 48 * 0.01) + 2),  # 20 steps for 153 rows
+        "teacher": 2 * (3 * (13 * 0.5 + 48 * 0.01) + 2),  # 13 steps for 153 rows
         "soft labels": 2 * (153 * 0.01 + 2),
         "student": 2 * (10 * 0.25 + 48 * 0.005 + 2),
         "undistilled": 2 * (10 * 0.25 + 48 * 0.005 + 2),
@@ -109,7 +109,7 @@ def test_several_teachers_are_each_trained_scored_and_stored(tiny_recipe):
     teachers = teachers_of(recipe, "teachers/a", "teachers/b")
     stages = {each.stage: each for each in _estimates(recipe, splits_of(160, 0, 50), teachers, STUDENT, 0)}
     assert list(stages) == ["teachers/a", "teachers/b", "soft labels", "student", "undistilled", "scoring"]
-    assert stages["teachers/b"].seconds == pytest.approx(4 * 20 * 0.5 + 2)
+    assert stages["teachers/b"].seconds == pytest.approx(3 * 14 * 0.5 + 2)
     assert stages["soft labels"].seconds == pytest.approx(160 * 2 * 0.01 + 2)
     assert stages["scoring"].seconds == pytest.approx(50 * (2 * 0.01 + 2 * 0.005) + 2)
     assert _disk(recipe, splits_of(8, 8, 8), teachers, STUDENT) == (2 * 100 + 2 * 50) + 3 * 3 * 100
