@@ -16,13 +16,13 @@ from alambique.frontier.choice import best_of, pareto
 from alambique.frontier.costs import Timed
 from alambique.frontier.form_run import TrainedForm
 from alambique.frontier.result import FormResult, OnTest, Point, Reference
-from alambique.frontier.variant import Logits, Variant, in_torch
+from alambique.frontier.variant import Logits, Variant, in_torch, shipped_bytes
 from alambique.report.parts import Interval
 from alambique.report.results import RunResults
 from alambique.run.layout import STUDENT, TEACHER, TFIDF
 from alambique.run.manifest import recorded_digest
 
-_TOKENIZER, _WEIGHT_BYTES = "tokenizer.json", 8
+_WEIGHT_BYTES = 8
 
 
 def point_name(form: TrainedForm, variant: Variant) -> str:
@@ -100,7 +100,7 @@ def references_of(trained: TrainedForm, costs: Mapping[str, Any]) -> tuple[Refer
         size = None if parameters is None else _WEIGHT_BYTES * parameters
         if name == TEACHER:
             folder = _teacher_folder(results)
-            size = None if folder is None else weight_bytes(folder) + _size(folder / _TOKENIZER)
+            size = None if folder is None else shipped_bytes(folder, weight_bytes(folder))
         cost = _cost(costs[name]) if name in costs else {}
         found.append(Reference(name=name, valid=_on(results.splits.valid, name, results), bytes=size, **cost))
     return tuple(found)
@@ -135,10 +135,6 @@ def _teacher_folder(results: RunResults) -> Path | None:
     if results.recipe.teacher.answering is not None:
         return None
     return results.run.seeds_of(results.recipe)[results.best].path / TEACHER
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
 
 
 def _tfidf(splits: Splits, task: Task) -> Logits:

@@ -100,13 +100,8 @@ def _make(inputs: CostInputs, work: Path, reporter: Reporter) -> None:
 
 def _one_turn(model: Timed, segments: Segments) -> dict[str, Any]:
     logits = model.open()
-
-    def score(texts: Segments, batch: int) -> object:
-        del batch
-        return logits(texts)
-
-    score(segments[: benchmark.BATCH], benchmark.BATCH)  # warms up
-    score(segments[:1], 1)
-    figures = benchmark.timed_round(score, segments)
+    logits(segments[: benchmark.BATCH])  # warms up
+    logits(segments[:1])
+    figures = benchmark.timed_round(logits, segments)
     gc.collect()  # what the model before left
     return figures

@@ -9,12 +9,11 @@ import numpy as np
 
 from alambique.artefacts.predictions import weight_bytes
 from alambique.artefacts.tokens import Segments
+from alambique.inference.classifier import TOKENIZER
 from alambique.inference.onnx_model import OnnxModel
 from alambique.inference.static_student import StaticModel
-from alambique.inference.torch_model import predict_logits, to_device
+from alambique.inference.torch_model import open_in_torch
 from alambique.models.inputs import ModelInputs
-from alambique.models.pretrained import load_finished
-from alambique.models.tokenizer import load_tokenizer
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import read_json
 from alambique.run.layout import EXPORT_FACTS, ONNX, ONNX_FILES, STUDENT
@@ -24,7 +23,6 @@ from alambique.trials.on_valid import OnValid
 Precision = Literal["fp32", "int8"]
 Runtime = Literal["onnx", "int8", "numpy", "torch"]  # as alambique predict --model names them
 Logits = Callable[[Segments], np.ndarray]
-_TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -55,9 +53,8 @@ class Variant:
     @property
     def bytes(self) -> int:
         """Of the weights and the tokenizer: what has to be where it runs."""
-        tokenizer = self._folder / _TOKENIZER
-        beside = tokenizer.stat().st_size if tokenizer.is_file() else 0
-        return beside + (self._file.stat().st_size if self._file is not None else weight_bytes(self._folder))
+        weights = weight_bytes(self._folder) if self._file is None else self._file.stat().st_size
+        return shipped_bytes(self._folder, weights)
 
     def open(self) -> Logits:
         """Load it: from one or two segments per text to logits, (texts, C)."""
@@ -81,10 +78,15 @@ def exported(place: RunFolder, runtime: str) -> Logits:
     """A file that a student was exported to, opened."""
     folder = place.path / ONNX
     inputs = ModelInputs.recorded(read_json(folder / EXPORT_FACTS))
-    return OnnxModel(folder / ONNX_FILES[runtime], folder / _TOKENIZER, inputs).logits
+    return OnnxModel(folder / ONNX_FILES[runtime], folder / TOKENIZER, inputs).logits
 
 
 def in_torch(folder: Path, max_length: int) -> Logits:
     """A saved model, opened in PyTorch."""
-    tokenizer, model = load_tokenizer(folder, key=folder.name), to_device(load_finished(folder, key=folder.name))
-    return lambda segments: predict_logits(model, tokenizer, segments, max_length=max_length)
+    return open_in_torch(folder, key=folder.name, max_length=max_length)[0]
+
+
+def shipped_bytes(folder: Path, weights: int) -> int:
+    """Bytes of what has to be where a model runs: its weights, and the tokenizer in its folder."""
+    tokenizer = folder / TOKENIZER
+    return weights + (tokenizer.stat().st_size if tokenizer.is_file() else 0)

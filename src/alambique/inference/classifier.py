@@ -231,20 +231,13 @@ def _in_onnx(run: RunFolder, chosen: str, facts: dict[str, Any], **session: Any)
 
 
 def _in_torch(run: RunFolder, role: str) -> Classifier:
-    from alambique.inference.torch_model import predict_logits, to_device  # noqa: PLC0415
-    from alambique.models.labels import label_names_of  # noqa: PLC0415
-    from alambique.models.pretrained import load_finished  # noqa: PLC0415 - torch takes seconds
-    from alambique.models.tokenizer import load_tokenizer  # noqa: PLC0415 - torch takes seconds
+    from alambique.inference.torch_model import open_in_torch  # noqa: PLC0415 - torch takes seconds
+    from alambique.models.labels import label_names_of  # noqa: PLC0415 - torch takes seconds
     from alambique.progress import quiet_libraries  # noqa: PLC0415
 
     data, folder = run.recipe().data, run.require(role)
     with quiet_libraries():
-        tokenizer = load_tokenizer(folder, key=role)
-        network = to_device(load_finished(folder, key=role))
-
-    def logits(segments: Segments) -> np.ndarray:
-        return predict_logits(network, tokenizer, segments, max_length=data.max_length)
-
+        logits, network = open_in_torch(folder, key=role, max_length=data.max_length)
     return _as_trained(run, role, TORCH, tuple(label_names_of(network)), logits)
 
 

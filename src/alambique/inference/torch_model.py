@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -12,7 +14,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from alambique.artefacts.tokens import Segments, Tokens, tokenize_rows
 from alambique.models.inputs import ModelInputs
 from alambique.models.labels import label_names_of
+from alambique.models.pretrained import load_finished
 from alambique.models.speedups.cls_last_layer import cls_only
+from alambique.models.tokenizer import load_tokenizer
 
 _BATCH = {"cpu": 64}  # rows that keep two cores busy; more only leave the caches
 _LARGE_BATCH = 512  # for an accelerator
@@ -42,6 +46,25 @@ def predict_logits(
     """
     tokens = tokenize_rows(tokenizer, segments, max_length=max_length)
     return predict_tokens(model, tokens, batch_size=batch_size, advance=advance)
+
+
+def open_in_torch(
+    folder: Path, *, key: str, max_length: int, advance: Callable[[int], None] | None = None
+) -> tuple[Callable[[Segments], np.ndarray], PreTrainedModel]:
+    """A saved model as a function from texts to logits, as :func:`predict_logits` gives them, and the model itself.
+
+    Args:
+        folder: of the model and its tokenizer.
+        key: what messages call it.
+        max_length: where texts are cut, in tokens.
+        advance: called with the rows done after each batch.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    tokenizer = load_tokenizer(folder, key=key)
+    model = to_device(load_finished(folder, key=key))
+    return partial(predict_logits, model, tokenizer, max_length=max_length, advance=advance), model
 
 
 def predict_tokens(

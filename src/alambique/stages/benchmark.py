@@ -12,9 +12,7 @@ import torch
 
 from alambique.artefacts.splits import Split
 from alambique.artefacts.tokens import Segments
-from alambique.inference.torch_model import predict_logits, to_device
-from alambique.models.pretrained import load_finished
-from alambique.models.tokenizer import load_tokenizer
+from alambique.inference.torch_model import open_in_torch
 from alambique.progress import Reporter
 from alambique.run.integrity import write_text
 from alambique.run.layout import BENCHMARK, COST, MODELS
@@ -49,7 +47,7 @@ def _make(inputs: BenchmarkInputs, work: Path, reporter: Reporter) -> None:
         step.start(ROUNDS * len(names))
         score = {name: _scorer(inputs.models[name].folder, inputs.max_length) for name in names}
         for scorer in score.values():
-            scorer(segments[:BATCH], BATCH)
+            scorer(segments[:BATCH])
         rounds = []
         for _ in range(ROUNDS):
             rounds.append({name: timed_round(each, segments) for name, each in score.items()} | {"rate": matmul_rate()})
@@ -68,29 +66,26 @@ def matmul_rate() -> float:
     return 2 * _SIDE**3 / (time.perf_counter() - begun) / 1e9
 
 
-Scorer = Callable[[Segments, int], object]
+def _scorer(folder: Path, max_length: int) -> Callable[[Segments], object]:
+    return open_in_torch(folder, key=folder.name, max_length=max_length)[0]
 
 
-def _scorer(folder: Path, max_length: int) -> Scorer:
-    tokenizer, model = load_tokenizer(folder, key=folder.name), to_device(load_finished(folder, key=folder.name))
+def timed_round(score: Callable[[Segments], object], segments: Segments) -> dict[str, Any]:
+    """Milliseconds of single texts and texts per second in batches, once, of a model that is warm.
 
-    def score(segments: Segments, batch: int) -> object:
-        return predict_logits(model, tokenizer, segments, max_length=max_length, batch_size=batch)
-
-    return score
-
-
-def timed_round(score: Scorer, segments: Segments) -> dict[str, Any]:
-    """Milliseconds of single texts and texts per second in batches, once, of a model that is warm."""
+    Args:
+        score: from at most :data:`BATCH` texts to their logits, in one batch.
+        segments: the texts.
+    """
     singles = []
     for row in segments[: SINGLES // ROUNDS + 1]:
         begun = time.perf_counter()
-        score([row], 1)
+        score([row])
         singles.append(1000 * (time.perf_counter() - begun))
     some = segments[: BATCH * BATCHES]
     begun = time.perf_counter()
     for start in range(0, len(some), BATCH):  # batch by batch: sorting the whole set would flatter
-        score(some[start : start + BATCH], BATCH)
+        score(some[start : start + BATCH])
     return {"latencies_ms": singles, "throughput_per_s": len(some) / (time.perf_counter() - begun)}
 
 

@@ -15,9 +15,8 @@ from alambique.artefacts.soft_labels import Mean, SoftLabels
 from alambique.artefacts.splits import Split, Splits
 from alambique.artefacts.tokens import Tokens
 from alambique.evaluation.tasks import TASKS
-from alambique.inference.torch_model import predict_logits, predict_tokens, to_device
+from alambique.inference.torch_model import open_in_torch, predict_tokens, to_device
 from alambique.models.pretrained import load_finished
-from alambique.models.tokenizer import load_tokenizer
 from alambique.progress import Reporter, Step
 from alambique.run.folder import RunFolder
 from alambique.run.integrity import write_text
@@ -194,10 +193,5 @@ def load_scorer(
     folder: Path, name: str, *, max_length: int, advance: Callable[[int], None] | None = None
 ) -> tuple[LogitsOf, PreTrainedModel]:
     """A saved model as a function from a split to its logits, texts tokenised anew."""
-    tokenizer = load_tokenizer(folder, key=name)
-    network = to_device(load_finished(folder, key=name))
-
-    def logits_of(split: Split) -> np.ndarray:
-        return predict_logits(network, tokenizer, split.segments(), max_length=max_length, advance=advance)
-
-    return logits_of, network
+    logits, network = open_in_torch(folder, key=name, max_length=max_length, advance=advance)
+    return lambda split: logits(split.segments()), network
