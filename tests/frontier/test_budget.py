@@ -4,7 +4,7 @@ import pytest
 from frontier_samples import point
 
 from alambique.errors import RecipeError
-from alambique.frontier.budget import Budget, megabytes, milliseconds, rate
+from alambique.frontier.budget import Budget, megabytes, milliseconds, three_digits
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_costs_have_three_digits():
         "124 ms",
     ]
     assert megabytes(9_449_000) == "9.45 MB"
-    assert [rate(value) for value in (24744, 9.87)] == ["24,700", "9.87"]
+    assert [three_digits(value) for value in (24744, 9.87)] == ["24,700", "9.87"]

@@ -88,24 +88,20 @@ class Budget:
         """What a point costs, in the terms of this budget."""
         if self.cost == "latency_ms":
             return milliseconds(point.latency_ms)
-        return megabytes(point.bytes) if self.cost == "bytes" else f"{rate(point.texts_per_s)} texts/s"
+        return megabytes(point.bytes) if self.cost == "bytes" else f"{three_digits(point.texts_per_s)} texts/s"
 
 
 def milliseconds(value: float) -> str:
     """Three digits, with the unit."""
-    return f"{_three(value)} ms"
+    return f"{three_digits(value)} ms"
 
 
 def megabytes(count: float) -> str:
     """Three digits, with the unit."""
-    return f"{_three(count / 1e6)} MB"
+    return f"{three_digits(count / 1e6)} MB"
 
 
-def rate(value: float) -> str:
-    """Three digits of a rate, with thousands separated."""
-    return _three(value)
-
-
-def _three(value: float) -> str:
+def three_digits(value: float) -> str:
+    """A number rounded to three digits, with thousands separated."""
     digits = 2 - math.floor(math.log10(value)) if value > 0 else 0
     return number(round(value, digits), digits=max(0, digits)) or ""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from alambique.frontier.budget import megabytes, milliseconds, rate
+from alambique.frontier.budget import megabytes, milliseconds, three_digits
 from alambique.frontier.plots import AXES, cost_chart
 from alambique.frontier.result import FrontierResult
 from alambique.frontier.words import marks, summary
-from alambique.report.charts import Chart
+from alambique.report.charts import Chart, chart
 from alambique.report.names import model_title
-from alambique.trials.page import chart, rendered
+from alambique.trials.page import rendered
 
 _TITLES = {
     "latency_ms": ("Quality against time", "Higher and further left is better."),
@@ -28,7 +28,8 @@ def frontier_page(result: FrontierResult, folder: str) -> str:
         folder: of the frontier, as a command takes it.
     """
     filters: dict[str, Callable[..., Any]] = {
-        "ms": milliseconds, "mb": megabytes, "rate": rate, "model_title": model_title, "marks": partial(marks, result),
+        "ms": milliseconds, "mb": megabytes, "rate": three_digits, "model_title": model_title,
+        "marks": partial(marks, result),
     }  # fmt: skip
     return rendered(
         "frontier", "frontier.html.jinja", filters,

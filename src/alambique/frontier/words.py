@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from alambique.errors import BudgetError
-from alambique.frontier.budget import Budget, megabytes, milliseconds, rate
+from alambique.frontier.budget import Budget, megabytes, milliseconds, three_digits
 from alambique.frontier.folder import FRONTIER_HTML
 from alambique.frontier.result import FrontierResult, Point, Reference
 from alambique.report.names import model_title
@@ -19,7 +19,8 @@ def summary(result: FrontierResult) -> str:
         return "There is no choice: no student passed the parity gate."
     figures = (
         f"{result.metric_name} {percent(point.valid.mean)} % on valid ({interval(point.valid)}), "
-        f"{milliseconds(point.latency_ms)} per text, {megabytes(point.bytes)}, {rate(point.texts_per_s)} texts per second"
+        f"{milliseconds(point.latency_ms)} per text, {megabytes(point.bytes)}, "
+        f"{three_digits(point.texts_per_s)} texts per second"
     )
     if result.chosen is None:
         return f"No student meets {result.budget}. The nearest is {point.name}: {figures}."
@@ -42,11 +43,8 @@ def points_table(result: FrontierResult) -> Table:
     caption = f"valid: {result.metric_name}, percent, with its 95 % interval over rows"
     caption += f" and trainings ({result.trainings} per student)" if result.trainings > 1 else ""
     table = Table(caption=f"{caption}; ms: of a text alone, median; * the choice", caption_justify="left")
-    for column, justify in (
-        ("student", "left"), ("valid", "right"), ("interval", "right"), ("ms", "right"), ("MB", "right"),
-        ("texts/s", "right"), ("", "left"),
-    ):  # fmt: skip
-        table.add_column(column, justify="left" if justify == "left" else "right", no_wrap=column != "student")
+    for column in ("student", "valid", "interval", "ms", "MB", "texts/s", ""):
+        table.add_column(column, justify="left" if column in {"student", ""} else "right", no_wrap=column != "student")
     for point in result.points:
         star = "* " if point.name == result.choice else ""
         words = marks(result, point).removeprefix("choice").removeprefix(", ")
@@ -60,9 +58,10 @@ def _figures(point: Point | Reference) -> tuple[str, ...]:
     valid = ("", "") if point.valid is None else (percent(point.valid.mean), interval(point.valid))
     return (
         *valid,
-        milliseconds(point.latency_ms).removesuffix(" ms") if point.latency_ms else NO_FIGURE,
-        megabytes(point.bytes).removesuffix(" MB") if point.bytes else NO_FIGURE,
-        rate(point.texts_per_s) if point.texts_per_s else NO_FIGURE,
+        *(
+            three_digits(value) if value else NO_FIGURE
+            for value in (point.latency_ms, (point.bytes or 0) / 1e6, point.texts_per_s)
+        ),
     )
 
 

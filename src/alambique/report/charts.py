@@ -37,20 +37,20 @@ def charts(report: Report, details: Details) -> list[Chart]:
     drawn = []
     if any(model.median_latency_ms for model in report.models.values()):
         caption = "Higher and further left is better. The time axis is logarithmic."
-        drawn.append(_chart("Quality against latency", plots.quality_against_latency(report.models), caption))
+        drawn.append(chart("Quality against latency", plots.quality_against_latency(report.models), caption))
     quality, losses = ({n: c for n, c in curves.items() if c} for curves in (details.quality, details.losses))
     if quality:
         svg = plots.learning_curves(quality, "macro_f1", details.quality_title, details.quality_scale)
-        drawn.append(_chart("Quality during training", svg, "After each epoch; the best epoch is the one used."))
+        drawn.append(chart("Quality during training", svg, "After each epoch; the best epoch is the one used."))
     if losses:
         svg = plots.learning_curves(losses, "loss", "loss")
         caption = "The student's loss mixes soft and hard labels: compare shapes, not heights."
         if report.undistilled is None:
             caption = "The student's loss on the teacher's soft labels, times their weight."
-        drawn.append(_chart("Loss during training", svg, caption))
+        drawn.append(chart("Loss during training", svg, caption))
     bins = {name: bins for name, bins in details.reliability.items() if any(bin_.rows for bin_ in bins)}
     if bins:
-        drawn.append(_chart("Reliability", plots.reliability(bins), OF_LABELS if report.data.several else RELIABILITY))
+        drawn.append(chart("Reliability", plots.reliability(bins), OF_LABELS if report.data.several else RELIABILITY))
     if details.token_lengths:
         drawn.append(_lengths(details.token_lengths, report.choices.data.max_length))
     return drawn
@@ -62,7 +62,7 @@ def confusion_matrices(report: Report, details: Details) -> list[Chart]:
     for name, matrix in details.confusion.items():
         right, total = sum(row[i] for i, row in enumerate(matrix)), sum(map(sum, matrix))
         caption = f"Right on {grouped(right)} of {grouped(total)} rows of test."
-        drawn.append(_chart(model_title(name), plots.confusion(name, matrix, report.data.label_names), caption))
+        drawn.append(chart(model_title(name), plots.confusion(name, matrix, report.data.label_names), caption))
     return drawn
 
 
@@ -76,10 +76,10 @@ def label_charts(details: Details) -> list[Chart]:
         f"{number(labels.labels_per_row['train'], 1, 2)} labels in the mean; {number(labels.rows_without['train'], 100)} % "
         "of the rows have none."
     )
-    drawn = [_chart("Labels together", label_plots.co_occurrence(labels.names, labels.together), caption)]
+    drawn = [chart("Labels together", label_plots.co_occurrence(labels.names, labels.together), caption)]
     if labels.curves:
         caption = "The student on test, for the labels with most rows. The mark is where the threshold lies."
-        drawn.append(_chart("Precision and recall", label_plots.precision_and_recall(labels.curves), caption))
+        drawn.append(chart("Precision and recall", label_plots.precision_and_recall(labels.curves), caption))
     return drawn
 
 
@@ -95,8 +95,9 @@ def _lengths(lengths: Sequence[int], cut_off: int) -> Chart:
     if cut:
         share = number(cut / len(lengths), 100)
         caption = f"{grouped(cut)} of {grouped(len(lengths))} training texts ({share} %) are cut and lose their end."
-    return _chart("Lengths of the texts", plots.token_lengths(lengths, cut_off), caption)
+    return chart("Lengths of the texts", plots.token_lengths(lengths, cut_off), caption)
 
 
-def _chart(title: str, svg: str, caption: str) -> Chart:
+def chart(title: str, svg: str, caption: str) -> Chart:
+    """A drawing of our own with a heading and a sentence on how to read it."""
     return Chart(title, Markup(svg), caption)  # noqa: S704 - escaped by its maker

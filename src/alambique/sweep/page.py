@@ -1,10 +1,10 @@
 """sweep.html: the trials of a sweep on one page that needs no other file, in the style of a run's report."""
 
-from alambique.report.charts import Chart
+from alambique.report.charts import Chart, chart
 from alambique.sweep.plots import courses_chart, key_chart, trials_chart
 from alambique.sweep.result import SweepResult
 from alambique.sweep.words import command, epochs_text
-from alambique.trials.page import chart, rendered
+from alambique.trials.page import rendered
 
 
 def sweep_page(result: SweepResult) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from alambique.report.charts import Chart
 from alambique.report.numbers import interval, percent
 from alambique.report.svg import showable
 
@@ -26,8 +24,3 @@ def rendered(room: str, template: str, filters: dict[str, Callable[..., Any]], *
     )  # fmt: skip
     pages.filters |= {"percent": percent, "interval": interval, **filters}
     return showable(pages.get_template(template).render(**values)) + "\n"
-
-
-def chart(title: str, svg: str, caption: str) -> Chart:
-    """A drawing with a heading and a sentence on how to read it."""
-    return Chart(title, Markup(svg), caption)  # noqa: S704 - escaped by its maker
